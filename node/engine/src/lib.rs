@@ -1,0 +1,1 @@
+//! Every decision a node makes, as pure functions.

@@ -1,0 +1,1 @@
+//! The one writer: engine, store and keyring behind one bounded handle.

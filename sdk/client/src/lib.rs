@@ -1,0 +1,1 @@
+//! Typed client of a node's HTTP interface.
