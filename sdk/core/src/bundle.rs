@@ -1,0 +1,332 @@
+//! A file that carries everything to check records offline, from the charter on (`specs/bundle.md`).
+
+use std::collections::BTreeSet;
+
+use crate::cbor::{Reader, Writer};
+use crate::charter::{Alliance, CharterFile, Role};
+use crate::fault::Fault;
+use crate::id::{AllianceId, Hash, MemberId, StatementId};
+use crate::key::Signature;
+use crate::limits;
+use crate::log::witness_name;
+use crate::note::{NamedKey, UnverifiedCheckpoint};
+use crate::proof::LogProof;
+use crate::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader};
+use crate::statement::{SectionCommitment, UnverifiedStatement, VerifiedStatement};
+use crate::tree;
+
+const MAGIC: &str = "suyuan-bundle";
+const VERSION: u64 = 1;
+
+/// A bundle as it stands in a file, nothing of it checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// The charter file.
+    pub charter: Vec<u8>,
+    /// The records, 1 to 1024.
+    pub records: Vec<BundleRecord>,
+}
+
+/// One record of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleRecord {
+    /// The statement's Sig_structure.
+    pub statement: Vec<u8>,
+    /// Its signature.
+    pub signature: Signature,
+    /// The log proof.
+    pub proof: String,
+    /// What is shown of its sections.
+    pub disclosures: Vec<Disclosure>,
+}
+
+/// What is shown of one section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disclosure {
+    /// Index of the section.
+    pub section: u64,
+    /// Its header.
+    pub header: Vec<u8>,
+    /// Audience headers by index.
+    pub audiences: Vec<(u64, Vec<u8>)>,
+    /// The fields.
+    pub content: Content,
+}
+
+/// The fields of a disclosure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The whole section's body.
+    Whole(Vec<u8>),
+    /// Single fields, ascending by leaf index.
+    Fields(Vec<DisclosedField>),
+}
+
+impl Bundle {
+    /// Encodes the bundle.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(self.charter.len().saturating_add(self.records.len().saturating_mul(2048)));
+        writer.array(4).text(MAGIC).uint(VERSION).bytes(&self.charter).array(self.records.len());
+        for record in &self.records {
+            record.write(&mut writer);
+        }
+        writer.finish()
+    }
+
+    /// Decodes a bundle.
+    ///
+    /// # Errors
+    /// [`Fault::Form`] above [`limits::BUNDLE`] bytes, then [`Fault::Cbor`], [`Fault::Suite`], [`Fault::Form`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        if bytes.len() > limits::BUNDLE {
+            return Err(Fault::Form);
+        }
+        let mut reader = Reader::open(bytes)?;
+        let len = reader.array_in(2..=limits::CBOR_ARRAY as usize)?;
+        if reader.text(0..=32)? != MAGIC {
+            return Err(Fault::Form);
+        }
+        if reader.uint()? != VERSION {
+            return Err(Fault::Suite);
+        }
+        if len != 4 {
+            return Err(Fault::Form);
+        }
+        let charter = reader.bytes(limits::BUNDLE)?.to_vec();
+        let records = (0..reader.array_in(1..=limits::BUNDLE_RECORDS)?)
+            .map(|_| BundleRecord::read(&mut reader))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { charter, records })
+    }
+
+    /// Checks everything, in the order of the specification, and stops at the first fault.
+    ///
+    /// # Errors
+    /// The faults of `specs/bundle.md`, Verification.
+    pub fn verify(bytes: &[u8], expected: Option<&AllianceId>) -> Result<VerifiedBundle, Fault> {
+        let bundle = Self::decode(bytes)?;
+        let alliance = CharterFile::decode(&bundle.charter)?.verify(expected)?;
+        let records = bundle.records.iter().map(|record| record.verify(&alliance)).collect::<Result<_, _>>()?;
+        Ok(VerifiedBundle { alliance, records })
+    }
+}
+
+impl BundleRecord {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(4).bytes(&self.statement).bytes(&self.signature).text(&self.proof).array(self.disclosures.len());
+        for disclosure in &self.disclosures {
+            disclosure.write(writer);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
+        reader.array(4)?;
+        Ok(Self {
+            statement: reader.bytes(limits::BUNDLE)?.to_vec(),
+            signature: reader.fixed()?,
+            proof: reader.text(0..=limits::BUNDLE)?.to_owned(),
+            disclosures: (0..reader.array_in(0..=limits::SECTIONS)?)
+                .map(|_| Disclosure::read(reader))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Checks one record under a verified charter.
+    ///
+    /// # Errors
+    /// The faults of steps 3 to 15 of `specs/bundle.md`.
+    pub fn verify(&self, alliance: &Alliance) -> Result<VerifiedRecord, Fault> {
+        let statement = UnverifiedStatement::decode(&self.statement)?;
+        let place = statement.place();
+        if place.alliance != alliance.id() {
+            return Err(Fault::StatementAlliance);
+        }
+        let author = alliance.member(&place.author).ok_or(Fault::Author)?;
+        let statement = statement.verify(&author.log, &self.signature)?;
+
+        let proof = LogProof::parse(&self.proof)?;
+        let log = NamedKey::new(place.log().origin(), author.log);
+        let witness = NamedKey::new(witness_name(&alliance.id(), &author.id), author.witness);
+        let checkpoint = UnverifiedCheckpoint::parse(&proof.checkpoint)?.verify(&log, &[witness])?;
+        if proof.index != place.sequence {
+            return Err(Fault::Index);
+        }
+        if place.sequence >= checkpoint.head.size {
+            return Err(Fault::CheckpointSize);
+        }
+        let leaf = tree::leaf_hash(&statement.id().0);
+        tree::verify_inclusion(&leaf, proof.index, checkpoint.head.size, &proof.path, &checkpoint.head.root)?;
+
+        let sections = self.verify_disclosures(&statement)?;
+        Ok(VerifiedRecord {
+            author: author.id,
+            author_name: author.entry.name.clone(),
+            role: author.entry.role,
+            size: checkpoint.head.size,
+            seconds: checkpoint.cosignatures.first().map(|(_, seconds)| *seconds),
+            statement,
+            sections,
+        })
+    }
+
+    fn verify_disclosures(&self, statement: &VerifiedStatement) -> Result<Vec<VerifiedSection>, Fault> {
+        let mut next = 0;
+        let mut sections = Vec::with_capacity(self.disclosures.len());
+        for disclosure in &self.disclosures {
+            let index = usize::try_from(disclosure.section).map_err(|_| Fault::SectionIndex)?;
+            let commitment = statement.sections.get(index).filter(|_| index >= next).ok_or(Fault::SectionIndex)?;
+            next = index.saturating_add(1);
+            sections.push(disclosure.verify(commitment)?);
+        }
+        Ok(sections)
+    }
+}
+
+impl Disclosure {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(4).uint(self.section).bytes(&self.header).array(self.audiences.len());
+        for (index, audience) in &self.audiences {
+            writer.array(2).uint(*index).bytes(audience);
+        }
+        writer.array(2);
+        match &self.content {
+            Content::Whole(body) => {
+                writer.uint(0).bytes(body);
+            }
+            Content::Fields(fields) => {
+                writer.uint(1).array(fields.len());
+                for single in fields {
+                    writer.array(5).bytes(&single.salt).text(&single.field.name).text(&single.field.value);
+                    writer.uint(single.index).array(single.path.len());
+                    for hash in &single.path {
+                        writer.bytes(hash);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
+        reader.array(4)?;
+        let section = reader.uint()?;
+        let header = reader.bytes(limits::BUNDLE)?.to_vec();
+        let audiences = (0..reader.array_in(0..=limits::AUDIENCES)?)
+            .map(|_| {
+                reader.array(2)?;
+                Ok((reader.uint()?, reader.bytes(limits::BUNDLE)?.to_vec()))
+            })
+            .collect::<Result<_, Fault>>()?;
+        reader.array(2)?;
+        let content = match reader.uint()? {
+            0 => Content::Whole(reader.bytes(limits::BUNDLE)?.to_vec()),
+            1 => Content::Fields(
+                (0..reader.array_in(1..=limits::FIELDS)?).map(|_| read_field(reader)).collect::<Result<_, _>>()?,
+            ),
+            _ => return Err(Fault::Form),
+        };
+        Ok(Self { section, header, audiences, content })
+    }
+
+    fn verify(&self, commitment: &SectionCommitment) -> Result<VerifiedSection, Fault> {
+        let header = SectionHeader::open(&self.header, &commitment.header)?;
+        let mut next = 0;
+        let mut audiences = Vec::with_capacity(self.audiences.len());
+        for (index, bytes) in &self.audiences {
+            let index = usize::try_from(*index).map_err(|_| Fault::Audience)?;
+            let committed = commitment.audiences.get(index).filter(|_| index >= next).ok_or(Fault::Audience)?;
+            next = index.saturating_add(1);
+            audiences.push(AudienceHeader::open(bytes, committed)?);
+        }
+        let fields = match &self.content {
+            Content::Whole(body) => {
+                let body = Body::decode(body)?;
+                body.check(commitment.fields, &header)?;
+                body.fields().to_vec()
+            }
+            Content::Fields(fields) => verify_fields(fields, commitment.fields, &header.root)?,
+        };
+        Ok(VerifiedSection { index: self.section, audiences, fields })
+    }
+}
+
+fn read_field(reader: &mut Reader<'_>) -> Result<DisclosedField, Fault> {
+    reader.array(5)?;
+    Ok(DisclosedField {
+        salt: reader.fixed()?,
+        field: Field {
+            name: reader.text(1..=limits::FIELD_NAME)?.to_owned(),
+            value: reader.text(1..=limits::FIELD_VALUE)?.to_owned(),
+        },
+        index: reader.uint()?,
+        path: (0..reader.array_in(0..=limits::PATH)?).map(|_| reader.fixed()).collect::<Result<_, _>>()?,
+    })
+}
+
+fn verify_fields(fields: &[DisclosedField], count: u64, root: &Hash) -> Result<Vec<Field>, Fault> {
+    let mut names = BTreeSet::new();
+    let mut next = 0;
+    for single in fields {
+        if single.index < next {
+            return Err(Fault::FieldPath);
+        }
+        next = single.index.saturating_add(1);
+        single.check(count, root)?;
+        if !names.insert(single.field.name.as_str()) {
+            return Err(Fault::FieldDuplicate);
+        }
+    }
+    Ok(fields.iter().map(|single| single.field.clone()).collect())
+}
+
+/// What a bundle proves.
+#[derive(Clone, Debug)]
+pub struct VerifiedBundle {
+    /// The alliance with its charter.
+    pub alliance: Alliance,
+    /// The records in the bundle's order.
+    pub records: Vec<VerifiedRecord>,
+}
+
+/// One record that was proven.
+#[derive(Clone, Debug)]
+pub struct VerifiedRecord {
+    /// Its author.
+    pub author: MemberId,
+    /// The author's name in the charter.
+    pub author_name: String,
+    /// The author's role in the charter.
+    pub role: Role,
+    /// Size of the log under the checkpoint.
+    pub size: u64,
+    /// When the author says that this was its newest checkpoint, seconds since 1970.
+    pub seconds: Option<u64>,
+    /// The statement.
+    pub statement: VerifiedStatement,
+    /// What is shown of its sections.
+    pub sections: Vec<VerifiedSection>,
+}
+
+impl VerifiedRecord {
+    /// The statement's id.
+    pub fn id(&self) -> StatementId {
+        self.statement.id()
+    }
+
+    /// How many fields of the record are not shown.
+    pub fn withheld(&self) -> u64 {
+        let all: u64 = self.statement.sections.iter().map(|section| section.fields).sum();
+        let shown: usize = self.sections.iter().map(|section| section.fields.len()).sum();
+        all.saturating_sub(shown as u64)
+    }
+}
+
+/// What was proven of one section.
+#[derive(Clone, Debug)]
+pub struct VerifiedSection {
+    /// Index of the section.
+    pub index: u64,
+    /// The audience headers shown.
+    pub audiences: Vec<AudienceHeader>,
+    /// The fields shown.
+    pub fields: Vec<Field>,
+}

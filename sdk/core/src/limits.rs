@@ -1,0 +1,67 @@
+//! Every bound of the formats, in one place. Sizes are bytes unless the name says otherwise.
+
+/// Largest integer of the CBOR profile: 2^53 - 1.
+pub const INTEGER: u64 = (1 << 53) - 1;
+/// Nesting of arrays in the CBOR profile.
+pub const CBOR_DEPTH: usize = 16;
+/// Elements of one CBOR array.
+pub const CBOR_ARRAY: u64 = 65_536;
+
+/// A statement (its Sig_structure).
+pub const STATEMENT: usize = 16 * 1024;
+/// A statement's type.
+pub const TYPE: usize = 63;
+/// Public references of a statement.
+pub const REFERENCES: usize = 16;
+/// Sections of a statement.
+pub const SECTIONS: usize = 8;
+/// Audiences of a section.
+pub const AUDIENCES: usize = 16;
+
+/// Fields of a section.
+pub const FIELDS: usize = 256;
+/// A field's name.
+pub const FIELD_NAME: usize = 128;
+/// A field's value.
+pub const FIELD_VALUE: usize = 256 * 1024;
+/// A section's body.
+pub const BODY: usize = 1024 * 1024;
+/// A section's ciphertext.
+pub const CIPHERTEXT: u64 = 2 * 1024 * 1024;
+/// Smallest bucket of a padded body.
+pub const BUCKET: usize = 256;
+
+/// Members of a charter.
+pub const MEMBERS: usize = 512;
+/// Deputies of a charter.
+pub const DEPUTIES: usize = 8;
+/// A name of a member or an alliance.
+pub const NAME: usize = 128;
+/// The purpose of an alliance.
+pub const PURPOSE: usize = 1024;
+/// The name of an industrial chain.
+pub const CHAIN_NAME: usize = 64;
+/// The text of the agreement.
+pub const TERMS: usize = 64 * 1024;
+/// Initial addresses of a member.
+pub const ADDRESSES: usize = 8;
+/// An address.
+pub const ADDRESS: usize = 256;
+/// Types in a regulator's scope.
+pub const SCOPE: usize = 32;
+/// T of the promises, milliseconds.
+pub const SEAL_TIME: u64 = 1 << 40;
+/// A charter, without signatures.
+pub const CHARTER: usize = 4 * 1024 * 1024;
+
+/// A signed note.
+pub const NOTE: usize = 64 * 1024;
+/// Signature lines of a note.
+pub const NOTE_SIGNATURES: usize = 64;
+/// Hashes of a Merkle proof.
+pub const PATH: usize = 63;
+
+/// A bundle.
+pub const BUNDLE: usize = 64 * 1024 * 1024;
+/// Records of a bundle.
+pub const BUNDLE_RECORDS: usize = 1024;

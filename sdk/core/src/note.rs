@@ -1,0 +1,227 @@
+//! Signed notes, checkpoints and cosignatures (`specs/log.md`, C2SP `signed-note`, `tlog-checkpoint`, `tlog-cosignature`).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest, Sha256};
+
+use crate::fault::Fault;
+use crate::id::Hash;
+use crate::key::{PublicKey, SecretKey};
+use crate::limits;
+
+const ED25519: u8 = 0x01;
+const COSIGNATURE: u8 = 0x04;
+
+/// Size and root of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeHead {
+    /// Number of entries.
+    pub size: u64,
+    /// Root over them.
+    pub root: Hash,
+}
+
+/// A key with the name under which it signs notes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedKey {
+    /// Name: no spaces, no plus sign.
+    pub name: String,
+    /// The key.
+    pub key: PublicKey,
+}
+
+impl NamedKey {
+    /// A key under a name.
+    pub fn new(name: impl Into<String>, key: PublicKey) -> Self {
+        Self { name: name.into(), key }
+    }
+
+    /// The C2SP verifier key (vkey) of a log key.
+    pub fn log_vkey(&self) -> String {
+        self.vkey(ED25519)
+    }
+
+    /// The C2SP verifier key (vkey) of a witness key.
+    pub fn witness_vkey(&self) -> String {
+        self.vkey(COSIGNATURE)
+    }
+
+    fn vkey(&self, algorithm: u8) -> String {
+        let mut material = vec![algorithm];
+        material.extend_from_slice(&self.key.to_bytes());
+        format!("{}+{}+{}", self.name, hex::encode(note_key_id(&self.name, algorithm, &self.key)), BASE64.encode(material))
+    }
+}
+
+fn note_key_id(name: &str, algorithm: u8, key: &PublicKey) -> [u8; 4] {
+    let mut hasher = Sha256::new();
+    hasher.update(name.as_bytes());
+    hasher.update([b'\n', algorithm]);
+    hasher.update(key.to_bytes());
+    let hash: Hash = hasher.finalize().into();
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
+/// The note text of a checkpoint.
+pub fn checkpoint_body(origin: &str, head: &TreeHead) -> String {
+    format!("{origin}\n{}\n{}\n", head.size, BASE64.encode(head.root))
+}
+
+/// Signs a checkpoint with the log key, and adds the author's own timestamped cosignature.
+pub fn sign_checkpoint(origin: &str, head: &TreeHead, log: &SecretKey, witness: (&str, &SecretKey), seconds: u64) -> String {
+    let body = checkpoint_body(origin, head);
+    let own = signature_line(origin, ED25519, &log.public(), &log.sign(body.as_bytes()));
+    let cosigned = cosign(&body, witness.0, witness.1, seconds);
+    format!("{body}\n{own}{cosigned}")
+}
+
+/// The signature line of a cosignature over a checkpoint body at a time in seconds.
+pub fn cosign(body: &str, name: &str, key: &SecretKey, seconds: u64) -> String {
+    let signature = key.sign(cosigned_message(body, seconds).as_bytes());
+    let mut timed = seconds.to_be_bytes().to_vec();
+    timed.extend_from_slice(&signature);
+    signature_line(name, COSIGNATURE, &key.public(), &timed)
+}
+
+fn cosigned_message(body: &str, seconds: u64) -> String {
+    format!("cosignature/v1\ntime {seconds}\n{body}")
+}
+
+fn signature_line(name: &str, algorithm: u8, key: &PublicKey, signature: &[u8]) -> String {
+    let mut bytes = note_key_id(name, algorithm, key).to_vec();
+    bytes.extend_from_slice(signature);
+    format!("— {name} {}\n", BASE64.encode(bytes))
+}
+
+/// A checkpoint of the right shape whose signatures are still open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedCheckpoint<'a> {
+    body: &'a str,
+    origin: &'a str,
+    head: TreeHead,
+    lines: Vec<SignatureLine<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SignatureLine<'a> {
+    name: &'a str,
+    key: [u8; 4],
+    signature: Vec<u8>,
+}
+
+impl<'a> UnverifiedCheckpoint<'a> {
+    /// Parses a note as received.
+    ///
+    /// # Errors
+    /// [`Fault::Note`].
+    pub fn parse(note: &'a str) -> Result<Self, Fault> {
+        let clean = note.len() <= limits::NOTE && !note.chars().any(|c| c < ' ' && c != '\n');
+        let end = if clean { note.rfind("\n\n").ok_or(Fault::Note)? } else { return Err(Fault::Note) };
+        let (body, signatures) = note.split_at_checked(end.saturating_add(1)).ok_or(Fault::Note)?;
+        let (origin, head) = parse_body(body).ok_or(Fault::Note)?;
+        let lines = signatures.strip_prefix('\n').and_then(|text| text.strip_suffix('\n')).ok_or(Fault::Note)?;
+        let lines = lines
+            .split('\n')
+            .take(limits::NOTE_SIGNATURES.saturating_add(1))
+            .map(|line| parse_line(line).ok_or(Fault::Note))
+            .collect::<Result<Vec<_>, _>>()?;
+        if lines.len() > limits::NOTE_SIGNATURES {
+            return Err(Fault::Note);
+        }
+        Ok(Self { body, origin, head, lines })
+    }
+
+    /// The origin line, not yet to be believed.
+    pub fn origin(&self) -> &'a str {
+        self.origin
+    }
+
+    /// The size it claims, not yet to be believed.
+    pub fn claimed_size(&self) -> u64 {
+        self.head.size
+    }
+
+    /// Accepts the checkpoint of the log whose origin is `log.name`; of the witnesses known, those that cosigned it are returned with their times.
+    ///
+    /// # Errors
+    /// [`Fault::Origin`], [`Fault::CheckpointSignature`], [`Fault::Cosignature`].
+    pub fn verify(&self, log: &NamedKey, witnesses: &[NamedKey]) -> Result<Checkpoint, Fault> {
+        if self.origin != log.name {
+            return Err(Fault::Origin);
+        }
+        let mut signed = false;
+        for line in self.lines_of(log, ED25519) {
+            let signature = line.signature.as_slice().try_into().map_err(|_| Fault::CheckpointSignature)?;
+            log.key.verify(self.body.as_bytes(), &signature).map_err(|_| Fault::CheckpointSignature)?;
+            signed = true;
+        }
+        if !signed {
+            return Err(Fault::CheckpointSignature);
+        }
+        let mut cosignatures = Vec::new();
+        for witness in witnesses {
+            for line in self.lines_of(witness, COSIGNATURE) {
+                let seconds = self.verify_cosignature(witness, &line.signature).ok_or(Fault::Cosignature)?;
+                cosignatures.push((witness.name.clone(), seconds));
+            }
+        }
+        Ok(Checkpoint { head: self.head, cosignatures })
+    }
+
+    fn lines_of(&self, key: &NamedKey, algorithm: u8) -> impl Iterator<Item = &SignatureLine<'a>> {
+        let id = note_key_id(&key.name, algorithm, &key.key);
+        self.lines.iter().filter(move |line| line.name == key.name && line.key == id)
+    }
+
+    fn verify_cosignature(&self, witness: &NamedKey, timed: &[u8]) -> Option<u64> {
+        let (seconds, signature) = timed.split_at_checked(8)?;
+        let seconds = u64::from_be_bytes(seconds.try_into().ok()?);
+        if seconds > limits::INTEGER {
+            return None;
+        }
+        let message = cosigned_message(self.body, seconds);
+        witness.key.verify(message.as_bytes(), signature.try_into().ok()?).ok()?;
+        Some(seconds)
+    }
+}
+
+/// A checkpoint that its log signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Size and root.
+    pub head: TreeHead,
+    /// Known witnesses that cosigned, by name, with the time in seconds.
+    pub cosignatures: Vec<(String, u64)>,
+}
+
+fn parse_body(body: &str) -> Option<(&str, TreeHead)> {
+    let mut lines = body.strip_suffix('\n')?.split('\n');
+    let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
+    if origin.is_empty() || lines.next().is_some() {
+        return None;
+    }
+    let root = BASE64.decode(root).ok()?.try_into().ok()?;
+    Some((origin, TreeHead { size: parse_decimal(size)?, root }))
+}
+
+/// ASCII decimal without leading zeros, at most [`limits::INTEGER`].
+pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain || (text.len() > 1 && text.starts_with('0')) {
+        return None;
+    }
+    text.parse().ok().filter(|value| *value <= limits::INTEGER)
+}
+
+fn parse_line(line: &str) -> Option<SignatureLine<'_>> {
+    let (name, signature) = line.strip_prefix("— ")?.split_once(' ')?;
+    if name.is_empty() || name.contains('+') || name.contains(char::is_whitespace) {
+        return None;
+    }
+    let bytes = BASE64.decode(signature).ok()?;
+    let (key, signature) = bytes.split_at_checked(4)?;
+    if signature.is_empty() {
+        return None;
+    }
+    Some(SignatureLine { name, key: key.try_into().ok()?, signature: signature.to_vec() })
+}
