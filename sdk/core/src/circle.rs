@@ -21,8 +21,6 @@ pub const PUBLIC: CircleId = CircleId([0; 32]);
 
 /// Type of the statement that opens an epoch.
 pub const TYPE: &str = "suyuan.circle";
-/// Type of the statement that publishes prekeys.
-pub const PREKEYS_TYPE: &str = "suyuan.prekeys";
 
 /// Secret of one epoch of a circle.
 pub type EpochSecret = Zeroizing<[u8; 32]>;
@@ -59,9 +57,6 @@ pub enum Tier {
     Authorized,
     /// 协同开发: several writers.
     Codevelopment,
-    /// One member alone.
-    #[serde(rename = "self")]
-    Own,
 }
 
 /// What a member of a circle may do.
@@ -104,7 +99,7 @@ pub struct Terms {
 pub struct CircleContent {
     /// Circle id.
     pub circle: CircleId,
-    /// The nonce behind the id; none for the alliance circle and for one member alone.
+    /// The nonce behind the id; none for the alliance circle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<StatementId>,
     /// Its name.
@@ -332,3 +327,6 @@ impl std::fmt::Debug for SlipContent {
         write!(f, "SlipContent({} epoch {})", self.circle, self.epoch)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,5 @@ fn decrypt(ciphertext: &[u8], key: &[u8; 32], context: &[u8]) -> Result<Zeroizin
     if rest.is_empty() { Ok(plaintext) } else { Err(Fault::Sealed) }
 }
 
+#[cfg(test)]
+mod tests;

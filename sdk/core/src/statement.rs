@@ -183,6 +183,14 @@ impl<'a> UnverifiedStatement<'a> {
         }
     }
 
+    /// Accepts what this node verified before and kept: the bytes still hash to the entry.
+    ///
+    /// # Errors
+    /// [`Fault::Inclusion`] when the bytes are others.
+    pub fn reread(self, entry: &StatementId) -> Result<VerifiedStatement, Fault> {
+        if self.id == *entry { Ok(self.verified()) } else { Err(Fault::Inclusion) }
+    }
+
     fn verified(self) -> VerifiedStatement {
         VerifiedStatement { id: self.id, key: self.key, statement: self.statement }
     }

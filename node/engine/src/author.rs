@@ -1,0 +1,281 @@
+//! Writing: from records that may be written to statements, sealed sections and the rows that hold them.
+//!
+//! Three steps, so that the two expensive ones can run for many records at once: [`Plan::prepare`] hashes and seals, [`Draft::assemble`] gives each statement its
+//! place and id in order, and [`Assembled::finish`] signs and wraps.
+
+use rand_core::CryptoRng;
+use suyuan_core::circle::{self, PUBLIC};
+use suyuan_core::fault::Fault;
+use suyuan_core::id::{CircleId, KeyId, StatementId};
+use suyuan_core::key::SecretKey;
+use suyuan_core::log::LogId;
+use suyuan_core::section::{self, AudienceHeader, Body, Field, SectionHeader};
+use suyuan_core::sealing::{self, SectionKey};
+use suyuan_core::statement::{Place, SectionCommitment, Statement, UnverifiedStatement};
+use zeroize::Zeroizing;
+
+use crate::counters::Counters;
+use crate::ledger::Ledger;
+use crate::logs::LogHead;
+use crate::record::{self, HeldAudience, HeldRecord, HeldSection};
+use crate::schema::Row;
+use crate::secrets::EpochSecrets;
+use crate::submission::Submission;
+use crate::view::{Changes, StoreError, View};
+
+/// Why a record that may be written could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthorError {
+    /// This node has no key for the circle's newest epoch yet: the steward's slip has not arrived. Trying again later helps.
+    NoKey(CircleId),
+    /// The parts exceed a bound of the formats.
+    Form(Fault),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl std::fmt::Display for AuthorError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoKey(circle) => write!(f, "the key of circle {circle} has not arrived from its steward yet; try again when its node is reachable"),
+            Self::Form(fault) => write!(f, "the record cannot be written: {fault}"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AuthorError {}
+
+impl From<StoreError> for AuthorError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Fault> for AuthorError {
+    fn from(fault: Fault) -> Self {
+        Self::Form(fault)
+    }
+}
+
+/// A record with the epochs under which it will be sealed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Type of the record.
+    pub kind: String,
+    /// Public references.
+    pub references: Vec<StatementId>,
+    /// The author's time, milliseconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// Audiences with their epochs, and fields.
+    pub sections: Vec<(Vec<(CircleId, u64)>, Vec<Field>)>,
+}
+
+impl Plan {
+    /// Settles the epochs of a submission.
+    ///
+    /// # Errors
+    /// [`AuthorError::NoKey`].
+    pub fn new(submission: &Submission, ledger: &Ledger, secrets: &EpochSecrets, now: u64) -> Result<Self, AuthorError> {
+        let epoch = |circle: &CircleId| -> Result<(CircleId, u64), AuthorError> {
+            if *circle == PUBLIC {
+                return Ok((PUBLIC, 0));
+            }
+            // A circle without epoch statements is `self`, whose one epoch is the first.
+            let epoch = ledger.circles.circle(circle).map_or(1, crate::circles::Circle::epoch);
+            let held = secrets.of(circle, epoch).is_some();
+            if held { Ok((*circle, epoch)) } else { Err(AuthorError::NoKey(*circle)) }
+        };
+        let sections = submission
+            .sections
+            .iter()
+            .map(|section| Ok((section.audiences.iter().map(epoch).collect::<Result<_, _>>()?, section.fields.clone())))
+            .collect::<Result<_, AuthorError>>()?;
+        let references = submission.references.clone();
+        Ok(Self { kind: submission.kind.clone(), references, time: submission.time.unwrap_or(now), sections })
+    }
+
+    /// Builds and seals the sections for a place that is already settled.
+    ///
+    /// # Errors
+    /// [`AuthorError::Form`].
+    pub fn prepare(self, place: Place, rng: &mut impl CryptoRng) -> Result<Prepared, AuthorError> {
+        let Self { kind, references, time, sections: planned } = self;
+        let mut sections = Vec::with_capacity(planned.len());
+        for (index, (audiences, fields)) in planned.into_iter().enumerate() {
+            let index = u8::try_from(index).map_err(|_| Fault::Form)?;
+            let body = Body::new(random(rng), fields)?;
+            let count = body.fields().len() as u64;
+            let root = body.root();
+            let subjects = record::subjects(&body);
+            let public = audiences.iter().all(|(circle, _)| *circle == PUBLIC);
+            let (content, key) = if public {
+                (body.to_bytes(), None)
+            } else {
+                let key: SectionKey = Zeroizing::new(random(rng));
+                (sealing::seal(&body, &key, random(rng), &sealing::context(&place, index, &root))?, Some(key))
+            };
+            let header = SectionHeader { root, sealed: key.as_ref().map(|_| sealing::describe(&content)) };
+            let bytes = header.to_bytes();
+            let salts = audiences.iter().map(|_| random(rng)).collect();
+            sections.push(PreparedSection { index, audiences, salts, count, header, bytes, content, key, subjects });
+        }
+        Ok(Prepared { place, kind, references, time, blind: random(rng), sections })
+    }
+}
+
+fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+/// A record whose sections are sealed, still without its place in the chain.
+#[derive(Debug)]
+pub struct Prepared {
+    place: Place,
+    kind: String,
+    references: Vec<StatementId>,
+    time: u64,
+    blind: [u8; 32],
+    sections: Vec<PreparedSection>,
+}
+
+#[derive(Debug)]
+struct PreparedSection {
+    index: u8,
+    audiences: Vec<(CircleId, u64)>,
+    salts: Vec<[u8; 16]>,
+    count: u64,
+    header: SectionHeader,
+    bytes: Vec<u8>,
+    content: Vec<u8>,
+    key: Option<SectionKey>,
+    subjects: Vec<String>,
+}
+
+/// The author's log as it will be when what is assembled is written.
+#[derive(Debug)]
+pub struct Draft {
+    /// Head of the log.
+    pub head: LogHead,
+    /// The author's counters.
+    pub counters: Counters,
+    /// Rows of the log itself.
+    pub changes: Changes,
+    key: KeyId,
+}
+
+impl Draft {
+    /// A draft on top of the ledger, for the log key with this id.
+    pub fn new(ledger: &Ledger, key: KeyId) -> Self {
+        let head = ledger.logs.head(&ledger.own_log());
+        let counters = ledger.counters.scratch(head.number);
+        Self { head, counters, changes: Changes::default(), key }
+    }
+
+    /// The place that the record after `ahead` others will have.
+    pub fn place(&self, ahead: u64) -> Place {
+        let log: LogId = self.head.id;
+        log.place(self.head.size().saturating_add(ahead))
+    }
+
+    /// Gives a prepared record its previous chain value, its links and thereby its id, and appends it to the log.
+    ///
+    /// # Errors
+    /// [`AuthorError::Store`]; [`Fault::Form`] when it was prepared for another place or its statement is too long.
+    pub fn assemble(&mut self, prepared: Prepared, view: &impl View) -> Result<Assembled, AuthorError> {
+        if prepared.place != self.place(0) {
+            return Err(AuthorError::Form(Fault::Form));
+        }
+        let row = self.head.next_row();
+        let sections: Vec<AssembledSection> = prepared.sections.into_iter().map(|section| self.address(section)).collect();
+        let statement = Statement {
+            place: prepared.place,
+            previous: self.head.chain,
+            time: prepared.time,
+            kind: prepared.kind,
+            references: prepared.references,
+            blind: prepared.blind,
+            sections: sections.iter().map(|section| section.commitment.clone()).collect(),
+        };
+        let bytes = statement.to_bytes(self.key);
+        let id = UnverifiedStatement::decode(&bytes)?.id();
+        self.head.append(&id, view, &mut self.changes)?;
+        for audience in sections.iter().flat_map(|section| &section.held.audiences) {
+            self.counters.count(&audience.header, self.head.number, id);
+        }
+        Ok(Assembled { row, id, bytes, sections })
+    }
+
+    fn address(&self, section: PreparedSection) -> AssembledSection {
+        let mut audiences = Vec::with_capacity(section.audiences.len());
+        let mut committed = Vec::with_capacity(section.audiences.len());
+        for (index, ((circle, epoch), salt)) in section.audiences.into_iter().zip(section.salts).enumerate() {
+            let counter = self.counters.of(&circle, self.head.number);
+            let header = AudienceHeader { salt, circle, epoch, counter: counter.next, link: counter.last, order: None };
+            let bytes = header.to_bytes();
+            committed.push(section::audience_commitment(&bytes));
+            audiences.push(HeldAudience { index: u8::try_from(index).unwrap_or(u8::MAX), bytes, header, wrap: None });
+        }
+        let commitment = SectionCommitment {
+            fields: section.count,
+            header: section::section_commitment(&section.bytes),
+            audiences: committed,
+        };
+        let held = HeldSection {
+            index: section.index,
+            bytes: section.bytes,
+            header: section.header,
+            audiences,
+            content: section.content,
+        };
+        AssembledSection { commitment, held, key: section.key, subjects: section.subjects }
+    }
+}
+
+/// A statement with its id, not yet signed.
+#[derive(Debug)]
+pub struct Assembled {
+    /// Where it stands.
+    pub row: Row,
+    /// Its id.
+    pub id: StatementId,
+    bytes: Vec<u8>,
+    sections: Vec<AssembledSection>,
+}
+
+#[derive(Debug)]
+struct AssembledSection {
+    commitment: SectionCommitment,
+    held: HeldSection,
+    key: Option<SectionKey>,
+    subjects: Vec<String>,
+}
+
+impl Assembled {
+    /// Signs the statement and wraps the section keys for every audience. Also returns what the sections are about.
+    ///
+    /// # Errors
+    /// [`AuthorError::NoKey`], [`AuthorError::Form`].
+    pub fn finish(self, log: &SecretKey, secrets: &EpochSecrets) -> Result<(HeldRecord, Vec<String>), AuthorError> {
+        let signature = log.sign(&self.bytes);
+        let statement = UnverifiedStatement::decode(&self.bytes)?.reread(&self.id)?;
+        let mut sections = Vec::with_capacity(self.sections.len());
+        let mut subjects = Vec::new();
+        for mut section in self.sections {
+            if let Some(key) = &section.key {
+                for (audience, committed) in section.held.audiences.iter_mut().zip(&section.commitment.audiences) {
+                    let (circle, epoch) = (audience.header.circle, audience.header.epoch);
+                    let secret = secrets.of(&circle, epoch).ok_or(AuthorError::NoKey(circle))?;
+                    audience.wrap = Some(circle::wrap(secret, &circle, epoch, committed, key)?);
+                }
+            }
+            subjects.append(&mut section.subjects);
+            sections.push(section.held);
+        }
+        subjects.sort_unstable();
+        subjects.dedup();
+        Ok((HeldRecord { row: self.row, bytes: self.bytes, signature, statement, sections }, subjects))
+    }
+}

@@ -1,0 +1,198 @@
+//! The circles that a node knows, as epoch statements made them (`specs/circle.md`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use suyuan_core::charter::{Alliance, Role};
+use suyuan_core::circle::{self, CircleContent, EpochSecret, Rights, Terms, Tier};
+use suyuan_core::section::Body;
+use suyuan_core::{CircleId, MemberId, StatementId};
+
+use crate::limits;
+
+/// Why an epoch statement has no effect. It stands in its author's log all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Void {
+    /// The fields are not those of an epoch statement, or exceed a bound.
+    Content,
+    /// The circle id is not the author's to use.
+    Steward,
+    /// The epoch is not the next one.
+    Epoch,
+    /// The secret is not the one committed to.
+    Commitment,
+    /// A member that the charter does not know, a member twice, or rights that the tier does not allow.
+    Members,
+    /// Another statement took this circle's place first.
+    Tier,
+}
+
+impl Void {
+    /// The reason, for a person.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::Content => "its fields are not those of a circle",
+            Self::Steward => "its author is not the circle's steward",
+            Self::Epoch => "it does not open the circle's next epoch",
+            Self::Commitment => "the epoch's secret is not the one that was committed to",
+            Self::Members => "its list of members is not allowed",
+            Self::Tier => "it changes the circle's tier",
+        }
+    }
+}
+
+/// One epoch of a circle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// The statement that opened it.
+    pub statement: StatementId,
+    /// Its members.
+    pub members: BTreeMap<MemberId, Rights>,
+}
+
+/// A circle with all its epochs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Circle {
+    /// Its id.
+    pub id: CircleId,
+    /// Its steward.
+    pub steward: MemberId,
+    /// Nonce behind the id.
+    pub nonce: Option<StatementId>,
+    /// Name as of the newest epoch.
+    pub name: String,
+    /// Purpose as of the newest epoch.
+    pub purpose: String,
+    /// Terms as of the newest epoch.
+    pub terms: Terms,
+    /// End of a grant, milliseconds since 1970-01-01 UTC.
+    pub until: Option<u64>,
+    tier: Tier,
+    epochs: BTreeMap<u64, Epoch>,
+}
+
+impl Circle {
+    /// Kind of sharing.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Number of the newest epoch.
+    pub fn epoch(&self) -> u64 {
+        self.epochs.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// The epochs known, by number.
+    pub fn epochs(&self) -> &BTreeMap<u64, Epoch> {
+        &self.epochs
+    }
+
+    /// Members of the newest epoch.
+    pub fn members(&self) -> impl Iterator<Item = (&MemberId, &Rights)> {
+        self.epochs.values().next_back().into_iter().flat_map(|epoch| &epoch.members)
+    }
+
+    /// Rights of a member in the epoch given, or else the newest.
+    pub fn rights(&self, member: &MemberId, epoch: Option<u64>) -> Option<Rights> {
+        let epoch = epoch.unwrap_or_else(|| self.epoch());
+        self.epochs.get(&epoch)?.members.get(member).copied()
+    }
+}
+
+/// Every circle that a node is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Circles {
+    circles: BTreeMap<CircleId, Circle>,
+}
+
+impl Circles {
+    /// One circle.
+    pub fn circle(&self, id: &CircleId) -> Option<&Circle> {
+        self.circles.get(id)
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Circle> {
+        self.circles.values()
+    }
+
+    /// Judges an epoch statement whose section was opened with `secret`, and gives it effect.
+    ///
+    /// A node that joined a circle late has not seen its earlier epochs; the first one that it sees may have any number.
+    ///
+    /// # Errors
+    /// [`Void`]: no effect.
+    pub fn open_epoch(&mut self, alliance: &Alliance, author: &MemberId, statement: StatementId, body: &Body, secret: &EpochSecret) -> Result<CircleId, Void> {
+        let content = content(body).ok_or(Void::Content)?;
+        check_steward(alliance, author, &content)?;
+        if circle::commitment(&content.circle, content.epoch, secret) != content.commitment.0 {
+            return Err(Void::Commitment);
+        }
+        check_members(alliance, author, &content)?;
+        if let Some(known) = self.circles.get(&content.circle) {
+            if known.epoch().checked_add(1) != Some(content.epoch) {
+                return Err(Void::Epoch);
+            }
+            if known.tier != content.tier {
+                return Err(Void::Tier);
+            }
+        } else if content.epoch == 0 || self.circles.len() >= limits::CIRCLES {
+            return Err(Void::Epoch);
+        }
+        let id = content.circle;
+        self.insert(*author, statement, content);
+        Ok(id)
+    }
+
+    fn insert(&mut self, steward: MemberId, statement: StatementId, content: CircleContent) {
+        let members = content.members.iter().map(|member| (member.member, member.rights)).collect();
+        let mut epochs = self.circles.remove(&content.circle).map(|circle| circle.epochs).unwrap_or_default();
+        epochs.insert(content.epoch, Epoch { statement, members });
+        let CircleContent { circle: id, nonce, name, purpose, terms, until, tier, .. } = content;
+        self.circles.insert(id, Circle { id, steward, nonce, name, purpose, terms, until, tier, epochs });
+    }
+}
+
+/// The fields of an epoch statement as its content type.
+pub fn content(body: &Body) -> Option<CircleContent> {
+    let members: Vec<String> = body
+        .fields()
+        .iter()
+        .map(|field| serde_json::to_string(&field.name).map(|name| format!("{name}:{}", field.value)))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    let content: CircleContent = serde_json::from_str(&format!("{{{}}}", members.join(","))).ok()?;
+    let texts = [&content.name, &content.purpose, &content.terms.confidentiality, &content.terms.retention, &content.terms.onward, &content.terms.exit];
+    let bounded = texts.into_iter().all(|text| text.len() <= limits::CIRCLE_TEXT) && !content.name.is_empty();
+    bounded.then_some(content)
+}
+
+fn check_steward(alliance: &Alliance, author: &MemberId, content: &CircleContent) -> Result<(), Void> {
+    let own = match (content.tier, &content.nonce) {
+        (Tier::General, None) => {
+            content.circle == circle::alliance_circle(&alliance.id()) && alliance.leader().is_some_and(|leader| leader.id == *author)
+        }
+        (Tier::Authorized | Tier::Codevelopment, Some(nonce)) => {
+            content.circle == circle::circle_id(&alliance.id(), author, &nonce.0)
+        }
+        _ => false,
+    };
+    if own { Ok(()) } else { Err(Void::Steward) }
+}
+
+/// Everybody is in the charter, once; the steward writes; a grant has one writer; regulators only read.
+fn check_members(alliance: &Alliance, author: &MemberId, content: &CircleContent) -> Result<(), Void> {
+    let mut seen = BTreeSet::new();
+    let mut writers = 0usize;
+    for member in &content.members {
+        let role = alliance.member(&member.member).map(|known| known.entry.role).ok_or(Void::Members)?;
+        let writes = member.rights == Rights::Write;
+        if !seen.insert(member.member) || (writes && role == Role::Regulator) {
+            return Err(Void::Members);
+        }
+        writers = writers.saturating_add(usize::from(writes));
+    }
+    let steward = content.members.iter().any(|member| member.member == *author && member.rights == Rights::Write);
+    let one_writer = content.tier != Tier::Authorized || writers == 1;
+    let everybody = content.tier != Tier::General || seen.len() == alliance.members().len();
+    if steward && one_writer && everybody && seen.len() <= limits::CIRCLE_MEMBERS { Ok(()) } else { Err(Void::Members) }
+}

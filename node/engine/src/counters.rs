@@ -1,0 +1,106 @@
+//! How many statements each author addressed to each circle, and how many of them this node holds: the difference was withheld or is still to come.
+
+use std::collections::BTreeMap;
+
+use suyuan_core::cbor::{Reader, Writer};
+use suyuan_core::section::AudienceHeader;
+use suyuan_core::{CircleId, StatementId};
+
+use crate::local::LocalKeys;
+use crate::schema::{Table, counter_key};
+use crate::view::{Changes, StoreError, View};
+
+/// One author's statements to one circle, as far as they were seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Counter that the next statement will carry, by the newest one seen.
+    pub next: u64,
+    /// How many this node holds.
+    pub held: u64,
+    /// The newest one seen, or zeros.
+    pub last: StatementId,
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self { next: 0, held: 0, last: StatementId([0; 32]) }
+    }
+}
+
+impl Counter {
+    /// How many are known to exist and not held.
+    pub fn missing(&self) -> u64 {
+        self.next.saturating_sub(self.held)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(64);
+        writer.array(3).uint(self.next).uint(self.held).bytes(&self.last.0);
+        writer.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, suyuan_core::Fault> {
+        let mut reader = Reader::open(bytes)?;
+        reader.array(3)?;
+        Ok(Self { next: reader.uint()?, held: reader.uint()?, last: StatementId(reader.fixed()?) })
+    }
+}
+
+/// Counters by circle and log number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters(BTreeMap<(CircleId, u32), Counter>);
+
+impl Counters {
+    /// The counter of one author in one circle.
+    pub fn of(&self, circle: &CircleId, log: u32) -> Counter {
+        self.0.get(&(*circle, log)).copied().unwrap_or_default()
+    }
+
+    /// Every counter of one circle, by log number.
+    pub fn in_circle(&self, circle: &CircleId) -> impl Iterator<Item = (u32, &Counter)> {
+        self.0.range((*circle, 0)..=(*circle, u32::MAX)).map(|((_, log), counter)| (*log, counter))
+    }
+
+    /// Counts a statement that was written or taken in.
+    pub fn count(&mut self, header: &AudienceHeader, log: u32, id: StatementId) {
+        let counter = self.0.entry((header.circle, log)).or_default();
+        counter.held = counter.held.saturating_add(1);
+        if header.counter >= counter.next {
+            counter.next = header.counter.saturating_add(1);
+            counter.last = id;
+        }
+    }
+
+    /// Takes over counters from another set.
+    pub fn merge(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// The counters of one log alone, to be changed beside the others.
+    pub fn scratch(&self, log: u32) -> Self {
+        Self(self.0.iter().filter(|((_, number), _)| *number == log).map(|(key, counter)| (*key, *counter)).collect())
+    }
+
+    /// Writes the counters that differ from `before`.
+    pub fn save(&self, before: &Self, local: &LocalKeys, changes: &mut Changes) {
+        for ((circle, log), counter) in &self.0 {
+            if before.of(circle, *log) != *counter {
+                let key = counter_key(&local.name(Table::Counter, &circle.0), *log);
+                changes.put(Table::Counter, key, counter.encode());
+            }
+        }
+    }
+
+    /// Reads the counter of one author in one circle, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn load(&mut self, circle: &CircleId, log: u32, view: &impl View, local: &LocalKeys) -> Result<(), StoreError> {
+        let key = counter_key(&local.name(Table::Counter, &circle.0), log);
+        if let Some(row) = view.row(Table::Counter, &key)? {
+            let counter = Counter::decode(&row).map_err(|fault| StoreError(format!("counter {}: {fault}", hex::encode(&key))))?;
+            self.0.insert((*circle, log), counter);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Opening a circle or its next epoch, and receiving the secret of one (`specs/circle.md`).
+
+use rand_core::CryptoRng;
+use serde::Deserialize;
+use suyuan_core::circle::{self, CircleContent, CircleMember, EpochSecret, PrekeySecret, Rights, Slip, SlipAddress, SlipContent, Terms, Tier};
+use suyuan_core::section::Field;
+use suyuan_core::{CircleId, Fault, MemberId, StatementId};
+use zeroize::Zeroizing;
+
+use crate::author::Plan;
+use crate::circles::{self, Circles};
+use crate::ledger::Ledger;
+use crate::record::{self, HeldRecord};
+use crate::secrets::EpochSecrets;
+use crate::submission::{Refusal, RefusalKind};
+
+/// What a steward asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CircleRequest {
+    /// The circle whose next epoch this is; a new circle where there is none.
+    pub circle: Option<CircleId>,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub purpose: String,
+    /// Kind of sharing.
+    pub tier: Tier,
+    /// Members other than the steward.
+    pub members: Vec<CircleMember>,
+    /// Terms.
+    #[serde(default)]
+    pub terms: Terms,
+    /// End of a grant, milliseconds since 1970-01-01 UTC.
+    pub until: Option<u64>,
+}
+
+/// An epoch that is ready to be written.
+#[derive(Debug)]
+pub struct NewEpoch {
+    /// Its content.
+    pub content: CircleContent,
+    /// Its secret: to be in the keyring, durably, before the statement is written.
+    pub secret: EpochSecret,
+    /// The epoch statement.
+    pub plan: Plan,
+}
+
+/// Draws up an epoch and checks it as every member will.
+///
+/// # Errors
+/// [`Refusal`] that names what is not allowed.
+pub fn draw_up(request: CircleRequest, ledger: &Ledger, now: u64, rng: &mut impl CryptoRng) -> Result<NewEpoch, Refusal> {
+    let mut members = vec![CircleMember { member: ledger.me, rights: Rights::Write }];
+    members.extend(request.members.iter().filter(|member| member.member != ledger.me));
+    let (circle, nonce, epoch) = name(&request, ledger, rng)?;
+    let secret: EpochSecret = Zeroizing::new(random(rng));
+    let commitment = StatementId(circle::commitment(&circle, epoch, &secret));
+    let CircleRequest { name, purpose, tier, terms, until, .. } = request;
+    let content = CircleContent { circle, nonce, name, purpose, tier, epoch, commitment, members, terms, until };
+    let fields = fields(&content)?;
+    let plan = Plan {
+        kind: circle::TYPE.to_owned(),
+        references: Vec::new(),
+        time: now,
+        sections: vec![(vec![(circle, epoch)], fields.clone())],
+    };
+    let body = suyuan_core::section::Body::new([0; 32], fields).map_err(|fault| refusal(RefusalKind::Limit, "", fault.to_string()))?;
+    let judged = ledger.circles.clone().open_epoch(&ledger.alliance, &ledger.me, commitment, &body, &secret);
+    judged.map_err(|void| refusal(RefusalKind::Malformed, "", void.explain()))?;
+    Ok(NewEpoch { content, secret, plan })
+}
+
+/// The request by which the leader opens the alliance circle for all founders.
+pub fn alliance_request(ledger: &Ledger) -> CircleRequest {
+    let write = |role| if role == suyuan_core::charter::Role::Regulator { Rights::Read } else { Rights::Write };
+    let members = ledger.alliance.members().iter();
+    CircleRequest {
+        circle: None,
+        name: ledger.alliance.charter().name.clone(),
+        purpose: ledger.alliance.charter().purpose.clone(),
+        tier: Tier::General,
+        members: members.map(|member| CircleMember { member: member.id, rights: write(member.entry.role) }).collect(),
+        terms: Terms::default(),
+        until: None,
+    }
+}
+
+fn name(request: &CircleRequest, ledger: &Ledger, rng: &mut impl CryptoRng) -> Result<(CircleId, Option<StatementId>, u64), Refusal> {
+    let alliance = circle::alliance_circle(&ledger.alliance.id());
+    let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
+    match wanted {
+        Some(id) => {
+            let next = ledger.circles.circle(&id).map(|circle| (circle.nonce, circle.epoch().saturating_add(1)));
+            match next {
+                Some((nonce, epoch)) => Ok((id, nonce, epoch)),
+                None if id == alliance => Ok((id, None, 1)),
+                None => Err(refusal(RefusalKind::UnknownCircle, "/circle", format!("this node knows no circle {id}"))),
+            }
+        }
+        None => {
+            let nonce = random(rng);
+            Ok((circle::circle_id(&ledger.alliance.id(), &ledger.me, &nonce), Some(StatementId(nonce)), 1))
+        }
+    }
+}
+
+fn refusal(fault: RefusalKind, pointer: &str, detail: impl Into<String>) -> Refusal {
+    Refusal { fault, pointer: pointer.to_owned(), detail: detail.into() }
+}
+
+fn random(rng: &mut impl CryptoRng) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+fn fields(content: &CircleContent) -> Result<Vec<Field>, Refusal> {
+    let malformed = |error: serde_json::Error| refusal(RefusalKind::Malformed, "", error.to_string());
+    let value = serde_json::to_value(content).map_err(malformed)?;
+    let members = value.as_object().into_iter().flatten();
+    Ok(members.map(|(name, value)| Field { name: name.clone(), value: value.to_string() }).collect())
+}
+
+/// Seals the epoch's secret to every other member's encryption key.
+///
+/// # Errors
+/// [`Fault::Slip`] for a member's unusable key, which a verified charter does not have.
+pub fn slips(epoch: &NewEpoch, statement: StatementId, ledger: &Ledger, rng: &mut impl CryptoRng) -> Result<Vec<Slip>, Fault> {
+    let content = SlipContent { circle: epoch.content.circle, epoch: epoch.content.epoch, secret: epoch.secret.clone() };
+    let alliance = ledger.alliance.id();
+    let others = epoch.content.members.iter().filter(|member| member.member != ledger.me);
+    others
+        .map(|member| {
+            let known = ledger.alliance.member(&member.member).ok_or(Fault::Slip)?;
+            let prekey = &known.entry.keys.encryption;
+            Slip::seal(&SlipAddress { alliance: &alliance, statement, recipient: member.member, prekey }, &content, rng)
+        })
+        .collect()
+}
+
+/// Opens a slip and holds its secret against the epoch statement that it belongs to: it opens that statement's section, for this circle and epoch, and
+/// is the one committed to.
+///
+/// # Errors
+/// [`Fault::Slip`].
+pub fn accept(slip: &Slip, record: &HeldRecord, ledger: &Ledger, encryption: &PrekeySecret) -> Result<SlipContent, Fault> {
+    let content = slip.open(&ledger.alliance.id(), encryption)?;
+    let section = record.sections.first().filter(|_| slip.statement == record.statement.id()).ok_or(Fault::Slip)?;
+    let secrets: EpochSecrets = [((content.circle, content.epoch), content.secret.clone())].into_iter().collect();
+    let body = record::open_section(&record.statement, section, &secrets).ok().flatten().ok_or(Fault::Slip)?;
+    let stated = circles::content(&body).ok_or(Fault::Slip)?;
+    let fits = stated.circle == content.circle
+        && stated.epoch == content.epoch
+        && stated.commitment.0 == circle::commitment(&content.circle, content.epoch, &content.secret);
+    if fits { Ok(content) } else { Err(Fault::Slip) }
+}
+
+/// Whether this member still has to open the alliance circle.
+pub fn alliance_is_unopened(circles: &Circles, ledger: &Ledger) -> bool {
+    let leads = ledger.alliance.leader().is_some_and(|leader: &suyuan_core::charter::Member| leader.id == ledger.me);
+    leads && circles.circle(&circle::alliance_circle(&ledger.alliance.id())).is_none()
+}
+
+/// Members of the alliance by id, for requests that name them.
+pub fn member_named<'a>(ledger: &'a Ledger, name: &str) -> Option<&'a MemberId> {
+    ledger.alliance.members().iter().find(|member| member.entry.name == name).map(|member| &member.id)
+}

@@ -1,0 +1,28 @@
+//! Every bound of a node's rules. Those of the formats are in [`suyuan_core::limits`].
+
+/// Records of one submission.
+pub const SUBMISSION_RECORDS: usize = 1000;
+/// Subjects that one section is about.
+pub const ABOUT: usize = 32;
+/// Bytes of a subject as it was submitted.
+pub const SUBJECT: usize = 2048;
+/// Nesting of JSON that is taken in.
+pub const JSON_DEPTH: usize = 32;
+/// Bytes of an idempotency key.
+pub const IDEMPOTENCY_KEY: usize = 255;
+/// Members of a circle.
+pub const CIRCLE_MEMBERS: usize = 512;
+/// Bytes of each text of a circle.
+pub const CIRCLE_TEXT: usize = 4096;
+/// Circles of a node.
+pub const CIRCLES: usize = 65_536;
+/// Unused one-time prekeys that a member keeps published for each steward.
+pub const PREKEYS: usize = 8;
+/// Entries of one sync batch.
+pub const BATCH_ENTRIES: usize = 1024;
+/// Bytes of one sync batch's items.
+pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Logs of which a node tells its size.
+pub const HEADS: usize = 4096;
+/// Rows of a page of results.
+pub const PAGE: usize = 200;

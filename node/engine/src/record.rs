@@ -1,0 +1,230 @@
+//! A record in the store: which rows it has, and how they are read back and opened.
+
+use rand_core::CryptoRng;
+use suyuan_core::bundle::Content;
+use suyuan_core::cbor::{Reader, Writer};
+use suyuan_core::circle::{self, PUBLIC, Wrap};
+use suyuan_core::id::StatementId;
+use suyuan_core::key::Signature;
+use suyuan_core::section::{ABOUT, AudienceHeader, Body, SectionHeader};
+use suyuan_core::sealing;
+use suyuan_core::statement::{RESERVED_TYPES, SectionCommitment, Statement, UnverifiedStatement, VerifiedStatement};
+
+use crate::local::LocalKeys;
+use crate::schema::{Row, Table, index_key};
+use crate::secrets::EpochSecrets;
+use crate::view::{Changes, StoreError, View};
+
+/// An audience header as this node holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldAudience {
+    /// Index among the section's audiences.
+    pub index: u8,
+    /// The header's bytes.
+    pub bytes: Vec<u8>,
+    /// The same, decoded after it was held against its commitment.
+    pub header: AudienceHeader,
+    /// The wrapped section key; none for the public.
+    pub wrap: Option<Wrap>,
+}
+
+/// A section as this node holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSection {
+    /// Index in the statement.
+    pub index: u8,
+    /// The header's bytes.
+    pub bytes: Vec<u8>,
+    /// The same, decoded after it was held against its commitment.
+    pub header: SectionHeader,
+    /// The audience headers that this node is entitled to.
+    pub audiences: Vec<HeldAudience>,
+    /// The public body, or the ciphertext.
+    pub content: Vec<u8>,
+}
+
+/// A statement with the sections that this node holds.
+#[derive(Clone, Debug)]
+pub struct HeldRecord {
+    /// Where.
+    pub row: Row,
+    /// The statement's bytes.
+    pub bytes: Vec<u8>,
+    /// The signature beside it.
+    pub signature: Signature,
+    /// The statement.
+    pub statement: VerifiedStatement,
+    /// Its sections, ascending by index.
+    pub sections: Vec<HeldSection>,
+}
+
+impl HeldRecord {
+    /// Writes all rows but the log's own. `subjects` are what its opened sections are about.
+    ///
+    /// # Errors
+    /// [`StoreError`] from sealing.
+    pub fn save(&self, subjects: &[String], local: &LocalKeys, rng: &mut impl CryptoRng, changes: &mut Changes) -> Result<(), StoreError> {
+        changes.put(Table::Statement, self.row.key(), [&self.signature[..], &self.bytes].concat());
+        changes.put(Table::ById, self.statement.id().0, self.row.key());
+        for section in &self.sections {
+            let key = self.row.section(section.index);
+            changes.put(Table::Header, key.clone(), local.seal_header(&key, section.encode_headers(), rng)?);
+            changes.put(Table::Content, key, section.content.clone());
+            for audience in &section.audiences {
+                if let Some(wrap) = &audience.wrap {
+                    let key = self.row.audience(section.index, audience.index);
+                    changes.put(Table::Wrap, key.clone(), local.seal_wrap(self.row, &key, wrap, rng)?);
+                }
+                let name = local.name(Table::ByCircle, &audience.header.circle.0);
+                changes.put(Table::ByCircle, index_key(&name, self.row), Vec::new());
+            }
+        }
+        for subject in subjects {
+            changes.put(Table::BySubject, index_key(&local.name(Table::BySubject, subject.as_bytes()), self.row), Vec::new());
+        }
+        if self.statement.kind.starts_with(RESERVED_TYPES) {
+            changes.put(Table::System, self.row.key(), Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Reads a record back. Nothing where the row is masked or not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when what is there is not what was written.
+    pub fn load(row: Row, view: &impl View, local: &LocalKeys) -> Result<Option<Self>, StoreError> {
+        let (Some(entry), Some(stored)) = (view.row(Table::Entry, &row.key())?, view.row(Table::Statement, &row.key())?) else {
+            return Ok(None);
+        };
+        let damaged = |what: &str| StoreError(format!("{what} of entry {} in log number {}", row.sequence, row.log));
+        let (signature, bytes) = stored.split_at_checked(64).ok_or_else(|| damaged("statement"))?;
+        let entry = StatementId(entry.try_into().map_err(|_| damaged("id"))?);
+        let statement = UnverifiedStatement::decode(bytes).and_then(|statement| statement.reread(&entry)).map_err(|_| damaged("statement"))?;
+        let mut sections = Vec::new();
+        for (index, commitment) in statement.sections.iter().enumerate() {
+            let index = u8::try_from(index).map_err(|_| damaged("section"))?;
+            if let Some(section) = HeldSection::load(row, index, commitment, view, local)? {
+                sections.push(section);
+            }
+        }
+        let signature = signature.try_into().map_err(|_| damaged("signature"))?;
+        Ok(Some(Self { row, bytes: bytes.to_vec(), signature, statement, sections }))
+    }
+
+    /// Opens one held section with whatever epoch secret fits.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the ciphertext is not the one that was taken in.
+    pub fn open(&self, section: &HeldSection, secrets: &EpochSecrets) -> Result<Opened, StoreError> {
+        if section.header.sealed.is_some() && sealing::check_digest(&section.content, &section.header).is_err() {
+            let Row { log, sequence } = self.row;
+            return Err(StoreError(format!("section {} of entry {sequence} in log number {log} has changed on disk", section.index)));
+        }
+        Ok(match open_section(&self.statement, section, secrets) {
+            Ok(Some(body)) => Opened::Body(body),
+            Ok(None) => Opened::Sealed,
+            Err(fault) => Opened::Void(fault),
+        })
+    }
+}
+
+/// What a held section turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// Its fields.
+    Body(Body),
+    /// This node has no key for it.
+    Sealed,
+    /// Its author signed what does not hold together; it stands in the log and means nothing.
+    Void(suyuan_core::Fault),
+}
+
+/// Opens a section and holds its fields against the statement's count and the header's root. Nothing where no secret fits.
+///
+/// # Errors
+/// The faults of `specs/circle.md`, `sealing.md` and `section.md`: its author's.
+pub fn open_section(statement: &Statement, section: &HeldSection, secrets: &EpochSecrets) -> Result<Option<Body>, suyuan_core::Fault> {
+    let Some(commitment) = statement.sections.get(usize::from(section.index)) else {
+        return Err(suyuan_core::Fault::SectionIndex);
+    };
+    let body = if section.header.sealed.is_none() {
+        Body::decode(&section.content)?
+    } else {
+        let Some((audience, wrap, secret)) = section.audiences.iter().find_map(|audience| {
+            let secret = secrets.of(&audience.header.circle, audience.header.epoch)?;
+            Some((audience, audience.wrap.as_ref()?, secret))
+        }) else {
+            return Ok(None);
+        };
+        let committed = commitment.audiences.get(usize::from(audience.index)).ok_or(suyuan_core::Fault::Audience)?;
+        let key = circle::unwrap(secret, &audience.header.circle, audience.header.epoch, committed, wrap)?;
+        sealing::open(&section.content, &key, &sealing::context(&statement.place, section.index, &section.header.root))?
+    };
+    body.check(commitment.fields, &section.header)?;
+    Ok(Some(body))
+}
+
+/// What a body says it is about; an `@about` that is no list of texts is about nothing.
+pub fn subjects(body: &Body) -> Vec<String> {
+    let listed: Option<Vec<String>> = body.field(ABOUT).and_then(|value| serde_json::from_str(value).ok());
+    listed.unwrap_or_default().into_iter().take(crate::limits::ABOUT).filter_map(|given| canonical(&given)).collect()
+}
+
+fn canonical(given: &str) -> Option<String> {
+    suyuan_trace::subject(given).ok().map(|subject| subject.to_string())
+}
+
+impl HeldSection {
+    /// Whether anybody may read it.
+    pub fn is_public(&self) -> bool {
+        self.header.sealed.is_none() && self.audiences.iter().any(|audience| audience.header.circle == PUBLIC)
+    }
+
+    /// The content of a bundle's disclosure of the whole section.
+    pub fn whole(body: &Body) -> Content {
+        Content::Whole(body.to_bytes())
+    }
+
+    fn encode_headers(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(256);
+        writer.array(2).bytes(&self.bytes).array(self.audiences.len());
+        for audience in &self.audiences {
+            writer.array(2).uint(u64::from(audience.index)).bytes(&audience.bytes);
+        }
+        writer.finish()
+    }
+
+    fn load(row: Row, index: u8, commitment: &SectionCommitment, view: &impl View, local: &LocalKeys) -> Result<Option<Self>, StoreError> {
+        let key = row.section(index);
+        let (Some(headers), Some(content)) = (view.row(Table::Header, &key)?, view.row(Table::Content, &key)?) else {
+            return Ok(None);
+        };
+        let headers = local.open_header(&key, &headers)?;
+        let mut section = Self::decode_headers(&headers, index, content, commitment)
+            .map_err(|fault| StoreError(format!("headers of entry {} in log number {}: {fault}", row.sequence, row.log)))?;
+        for audience in &mut section.audiences {
+            let key = row.audience(index, audience.index);
+            if let Some(sealed) = view.row(Table::Wrap, &key)? {
+                let wrap = local.open_wrap(row, &key, &sealed)?;
+                audience.wrap = Some(wrap.try_into().map_err(|_| StoreError(format!("wrap {}", hex::encode(&key))))?);
+            }
+        }
+        Ok(Some(section))
+    }
+
+    fn decode_headers(headers: &[u8], index: u8, content: Vec<u8>, commitment: &SectionCommitment) -> Result<Self, suyuan_core::Fault> {
+        let mut reader = Reader::open(headers)?;
+        reader.array(2)?;
+        let bytes = reader.bytes(1024)?.to_vec();
+        let header = SectionHeader::open(&bytes, &commitment.header)?;
+        let mut audiences = Vec::new();
+        for _ in 0..reader.array_in(0..=suyuan_core::limits::AUDIENCES)? {
+            reader.array(2)?;
+            let index = u8::try_from(reader.uint()?).map_err(|_| suyuan_core::Fault::Form)?;
+            let bytes = reader.bytes(1024)?.to_vec();
+            let committed = commitment.audiences.get(usize::from(index)).ok_or(suyuan_core::Fault::Audience)?;
+            audiences.push(HeldAudience { index, header: AudienceHeader::open(&bytes, committed)?, bytes, wrap: None });
+        }
+        Ok(Self { index, bytes, header, audiences, content })
+    }
+}

@@ -1,0 +1,265 @@
+//! What nodes say to each other about logs: heads, requests and batches (`specs/sync.md`).
+
+use suyuan_core::cbor::{Reader, Writer};
+use suyuan_core::circle::{Slip, Wrap};
+use suyuan_core::id::{Hash, StatementId};
+use suyuan_core::key::Signature;
+use suyuan_core::log::LogId;
+use suyuan_core::{AllianceId, Fault, MemberId};
+
+use crate::limits;
+
+/// A question of one node to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Which logs do you have, up to where?
+    Heads,
+    /// Entries of one log from a sequence on.
+    Pull {
+        /// The log.
+        log: LogId,
+        /// The first sequence wanted.
+        from: u64,
+    },
+    /// My copy of this log has grown; nothing is asked.
+    Grown(LogSize),
+}
+
+/// How far somebody has a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSize {
+    /// The log.
+    pub log: LogId,
+    /// Number of entries.
+    pub size: u64,
+}
+
+/// The answer to a [`Request`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// To `Heads`.
+    Heads(Vec<LogSize>),
+    /// To `Pull`: entries, or nothing where there are none from there on.
+    Batch(Option<Box<Batch>>),
+    /// To `Grown`.
+    Noted,
+}
+
+/// Entries of one log, with the opened part of what the receiver may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The log.
+    pub log: LogId,
+    /// Sequence of the first entry.
+    pub from: u64,
+    /// Ids of consecutive statements, 1 to 1024.
+    pub entries: Vec<StatementId>,
+    /// A checkpoint of the log that covers all of them.
+    pub checkpoint: String,
+    /// Consistency path from the end of the entries to the checkpoint.
+    pub consistency: Vec<Hash>,
+    /// Statements that the receiver may hold, ascending by sequence.
+    pub items: Vec<Item>,
+}
+
+/// One statement on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its bytes.
+    pub statement: Vec<u8>,
+    /// Its signature.
+    pub signature: Signature,
+    /// Its sections that the receiver may hold.
+    pub sections: Vec<ItemSection>,
+    /// The receiver's slip, where it is an epoch statement.
+    pub slip: Option<Slip>,
+}
+
+/// One section on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemSection {
+    /// Index in the statement.
+    pub index: u8,
+    /// Header bytes.
+    pub header: Vec<u8>,
+    /// Index, header bytes and wrap of each audience that the receiver belongs to.
+    pub audiences: Vec<(u8, Vec<u8>, Option<Wrap>)>,
+    /// Public body or ciphertext.
+    pub content: Vec<u8>,
+}
+
+const HEADER_BYTES: usize = 1024;
+
+impl Request {
+    /// Encodes the request.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::structure(3);
+        match self {
+            Self::Heads => writer.uint(0).null(),
+            Self::Pull { log, from } => write_size(writer.uint(1), log, *from),
+            Self::Grown(head) => write_size(writer.uint(2), &head.log, head.size),
+        };
+        writer.finish()
+    }
+
+    /// Decodes a request about logs of this alliance.
+    ///
+    /// # Errors
+    /// [`Fault::Cbor`], [`Fault::Suite`], [`Fault::Form`].
+    pub fn decode(bytes: &[u8], alliance: &AllianceId) -> Result<Self, Fault> {
+        let mut reader = Reader::open(bytes)?;
+        reader.suite(3)?;
+        match reader.uint()? {
+            0 if reader.null() => Ok(Self::Heads),
+            1 => read_size(&mut reader, alliance).map(|LogSize { log, size }| Self::Pull { log, from: size }),
+            2 => read_size(&mut reader, alliance).map(Self::Grown),
+            _ => Err(Fault::Form),
+        }
+    }
+}
+
+impl Response {
+    /// Encodes the response.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::structure(3);
+        match self {
+            Self::Heads(heads) => {
+                writer.uint(0).array(heads.len());
+                for head in heads {
+                    write_size(&mut writer, &head.log, head.size);
+                }
+            }
+            Self::Batch(None) => {
+                writer.uint(1).null();
+            }
+            Self::Batch(Some(batch)) => batch.write(writer.uint(1)),
+            Self::Noted => {
+                writer.uint(2).null();
+            }
+        }
+        writer.finish()
+    }
+
+    /// Decodes a response about logs of this alliance.
+    ///
+    /// # Errors
+    /// [`Fault::Cbor`], [`Fault::Suite`], [`Fault::Form`].
+    pub fn decode(bytes: &[u8], alliance: &AllianceId) -> Result<Self, Fault> {
+        let mut reader = Reader::open(bytes)?;
+        reader.suite(3)?;
+        match reader.uint()? {
+            0 => {
+                let heads = 0..reader.array_in(0..=limits::HEADS)?;
+                heads.map(|_| read_size(&mut reader, alliance)).collect::<Result<_, _>>().map(Self::Heads)
+            }
+            1 if reader.null() => Ok(Self::Batch(None)),
+            1 => Batch::read(&mut reader, alliance).map(|batch| Self::Batch(Some(Box::new(batch)))),
+            2 if reader.null() => Ok(Self::Noted),
+            _ => Err(Fault::Form),
+        }
+    }
+}
+
+/// `[member, incarnation, size]`: the alliance is the connection's.
+fn write_size<'a>(writer: &'a mut Writer, log: &LogId, size: u64) -> &'a mut Writer {
+    writer.array(3).bytes(&log.member.0).uint(log.incarnation).uint(size)
+}
+
+fn read_size(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<LogSize, Fault> {
+    reader.array(3)?;
+    let log = LogId { alliance: *alliance, member: MemberId(reader.fixed()?), incarnation: reader.uint()? };
+    Ok(LogSize { log, size: reader.uint()? })
+}
+
+impl Batch {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(5);
+        write_size(writer, &self.log, self.from);
+        let entries: Vec<u8> = self.entries.iter().flat_map(|id| id.0).collect();
+        writer.bytes(&entries).text(&self.checkpoint).bytes(&self.consistency.concat()).array(self.items.len());
+        for item in &self.items {
+            item.write(writer);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Self, Fault> {
+        reader.array(5)?;
+        let LogSize { log, size: from } = read_size(reader, alliance)?;
+        let entries = hashes(reader.bytes(limits::BATCH_ENTRIES.saturating_mul(32))?)?.into_iter().map(StatementId).collect();
+        let checkpoint = reader.text(0..=suyuan_core::limits::NOTE)?.to_owned();
+        let consistency = hashes(reader.bytes(suyuan_core::limits::PATH.saturating_mul(32))?)?;
+        let items = (0..reader.array_in(0..=limits::BATCH_ENTRIES)?).map(|_| Item::read(reader)).collect::<Result<_, _>>()?;
+        Ok(Self { log, from, entries, checkpoint, consistency, items })
+    }
+}
+
+fn hashes(bytes: &[u8]) -> Result<Vec<Hash>, Fault> {
+    let (hashes, rest) = bytes.as_chunks::<32>();
+    if rest.is_empty() { Ok(hashes.to_vec()) } else { Err(Fault::Form) }
+}
+
+impl Item {
+    /// How many bytes it takes, roughly; for filling batches.
+    pub fn weight(&self) -> usize {
+        self.sections.iter().map(|section| section.content.len().saturating_add(512)).sum::<usize>().saturating_add(self.statement.len())
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.array(5).uint(self.sequence).bytes(&self.statement).bytes(&self.signature).array(self.sections.len());
+        for section in &self.sections {
+            section.write(writer);
+        }
+        match &self.slip {
+            None => writer.null(),
+            Some(slip) => writer.bytes(&slip.to_bytes()),
+        };
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
+        reader.array(5)?;
+        let sequence = reader.uint()?;
+        let statement = reader.bytes(suyuan_core::limits::STATEMENT)?.to_vec();
+        let signature = reader.fixed()?;
+        let sections = (0..reader.array_in(0..=suyuan_core::limits::SECTIONS)?)
+            .map(|_| ItemSection::read(reader))
+            .collect::<Result<_, _>>()?;
+        let slip = if reader.null() { None } else { Some(Slip::decode(reader.bytes(HEADER_BYTES)?)?) };
+        Ok(Self { sequence, statement, signature, sections, slip })
+    }
+}
+
+impl ItemSection {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(4).uint(u64::from(self.index)).bytes(&self.header).array(self.audiences.len());
+        for (index, header, wrap) in &self.audiences {
+            writer.array(3).uint(u64::from(*index)).bytes(header);
+            match wrap {
+                None => writer.null(),
+                Some(wrap) => writer.bytes(wrap),
+            };
+        }
+        writer.bytes(&self.content);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
+        reader.array(4)?;
+        let index = small(reader)?;
+        let header = reader.bytes(HEADER_BYTES)?.to_vec();
+        let audiences = (0..reader.array_in(1..=suyuan_core::limits::AUDIENCES)?)
+            .map(|_| {
+                reader.array(3)?;
+                let (index, header) = (small(reader)?, reader.bytes(HEADER_BYTES)?.to_vec());
+                let wrap = if reader.null() { None } else { Some(reader.fixed()?) };
+                Ok((index, header, wrap))
+            })
+            .collect::<Result<_, Fault>>()?;
+        let content = reader.bytes(usize::try_from(suyuan_core::limits::CIPHERTEXT).map_err(|_| Fault::Form)?)?.to_vec();
+        Ok(Self { index, header, audiences, content })
+    }
+}
+
+fn small(reader: &mut Reader<'_>) -> Result<u8, Fault> {
+    u8::try_from(reader.uint()?).map_err(|_| Fault::Form)
+}

@@ -1,0 +1,22 @@
+// Builds dist/node (ES modules for Node.js, dependencies left outside) and dist/verify.js (one ES module for browsers, all inside).
+// With the argument `test`, builds the tests into dist/test instead.
+
+import { readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+const node = { bundle: true, format: "esm", platform: "node", target: "node20", packages: "external", splitting: true, logLevel: "warning" };
+
+if (process.argv[2] === "test") {
+  rmSync("dist/test", { recursive: true, force: true });
+  const entryPoints = readdirSync("test").filter((name) => name.endsWith(".test.ts")).map((name) => `test/${name}`);
+  await build({ ...node, entryPoints, outdir: "dist/test", sourcemap: "inline" });
+} else {
+  rmSync("dist/node", { recursive: true, force: true });
+  await build({ ...node, entryPoints: ["src/index.ts", "src/cli.ts"], outdir: "dist/node" });
+  // es2020: the curve arithmetic is BigInt, which nothing older has.
+  const outfile = "dist/verify.js";
+  await build({ entryPoints: ["src/browser.ts"], outfile, bundle: true, minify: true, format: "esm", target: "es2020", logLevel: "warning" });
+  console.log(`${outfile}: ${statSync(outfile).size} bytes, ${gzipSync(readFileSync(outfile)).length} gzipped`);
+}

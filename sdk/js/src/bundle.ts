@@ -1,0 +1,290 @@
+// Bundles: a file with everything to check records offline: bundle.md. `openBundle` does steps 1 and 2, `verify(i)` steps 3 to 15 of one
+// record, so that a page can say of each record whether it holds.
+
+import { equal, fromHex, hex } from "./bytes.js";
+import { Reader, openSuite } from "./cbor.js";
+import { verifyCharter } from "./charter.js";
+import type { Charter, Member, Role } from "./charter.js";
+import { Fault, ensure } from "./fault.js";
+import { MAX_AUDIENCES, MAX_BUNDLE, MAX_FIELDS, MAX_PATH, MAX_RECORDS, MAX_SECTIONS } from "./limits.js";
+import { logOrigin, parseProof, witnessName } from "./log.js";
+import { parseCheckpoint, verifyCheckpoint } from "./note.js";
+import { checkBody, checkField, decodeBody, ensureNamesOnce, openAudience, openHeader, readField } from "./section.js";
+import type { Audience, Field } from "./section.js";
+import { decodeStatement, verifyStatement } from "./statement.js";
+import type { SectionCommitment, Statement } from "./statement.js";
+import { verifyInclusion } from "./tree.js";
+
+/** A member, as far as a reader of records needs it. */
+export interface MemberInfo {
+  /** Member id, hex. */
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
+/** One section of a verified record: what it discloses, and how much it withholds. */
+export interface VerifiedSection {
+  /** Index in the statement. */
+  readonly index: number;
+  /** How many fields the author signed. */
+  readonly count: number;
+  /** The disclosed fields; values are JSON texts as received, not checked to be JSON. */
+  readonly fields: readonly Field[];
+  /** Fields not disclosed: `count - fields.length`. */
+  readonly withheld: number;
+  /** How many audiences the section has. */
+  readonly audiences: number;
+  /** The audience headers that are shown. */
+  readonly shown: readonly ShownAudience[];
+}
+
+/** An audience header that a bundle shows. Ids are hex. */
+export interface ShownAudience {
+  readonly index: number;
+  readonly circle: string;
+  readonly epoch: number;
+  readonly counter: number;
+  readonly link: string;
+  readonly order: { readonly size: number; readonly root: string } | null;
+}
+
+/** A record that holds. Ids are hex. */
+export interface VerifiedRecord {
+  readonly id: string;
+  readonly author: MemberInfo;
+  readonly type: string;
+  /** Milliseconds since 1970-01-01 UTC, as the author claims. */
+  readonly time: number;
+  readonly incarnation: number;
+  readonly sequence: number;
+  /** Size of the author's log when it signed the checkpoint. */
+  readonly size: number;
+  /** When the author cosigned that checkpoint, seconds since 1970-01-01 UTC; null where there is no such line. */
+  readonly checkpointTime: number | null;
+  /** Ids of the statements that this one names in public. */
+  readonly references: readonly string[];
+  /** All sections, those without any disclosure too. */
+  readonly sections: readonly VerifiedSection[];
+  /** Fields not disclosed, over all sections. */
+  readonly withheld: number;
+}
+
+/** What the charter of a bundle says, and the way to its records. */
+export interface OpenBundle {
+  /** The alliance id, hex. Where no id was expected, the reader compares this with one it trusts. */
+  readonly alliance: string;
+  readonly name: string;
+  readonly purpose: string;
+  readonly chain: string;
+  /** When the charter was drawn up, milliseconds since 1970-01-01 UTC. */
+  readonly time: number;
+  readonly members: readonly MemberInfo[];
+  readonly records: {
+    readonly length: number;
+    /** Verifies record `index`, whatever the others are. Rejects with a `Fault` if it does not hold. */
+    verify(index: number): Promise<VerifiedRecord>;
+  };
+}
+
+/** A bundle of which every record holds. */
+export interface VerifiedBundle extends Omit<OpenBundle, "records"> {
+  readonly records: readonly VerifiedRecord[];
+}
+
+/** Verifies a whole bundle. Rejects with the first `Fault` in the order of bundle.md. `alliance` is the expected id, hex. */
+export async function verifyBundle(bytes: Uint8Array, alliance?: string): Promise<VerifiedBundle> {
+  const { records: open, ...about } = await openBundle(bytes, alliance);
+  const records: VerifiedRecord[] = [];
+  for (let i = 0; i < open.length; i++) records.push(await open.verify(i));
+  return { ...about, records };
+}
+
+/** Steps 1 and 2: the shape of the whole file, and the charter. Rejects with a `Fault`; with a `TypeError` if `alliance` is not an id. */
+export async function openBundle(bytes: Uint8Array, alliance?: string): Promise<OpenBundle> {
+  const expected = alliance === undefined ? undefined : fromHex(alliance);
+  if (expected !== undefined && expected?.length !== 32) throw new TypeError("an alliance id is 64 hex digits");
+  ensure(bytes.length <= MAX_BUNDLE, "form", "a bundle of more than 64 MiB");
+  const copy = new Uint8Array(bytes); // what is verified later is what was opened now
+  const { file, starts } = readBundle(copy);
+  const charter = await verifyCharter(file, expected);
+  const { id, name, purpose, chain, time, members } = charter;
+  const verify = async (index: number): Promise<VerifiedRecord> => {
+    const start = starts[index];
+    if (start === undefined) throw new RangeError("no such record");
+    return verifyRecord(readRecord(new Reader(copy, start)), charter);
+  };
+  return { alliance: hex(id), name, purpose, chain, time, members: members.map(info), records: { length: starts.length, verify } };
+}
+
+// Step 1: the shape.
+
+interface RawRecord {
+  readonly statement: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly proof: string;
+  readonly disclosures: readonly Disclosure[];
+}
+
+interface Disclosure {
+  readonly section: number;
+  readonly header: Uint8Array;
+  readonly audiences: readonly { readonly index: number; readonly header: Uint8Array }[];
+  readonly content: Uint8Array | readonly SingleField[];
+}
+
+interface SingleField extends Field {
+  readonly salt: Uint8Array;
+  readonly index: number;
+  readonly path: readonly Uint8Array[];
+}
+
+/** Checks the shape of everything, and keeps only where each record begins: a bundle is never in memory as objects as a whole. */
+function readBundle(bytes: Uint8Array): { file: Uint8Array; starts: number[] } {
+  const reader = openSuite(bytes, 4, 1);
+  ensure(reader.text() === "suyuan-bundle", "form", "not a bundle");
+  reader.uint(); // the version, which is known by now
+  const file = reader.bytes();
+  const starts = reader.list(() => {
+    const start = reader.position;
+    readRecord(reader);
+    return start;
+  }, 1, MAX_RECORDS);
+  return { file, starts };
+}
+
+function readRecord(reader: Reader): RawRecord {
+  reader.array(4, 4);
+  return {
+    statement: reader.bytes(),
+    signature: reader.bytes(64, 64),
+    proof: reader.text(),
+    // Indexes ascend, so one beyond the most there can be is refused at the latest; no more need be kept. The same holds below.
+    disclosures: reader.list(() => readDisclosure(reader), 0, undefined, MAX_SECTIONS + 1),
+  };
+}
+
+function readDisclosure(reader: Reader): Disclosure {
+  reader.array(4, 4);
+  const section = reader.uint();
+  const header = reader.bytes();
+  const audiences = reader.list(() => {
+    reader.array(2, 2);
+    return { index: reader.uint(), header: reader.bytes() };
+  }, 0, undefined, MAX_AUDIENCES + 1);
+  return { section, header, audiences, content: readContent(reader) };
+}
+
+function readContent(reader: Reader): Disclosure["content"] {
+  reader.array(2, 2);
+  return reader.uint(0, 1) === 0 ? reader.bytes() : reader.list(() => readSingleField(reader), 1, MAX_FIELDS);
+}
+
+function readSingleField(reader: Reader): SingleField {
+  reader.array(5, 5);
+  const salt = reader.hash();
+  const field = readField(reader);
+  const index = reader.uint();
+  return { ...field, salt, index, path: reader.list(() => reader.hash(), 0, undefined, MAX_PATH + 1) };
+}
+
+// Steps 3 to 15: one record.
+
+async function verifyRecord(record: RawRecord, charter: Charter): Promise<VerifiedRecord> {
+  const statement = decodeStatement(record.statement);
+  ensure(equal(statement.alliance, charter.id), "statement-alliance", "a statement of another alliance");
+  const author = charter.members.find(({ id }) => equal(id, statement.author));
+  if (!author) throw new Fault("author", "not a member");
+  await verifyStatement(statement, record.signature, author.log);
+  const { size, time: checkpointTime } = await verifyProof(record.proof, statement, author);
+  const disclosed = verifyDisclosures(record.disclosures, statement.sections);
+  const sections = statement.sections.map((section, index) => view(section, index, disclosed.get(index)));
+  return {
+    id: hex(statement.id),
+    author: info(author),
+    type: statement.type,
+    time: statement.time,
+    incarnation: statement.incarnation,
+    sequence: statement.sequence,
+    size,
+    checkpointTime,
+    references: statement.references.map(hex),
+    sections,
+    withheld: sections.reduce((sum, { withheld }) => sum + withheld, 0),
+  };
+}
+
+/** Steps 7 to 11. */
+async function verifyProof(text: string, statement: Statement, author: Member): Promise<{ size: number; time: number | null }> {
+  const { index, path, checkpoint: note } = parseProof(text);
+  const checkpoint = parseCheckpoint(note);
+  const { alliance, author: member, incarnation, sequence } = statement;
+  const log = { name: logOrigin(alliance, member, incarnation), key: author.log };
+  const witness = { name: witnessName(alliance, member), key: author.witness };
+  const time = await verifyCheckpoint(checkpoint, log, witness);
+  ensure(index === sequence, "index", "a proof for another entry");
+  ensure(sequence < checkpoint.size, "checkpoint-size", "a checkpoint before this entry");
+  verifyInclusion(statement.id, index, checkpoint.size, path, checkpoint.root);
+  return { size: checkpoint.size, time };
+}
+
+interface Disclosed {
+  readonly fields: readonly Field[];
+  readonly shown: readonly ShownAudience[];
+}
+
+/** Steps 12 to 15, by index of the section. */
+function verifyDisclosures(disclosures: readonly Disclosure[], sections: readonly SectionCommitment[]): Map<number, Disclosed> {
+  const disclosed = new Map<number, Disclosed>();
+  let previous = -1;
+  for (const { section: index, header: headerBytes, audiences, content } of disclosures) {
+    const section = sections[index];
+    ensure(section !== undefined && index > previous, "section-index", "no such section, or out of order");
+    previous = index;
+    const { root } = openHeader(headerBytes, section.header);
+    const shown = verifyAudiences(audiences, section);
+    disclosed.set(index, { shown, fields: verifyContent(content, section.fields, root) });
+  }
+  return disclosed;
+}
+
+function verifyAudiences(audiences: Disclosure["audiences"], section: SectionCommitment): ShownAudience[] {
+  let previous = -1;
+  return audiences.map(({ index, header }) => {
+    const commitment = section.audiences[index];
+    ensure(commitment !== undefined && index > previous, "audience", "no such audience, or out of order");
+    previous = index;
+    return showAudience(index, openAudience(header, commitment));
+  });
+}
+
+function verifyContent(content: Disclosure["content"], count: number, root: Uint8Array): readonly Field[] {
+  if (content instanceof Uint8Array) {
+    const body = decodeBody(content);
+    checkBody(body, count, root);
+    return body.fields;
+  }
+  let previous = -1;
+  for (const { salt, name, value, index, path } of content) {
+    ensure(index > previous, "field-path", "indexes that do not ascend");
+    previous = index;
+    checkField(salt, { name, value }, index, count, path, root);
+  }
+  ensureNamesOnce(content);
+  return content.map(({ name, value }) => ({ name, value }));
+}
+
+// What is shown.
+
+function view({ fields: count, audiences }: SectionCommitment, index: number, disclosed: Disclosed | undefined): VerifiedSection {
+  const fields = disclosed?.fields ?? [];
+  return { index, count, fields, withheld: count - fields.length, audiences: audiences.length, shown: disclosed?.shown ?? [] };
+}
+
+function showAudience(index: number, { circle, epoch, counter, link, order }: Audience): ShownAudience {
+  return { index, circle: hex(circle), epoch, counter, link: hex(link), order: order && { size: order.size, root: hex(order.root) } };
+}
+
+function info({ id, name, role }: Member): MemberInfo {
+  return { id: hex(id), name, role };
+}

@@ -1,0 +1,19 @@
+// @suyuan/verify for Node.js: bundles, and the parts that they are made of.
+
+export { openBundle, verifyBundle } from "./bundle.js";
+export type { MemberInfo, OpenBundle, ShownAudience, VerifiedBundle, VerifiedRecord, VerifiedSection } from "./bundle.js";
+export { verifyCharter } from "./charter.js";
+export type { Charter, Member, Role } from "./charter.js";
+export { circleId, epochCommitment, unwrapKey } from "./circle.js";
+export { Fault } from "./fault.js";
+export type { FaultCode } from "./fault.js";
+export { PublicKey, keyId, verify } from "./key.js";
+export { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log.js";
+export { parseCheckpoint, verifyCheckpoint } from "./note.js";
+export { checkDigest, openSection } from "./sealing.js";
+export type { Place } from "./sealing.js";
+export { checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";
+export type { Audience, Body, Field, SectionHeader } from "./section.js";
+export { coseSign1, decodeStatement, verifyStatement } from "./statement.js";
+export type { Statement } from "./statement.js";
+export { treeRoot, verifyConsistency, verifyInclusion } from "./tree.js";

@@ -1,0 +1,43 @@
+// The bounds of the formats in one place. Each is from the spec page named beside it; nothing larger is ever allocated or walked.
+
+/** Largest unsigned integer of the CBOR profile: 2^53 - 1 (cbor.md). */
+export const MAX_UINT = Number.MAX_SAFE_INTEGER;
+/** Deepest nesting of arrays, the outermost being depth 1 (cbor.md). */
+export const MAX_DEPTH = 16;
+/** Most elements of one array (cbor.md). */
+export const MAX_ELEMENTS = 65_536;
+
+/** Bytes of a whole statement, its Sig_structure (statement.md). */
+export const MAX_STATEMENT = 16 * 1024;
+/** Public references of a statement (statement.md). */
+export const MAX_REFERENCES = 16;
+/** Sections of a statement (statement.md). */
+export const MAX_SECTIONS = 8;
+/** Audiences of a section (statement.md). */
+export const MAX_AUDIENCES = 16;
+
+/** Fields of a section (section.md). */
+export const MAX_FIELDS = 256;
+/** Bytes of a field's name (section.md). */
+export const MAX_NAME = 128;
+/** Bytes of a field's value (section.md). */
+export const MAX_VALUE = 262_144;
+/** Bytes of a section's body (section.md). */
+export const MAX_BODY = 1024 * 1024;
+/** Bytes of a section's ciphertext (section.md). */
+export const MAX_CIPHERTEXT = 2 ** 21;
+
+/** Members of a charter (charter.md). */
+export const MAX_MEMBERS = 512;
+
+/** Bytes of a signed note (log.md). */
+export const MAX_NOTE = 64 * 1024;
+/** Signature lines of a signed note (log.md). */
+export const MAX_SIGNATURES = 64;
+/** Hashes of an inclusion or consistency proof (log.md). */
+export const MAX_PATH = 63;
+
+/** Records of a bundle (bundle.md). */
+export const MAX_RECORDS = 1024;
+/** Bytes of a bundle (bundle.md). */
+export const MAX_BUNDLE = 64 * 1024 * 1024;

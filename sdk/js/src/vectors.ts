@@ -1,0 +1,234 @@
+// Runs the cases under specs/vectors: each names an operation, its input, and the output or the fault that every implementation must give.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { verifyBundle } from "./bundle.js";
+import { fromHex, hex } from "./bytes.js";
+import { check } from "./cbor.js";
+import { verifyCharter } from "./charter.js";
+import { circleId, epochCommitment, unwrapKey } from "./circle.js";
+import { Fault } from "./fault.js";
+import { PublicKey, keyId, verify } from "./key.js";
+import { chainNext, chainStart, parseProof } from "./log.js";
+import { parseCheckpoint, verifyCheckpoint } from "./note.js";
+import { bucket, openSection } from "./sealing.js";
+import { bodyLeaves, bodyRoot, checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";
+import { coseSign1, decodeStatement, verifyStatement } from "./statement.js";
+import { treeRoot, verifyConsistency, verifyInclusion } from "./tree.js";
+
+/** What came of a run. */
+export interface Tally {
+  readonly passed: number;
+  /** One line for each failing case. */
+  readonly failures: readonly string[];
+}
+
+/** Folders that other programs' vectors stand in. */
+const FOREIGN = ["trace"];
+
+/** Runs every case below a directory. */
+export async function runVectors(directory: string): Promise<Tally> {
+  const failures: string[] = [];
+  let passed = 0;
+  for (const file of vectorFiles(directory)) {
+    const part = file.split("/")[0]!;
+    const { cases } = JSON.parse(readFileSync(join(directory, file), "utf8")) as { cases: Case[] };
+    for (const one of cases) {
+      const failure = await runCase(part, one);
+      if (failure === null) passed += 1;
+      else failures.push(`${file}: ${one.op}: ${one.name}: ${failure}`);
+    }
+  }
+  return { passed, failures };
+}
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+interface Case {
+  readonly name: string;
+  readonly op: string;
+  readonly in: { [name: string]: Json };
+  readonly expect: "ok" | "fault";
+  readonly out?: { [name: string]: Json };
+  readonly fault?: string;
+}
+
+function vectorFiles(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !FOREIGN.includes(entry.name))
+    .flatMap(({ name }) => readdirSync(join(directory, name)).map((file) => `${name}/${file}`))
+    .filter((file) => file.endsWith(".json"))
+    .sort();
+}
+
+/** Null if the case passes, else what is wrong. */
+async function runCase(part: string, { op, in: input, expect, out = {}, fault }: Case): Promise<string | null> {
+  const operation = OPERATIONS[`${part} ${op}`];
+  if (!operation) return "an operation that is not known here";
+  try {
+    const result = await operation(new Input(input));
+    if (expect === "fault") return `accepted instead of ${fault}`;
+    const wrong = Object.keys(out).filter((name) => stable(result[name]) !== stable(out[name]));
+    return wrong.length === 0 ? null : wrong.map((name) => `${name} is ${stable(result[name])}`).join(", ");
+  } catch (error) {
+    if (error instanceof Fault) return expect === "fault" && error.code === fault ? null : `${error.message}, expected ${fault ?? "ok"}`;
+    return `broke: ${error instanceof Error ? error.stack : String(error)}`;
+  }
+}
+
+/** JSON with the names of objects in order. */
+function stable(value: Json | undefined): string {
+  return JSON.stringify(value, (_, part: Json) =>
+    part !== null && typeof part === "object" && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort()) : part,
+  );
+}
+
+/** The members of a case's `in`, by type. */
+class Input {
+  private readonly members: { readonly [name: string]: Json };
+
+  constructor(members: { readonly [name: string]: Json }) {
+    this.members = members;
+  }
+
+  has(name: string): boolean {
+    return this.members[name] !== undefined && this.members[name] !== null;
+  }
+
+  bytes(name: string): Uint8Array {
+    return bytesOf(this.members[name], name);
+  }
+
+  list(name: string): Uint8Array[] {
+    const value = this.members[name];
+    if (!Array.isArray(value)) throw new TypeError(`${name} is not an array`);
+    return value.map((element) => bytesOf(element, name));
+  }
+
+  number(name: string): number {
+    const value = this.members[name];
+    if (typeof value !== "number") throw new TypeError(`${name} is not a number`);
+    return value;
+  }
+
+  text(name: string): string {
+    const value = this.members[name];
+    if (typeof value !== "string") throw new TypeError(`${name} is not text`);
+    return value;
+  }
+
+  namedKey(name: string): { name: string; key: PublicKey } {
+    const value = this.members[name];
+    if (!Array.isArray(value) || typeof value[0] !== "string") throw new TypeError(`${name} is not a named key`);
+    return { name: value[0], key: PublicKey.from(bytesOf(value[1], name)) };
+  }
+}
+
+function bytesOf(value: Json | undefined, name: string): Uint8Array {
+  const bytes = typeof value === "string" ? fromHex(value) : null;
+  if (!bytes) throw new TypeError(`${name} is not hex`);
+  return bytes;
+}
+
+type Operation = (input: Input) => { [name: string]: Json } | Promise<{ [name: string]: Json }>;
+
+const OPERATIONS: { readonly [name: string]: Operation } = {
+  "cbor check": (input) => {
+    check(input.bytes("bytes"));
+    return {};
+  },
+  "key id": (input) => ({ id: hex(keyId(input.bytes("key"))) }),
+  "key verify": async (input) => {
+    await verify(PublicKey.from(input.bytes("key")), input.bytes("message"), input.bytes("signature"));
+    return {};
+  },
+  "charter verify": async (input) => {
+    const charter = await verifyCharter(input.bytes("file"), input.has("alliance") ? input.bytes("alliance") : undefined);
+    return { alliance: hex(charter.id), members: charter.members.map(({ id }) => hex(id)) };
+  },
+  "statement decode": (input) => {
+    const { id, alliance, author, kid, incarnation, sequence, time, type } = decodeStatement(input.bytes("statement"));
+    return { id: hex(id), alliance: hex(alliance), author: hex(author), kid: hex(kid), incarnation, sequence, time, type };
+  },
+  "statement verify": async (input) => {
+    const statement = decodeStatement(input.bytes("statement"));
+    await verifyStatement(statement, input.bytes("signature"), PublicKey.from(input.bytes("key")));
+    return { id: hex(statement.id) };
+  },
+  "statement cose": (input) => ({ cose: hex(coseSign1(input.bytes("statement"), input.bytes("signature"))) }),
+  "section body": (input) => {
+    const body = decodeBody(input.bytes("body"));
+    checkBody(body, input.has("count") ? input.number("count") : undefined, input.has("root") ? input.bytes("root") : undefined);
+    return { root: hex(bodyRoot(body)), count: body.fields.length, leaves: bodyLeaves(body).map(hex) };
+  },
+  "section field": (input) => {
+    const field = { name: input.text("name"), value: input.text("value") };
+    checkField(input.bytes("salt"), field, input.number("index"), input.number("count"), input.list("path"), input.bytes("root"));
+    return {};
+  },
+  "section header": (input) => ({ root: hex(openHeader(input.bytes("header"), input.bytes("commitment")).root) }),
+  "section audience": (input) => {
+    const { circle, epoch, counter } = openAudience(input.bytes("audience"), input.bytes("commitment"));
+    return { circle: hex(circle), epoch, counter };
+  },
+  "sealing bucket": (input) => ({ bucket: bucket(input.number("length")) }),
+  "sealing open": async (input) => {
+    const place = {
+      alliance: input.bytes("alliance"),
+      author: input.bytes("author"),
+      incarnation: input.number("incarnation"),
+      sequence: input.number("sequence"),
+      section: input.number("section"),
+      root: input.bytes("root"),
+    };
+    return { body: hex((await openSection(input.bytes("key"), place, input.bytes("ciphertext"))).bytes) };
+  },
+  "circle id": (input) => ({ id: hex(circleId(input.bytes("alliance"), input.bytes("steward"), input.bytes("nonce"))) }),
+  "circle commitment": (input) => ({
+    commitment: hex(epochCommitment(input.bytes("circle"), input.number("epoch"), input.bytes("secret"))),
+  }),
+  "circle unwrap": async (input) => {
+    const [secret, circle, audience] = [input.bytes("secret"), input.bytes("circle"), input.bytes("audience")];
+    return { key: hex(await unwrapKey(secret, circle, input.number("epoch"), audience, input.bytes("wrap"))) };
+  },
+  "log chain": (input) => {
+    const start = chainStart(input.bytes("alliance"), input.bytes("author"), input.number("incarnation"));
+    return { chain: hex(input.list("entries").reduce(chainNext, start)) };
+  },
+  "log root": (input) => ({ root: hex(treeRoot(input.list("entries"))) }),
+  "log inclusion": (input) => {
+    verifyInclusion(input.bytes("entry"), input.number("index"), input.number("size"), input.list("path"), input.bytes("root"));
+    return {};
+  },
+  "log consistency": (input) => {
+    const [oldRoot, newRoot] = [input.bytes("old_root"), input.bytes("new_root")];
+    verifyConsistency(input.number("old"), input.number("new"), oldRoot, newRoot, input.list("path"));
+    return {};
+  },
+  "log checkpoint": async (input) => {
+    const checkpoint = parseCheckpoint(input.text("note"));
+    const log = { name: input.text("origin"), key: PublicKey.from(input.bytes("log")) };
+    const time = await verifyCheckpoint(checkpoint, log, input.has("witness") ? input.namedKey("witness") : undefined);
+    return { size: checkpoint.size, root: hex(checkpoint.root), time };
+  },
+  "log proof": (input) => {
+    const { index, path } = parseProof(input.text("proof"));
+    return { index, path: path.map(hex) };
+  },
+  "bundle verify": async (input) => {
+    const { alliance, records } = await verifyBundle(input.bytes("bundle"), input.has("alliance") ? input.text("alliance") : undefined);
+    return {
+      alliance,
+      records: records.map(({ id, author, type, sequence, size, sections, withheld }) => ({
+        id,
+        author: author.id,
+        type,
+        sequence,
+        size,
+        fields: sections.flatMap(({ index, fields }) => fields.map(({ name, value }) => [index, name, value])),
+        withheld,
+      })),
+    };
+  },
+};
