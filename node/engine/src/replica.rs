@@ -5,7 +5,7 @@ use suyuan_core::circle::{Slip, Wrap};
 use suyuan_core::id::Hash;
 use suyuan_core::log::{chain_next, witness_name};
 use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint};
-use suyuan_core::section::{AudienceHeader, Body, SectionHeader};
+use suyuan_core::section::{self, AudienceHeader, Body, SectionHeader};
 use suyuan_core::statement::{SectionCommitment, Statement, UnverifiedStatement};
 use suyuan_core::{Fault, sealing, tree};
 
@@ -146,7 +146,7 @@ fn sections(statement: &Statement, item: &Item) -> Result<Vec<HeldSection>, Faul
 }
 
 /// Header and audience headers fit their commitments; the public body its root and count, a ciphertext its digest.
-fn held(section: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSection, Fault> {
+fn held(item: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSection, Fault> {
     let header = SectionHeader::open(&section.header, &commitment.header)?;
     let mut audiences: Vec<HeldAudience> = Vec::with_capacity(section.audiences.len());
     for (index, bytes, wrap) in &section.audiences {
@@ -155,6 +155,7 @@ fn held(section: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSec
         let wrap: Option<Wrap> = *wrap;
         audiences.push(HeldAudience { index: *index, header: AudienceHeader::open(bytes, committed)?, bytes: bytes.clone(), wrap });
     }
+    section::check_audiences(&header, commitment.audiences.len(), audiences.iter().map(|audience| &audience.header))?;
     match header.sealed {
         None => Body::decode(&section.content)?.check(commitment.fields, &header)?,
         Some(_) => sealing::check_digest(&section.content, &header)?,

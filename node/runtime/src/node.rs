@@ -1,0 +1,129 @@
+//! Starting a node: open, recover, compare with the anchor, publish what is durable, and hand out the handle.
+
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use suyuan_core::MemberId;
+use suyuan_core::charter::Alliance;
+use suyuan_core::circle::{EpochSecret, self_circle};
+use suyuan_engine::ledger::Ledger;
+use suyuan_engine::local::LocalKeys;
+use suyuan_engine::logs;
+use suyuan_engine::schema::Table;
+use suyuan_engine::secrets::EpochSecrets;
+use suyuan_engine::view::{Changes, View};
+use suyuan_store::Store;
+use tokio::sync::{mpsc, watch};
+use zeroize::Zeroizing;
+
+use crate::anchor::{Anchor, Published};
+use crate::error::StartError;
+use crate::handle::{Handle, QUEUE, State};
+use crate::keyring::Keyring;
+use crate::random;
+use crate::writer::Writer;
+
+/// Row of [`Table::Meta`] that says whose store it is.
+const IDENTITY_ROW: &[u8] = b"identity";
+
+/// What a node is started with.
+#[derive(Debug)]
+pub struct NodeConfig {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The verified charter.
+    pub alliance: Arc<Alliance>,
+    /// The open keyring.
+    pub keyring: Keyring,
+}
+
+/// A started node. Its writer runs until [`Handle::stop`] or the last handle is gone.
+#[derive(Debug)]
+pub struct Node {
+    /// The handle.
+    pub handle: Handle,
+    /// The writer's thread; its end says whether it stopped in order.
+    pub writer: std::thread::JoinHandle<Result<(), String>>,
+}
+
+/// Milliseconds since 1970-01-01 UTC by this machine's clock.
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Node {
+    /// Starts the node in a data folder.
+    ///
+    /// # Errors
+    /// [`StartError`] says what to do.
+    pub fn start(config: NodeConfig) -> Result<Self, StartError> {
+        let NodeConfig { data, alliance, mut keyring } = config;
+        let me = member_of(&alliance, &keyring).ok_or(StartError::NotAMember)?;
+        let store = Arc::new(Store::open(&data.join("store"))?);
+        claim(&store, &alliance, &me)?;
+        own_circle(&mut keyring, &me)?;
+        let local = LocalKeys::new(keyring.local());
+        let secrets: EpochSecrets = keyring.every_epoch().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
+        let ledger = Ledger::load(alliance, me, store.as_ref(), &local, &secrets)?;
+
+        let path = data.join("anchor");
+        let (anchor, published) = Anchor::open(&path).map_err(|source| StartError::Anchor { path, source })?;
+        if let Some(published) = &published {
+            check_anchor(published, &ledger, store.as_ref())?;
+        }
+        let state = State { ledger: Arc::new(ledger), secrets: Arc::new(secrets), published: published.map(Arc::new) };
+        let state = Arc::new(RwLock::new(state));
+        let (commands, queue) = mpsc::channel(QUEUE);
+        let (announce, heads) = watch::channel(Vec::new());
+        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads };
+        let rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
+        let writer = Writer { queue, state, store, local, keyring, anchor, announce, rng };
+        let spawned = std::thread::Builder::new().name("commit".into()).spawn(move || writer.run());
+        let writer = spawned.map_err(|error| StartError::System(error.to_string()))?;
+        Ok(Self { handle, writer })
+    }
+}
+
+fn member_of(alliance: &Alliance, keyring: &Keyring) -> Option<MemberId> {
+    let (log, transport) = (keyring.log().public().to_bytes(), keyring.transport().public().to_bytes());
+    let found = alliance.members().iter().find(|member| member.entry.keys.log == log && member.entry.keys.transport == transport);
+    found.map(|member| member.id)
+}
+
+/// Marks a new store as this member's; refuses another's.
+fn claim(store: &Store, alliance: &Alliance, me: &MemberId) -> Result<(), StartError> {
+    let identity = [alliance.id().0, me.0].concat();
+    match store.row(Table::Meta, IDENTITY_ROW)? {
+        Some(found) if found == identity => Ok(()),
+        Some(_) => Err(StartError::OtherIdentity),
+        None => {
+            let mut changes = Changes::default();
+            changes.put(Table::Meta, IDENTITY_ROW, identity);
+            Ok(store.write(&changes)?)
+        }
+    }
+}
+
+/// The circle of this member alone has one epoch, whose secret never leaves the keyring.
+fn own_circle(keyring: &mut Keyring, me: &MemberId) -> Result<(), StartError> {
+    let circle = self_circle(me);
+    if keyring.epoch_secret(&circle, 1).is_some() {
+        return Ok(());
+    }
+    let mut secret: EpochSecret = Zeroizing::new([0; 32]);
+    getrandom::fill(secret.as_mut_slice()).map_err(|error| StartError::System(error.to_string()))?;
+    Ok(keyring.add_epoch_secret(circle, 1, secret)?)
+}
+
+/// What was published must still be there, unchanged.
+fn check_anchor(published: &Published, ledger: &Ledger, view: &impl View) -> Result<(), StartError> {
+    let head = ledger.logs.head(&ledger.own_log());
+    let behind = StartError::Behind { published: published.size, stored: head.size() };
+    if head.size() < published.size {
+        return Err(behind);
+    }
+    let frontier = logs::tile_tree(view, head.number, published.size).frontier().map_err(|error| StartError::Rows(suyuan_engine::view::StoreError(error.to_string())))?;
+    if frontier.root() == published.root { Ok(()) } else { Err(behind) }
+}

@@ -1,0 +1,347 @@
+//! The commit thread: takes what waits, writes it with one sync, acknowledges, anchors, publishes.
+//!
+//! The order is the promise. Sections and statements are on the disk before anybody is told; the anchor is on the disk before a checkpoint leaves; what was
+//! published is never signed again. A failed write stops the thread, because nobody can tell what is on the disk then.
+
+use std::sync::{Arc, RwLock};
+
+use rand::rngs::StdRng;
+use suyuan_core::StatementId;
+use suyuan_core::circle::TYPE as CIRCLE_TYPE;
+use suyuan_core::log::witness_name;
+use suyuan_core::note::sign_checkpoint;
+use suyuan_engine::author::{AuthorError, Draft, Plan};
+use suyuan_engine::circles::Circle;
+use suyuan_engine::epoch::{self, CircleRequest, NewEpoch};
+use suyuan_engine::ledger::Ledger;
+use suyuan_engine::local::LocalKeys;
+use suyuan_engine::record::HeldRecord;
+use suyuan_engine::replica::{self, BatchError};
+use suyuan_engine::schema::{Table, slip_key};
+use suyuan_engine::secrets::EpochSecrets;
+use suyuan_engine::submission::{self, Submission};
+use suyuan_engine::view::{Changes, StoreError, View};
+use suyuan_engine::wire::{Batch, LogSize};
+use suyuan_store::Store;
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, error, info, warn};
+
+use crate::anchor::{Anchor, Published};
+use crate::error::SubmitError;
+use crate::handle::{Command, Idempotent, Receipt, Reply, State, TakenIn};
+use crate::keyring::Keyring;
+use crate::node::now;
+
+mod once;
+mod work;
+
+/// Submissions that one sync may carry.
+const GROUP: usize = 128;
+
+pub(crate) struct Writer {
+    pub queue: mpsc::Receiver<Command>,
+    pub state: Arc<RwLock<State>>,
+    pub store: Arc<Store>,
+    pub local: LocalKeys,
+    pub keyring: Keyring,
+    pub anchor: Anchor,
+    pub announce: watch::Sender<Vec<LogSize>>,
+    pub rng: StdRng,
+}
+
+/// A submission that was assembled and waits for the sync.
+struct Waiting {
+    reply: Reply<Receipt>,
+    receipt: Receipt,
+}
+
+/// Why the thread stops: what is on the disk is no longer known.
+type Fatal = String;
+
+impl Writer {
+    /// Serves until the last handle is gone.
+    pub fn run(mut self) -> Result<(), Fatal> {
+        let end = self.serve();
+        match &end {
+            Ok(()) => info!("the writer has stopped"),
+            Err(why) => error!(%why, "the writer stops: the state of the disk is not known; start the node again"),
+        }
+        end
+    }
+
+    fn serve(&mut self) -> Result<(), Fatal> {
+        self.publish()?;
+        self.found_alliance()?;
+        while let Some(first) = self.queue.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP {
+                let Ok(next) = self.queue.try_recv() else { break };
+                group.push(next);
+            }
+            if self.work(group)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all submissions of a group with one sync, and what cannot be grouped one by one. Says whether to stop.
+    fn work(&mut self, group: Vec<Command>) -> Result<bool, Fatal> {
+        let mut submissions = Vec::new();
+        for command in group {
+            match command {
+                Command::Submit { submissions: records, once, reply } => submissions.push((records, once, reply, false)),
+                Command::Protocol { submission, reply } => submissions.push((vec![submission], None, reply, true)),
+                Command::Circle { request, reply } => {
+                    let opened = self.open_circle(request)?;
+                    let _ = reply.send(opened);
+                }
+                Command::TakeIn { batch, reply } => {
+                    let taken = self.take_in(*batch)?;
+                    let _ = reply.send(taken);
+                }
+                Command::Stop { reply } => {
+                    self.commit(std::mem::take(&mut submissions))?;
+                    let _ = reply.send(());
+                    return Ok(true);
+                }
+            }
+        }
+        self.commit(submissions)?;
+        Ok(false)
+    }
+
+    fn commit(&mut self, group: Vec<(Vec<Submission>, Option<Idempotent>, Reply<Receipt>, bool)>) -> Result<(), Fatal> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let state = self.snapshot();
+        let mut draft = Draft::new(&state.ledger, self.keyring.log().public().id());
+        let mut changes = Changes::default();
+        let (mut plans, mut waiting) = (Vec::new(), Vec::new());
+        for (submissions, once, reply, protocol) in group {
+            match self.admit(&submissions, once.as_ref(), &state, protocol, &waiting) {
+                Ok(Admitted::Before(receipt)) => {
+                    let _ = reply.send(Ok(receipt));
+                }
+                Ok(Admitted::New(mut planned)) => {
+                    let first = draft.place(plans.len() as u64).sequence;
+                    let receipt = Receipt { log: draft.head.id, first, ids: Vec::with_capacity(planned.len()), replayed: false };
+                    plans.append(&mut planned);
+                    waiting.push((Waiting { reply, receipt }, submissions.len(), once));
+                }
+                Err(refused) => {
+                    let _ = reply.send(Err(refused));
+                }
+            }
+        }
+        let records = work::write_up(plans, &mut draft, self.store.as_ref(), self.keyring.log(), &state.secrets, &mut self.rng);
+        let records = records.map_err(|error| error.to_string())?;
+        let mut ids = records.iter().map(|(record, _)| record.statement.id());
+        for (waiting, count, once) in &mut waiting {
+            waiting.receipt.ids.extend(ids.by_ref().take(*count));
+            if let Some(once) = once {
+                once::remember(once, &waiting.receipt, now(), &self.local, &mut changes);
+            }
+        }
+        self.save(&records, &draft, &state.ledger, &mut changes).map_err(|error| error.to_string())?;
+        debug!(target: "suyuan::commit", phase = "prepared", size = draft.head.size(), records = records.len());
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.write(&changes)?;
+        let mut ledger = Ledger::clone(&state.ledger);
+        ledger.logs.set(draft.head);
+        ledger.counters.merge(draft.counters);
+        self.replace(|state| state.ledger = Arc::new(ledger));
+        for (waiting, _, _) in waiting {
+            let _ = waiting.reply.send(Ok(waiting.receipt));
+        }
+        debug!(target: "suyuan::commit", phase = "acknowledged");
+        self.publish()
+    }
+
+    /// Judges a submission: was it written before, may it be written, under which keys.
+    fn admit(&self, submissions: &[Submission], once: Option<&Idempotent>, state: &State, protocol: bool, waiting: &[(Waiting, usize, Option<Idempotent>)]) -> Result<Admitted, SubmitError> {
+        if let Some(once) = once {
+            if waiting.iter().any(|(_, _, other)| other.as_ref().is_some_and(|other| other.key == once.key)) {
+                return Err(SubmitError::Conflict);
+            }
+            let log = state.ledger.own_log();
+            if let Some(receipt) = once::recall(once, log, self.store.as_ref(), &self.local)? {
+                return Ok(Admitted::Before(receipt));
+            }
+        }
+        if !protocol {
+            submission::check(submissions, &state.ledger.alliance, &state.ledger.circles, &state.ledger.me, now())?;
+        }
+        let plans = submissions.iter().map(|submission| Plan::new(submission, &state.ledger, &state.secrets, now()));
+        Ok(Admitted::New(plans.collect::<Result<_, AuthorError>>()?))
+    }
+
+    /// The rows of written-up records, of their log, and of the author's counters.
+    fn save(&mut self, records: &[(HeldRecord, Vec<String>)], draft: &Draft, before: &Ledger, changes: &mut Changes) -> Result<(), StoreError> {
+        for (record, subjects) in records {
+            record.save(subjects, &self.local, &mut self.rng, changes)?;
+        }
+        changes.rows.extend(draft.changes.rows.iter().cloned());
+        draft.head.save(changes);
+        draft.counters.save(&before.counters, &self.local, changes);
+        Ok(())
+    }
+
+    fn write(&self, changes: &Changes) -> Result<(), Fatal> {
+        debug!(target: "suyuan::commit", phase = "writing", rows = changes.rows.len());
+        self.store.write(changes).map_err(|error| error.to_string())?;
+        debug!(target: "suyuan::commit", phase = "durable");
+        Ok(())
+    }
+
+    /// Signs a checkpoint over everything durable, anchors it, and only then lets it out. At start, and after each commit.
+    fn publish(&mut self) -> Result<(), Fatal> {
+        let state = self.snapshot();
+        let head = state.ledger.logs.head(&state.ledger.own_log());
+        let tree = head.tree_head();
+        if tree.size > state.published.as_ref().map_or(0, |published| published.size) {
+            let name = witness_name(&state.ledger.alliance.id(), &state.ledger.me);
+            let witness = (name.as_str(), self.keyring.witness());
+            let checkpoint = sign_checkpoint(&head.id.origin(), &tree, self.keyring.log(), witness, now() / 1000);
+            let published = Published { size: tree.size, root: tree.root, checkpoint };
+            self.anchor.write(&published).map_err(|error| format!("the anchor cannot be written: {error}"))?;
+            debug!(target: "suyuan::commit", phase = "anchored", size = tree.size);
+            self.replace(|state| state.published = Some(Arc::new(published)));
+            debug!(target: "suyuan::commit", phase = "published", size = tree.size);
+        }
+        self.announce_heads();
+        Ok(())
+    }
+
+    fn announce_heads(&self) {
+        let state = self.snapshot();
+        let sizes = state.ledger.logs.iter().map(|head| LogSize { log: head.id, size: head.size() }).collect();
+        self.announce.send_replace(sizes);
+    }
+
+    /// The leader's first act: the alliance circle with all founders.
+    fn found_alliance(&mut self) -> Result<(), Fatal> {
+        let ledger = self.snapshot().ledger;
+        if epoch::alliance_is_unopened(&ledger.circles, &ledger) {
+            let opened = self.open_circle(epoch::alliance_request(&ledger))?;
+            opened.map_err(|error| format!("the alliance circle cannot be opened: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn open_circle(&mut self, request: CircleRequest) -> Result<Result<Circle, SubmitError>, Fatal> {
+        let state = self.snapshot();
+        let new = match epoch::draw_up(request, &state.ledger, now(), &mut self.rng) {
+            Ok(new) => new,
+            Err(refusal) => return Ok(Err(SubmitError::Refused(refusal))),
+        };
+        // The secret first: a statement whose secret was lost would close the circle to its own steward.
+        let (circle, number) = (new.content.circle, new.content.epoch);
+        if let Err(error) = self.keyring.add_epoch_secret(circle, number, new.secret.clone()) {
+            return Ok(Err(SubmitError::Keyring(error.to_string())));
+        }
+        self.learn_secrets();
+        let ledger = self.write_epoch(new).map_err(|error| error.to_string())?;
+        let opened = ledger.circles.circle(&circle).cloned().ok_or("a circle that was drawn up has no effect")?;
+        self.replace(|state| state.ledger = Arc::new(ledger));
+        self.publish()?;
+        Ok(Ok(opened))
+    }
+
+    fn write_epoch(&mut self, mut new: NewEpoch) -> Result<Ledger, AuthorError> {
+        let state = self.snapshot();
+        let mut draft = Draft::new(&state.ledger, self.keyring.log().public().id());
+        let plan = std::mem::replace(&mut new.plan, Plan { kind: String::new(), references: Vec::new(), time: 0, sections: Vec::new() });
+        let records = work::write_up(vec![plan], &mut draft, self.store.as_ref(), self.keyring.log(), &state.secrets, &mut self.rng)?;
+        let mut changes = Changes::default();
+        for (record, _) in &records {
+            for slip in epoch::slips(&new, record.statement.id(), &state.ledger, &mut self.rng)? {
+                changes.put(Table::Slip, slip_key(&slip.recipient, &slip.statement), slip.to_bytes());
+            }
+        }
+        self.save(&records, &draft, &state.ledger, &mut changes)?;
+        self.write(&changes).map_err(|why| AuthorError::Store(StoreError(why)))?;
+        let mut ledger = Ledger::clone(&state.ledger);
+        ledger.logs.set(draft.head);
+        ledger.counters.merge(draft.counters);
+        for (record, _) in &records {
+            ledger.learn(record, &state.secrets)?;
+        }
+        Ok(ledger)
+    }
+
+    fn take_in(&mut self, batch: Batch) -> Result<Result<TakenIn, SubmitError>, Fatal> {
+        let state = self.snapshot();
+        let log = batch.log;
+        let verified = match replica::verify(batch, &state.ledger, self.store.as_ref(), &self.local, &state.secrets, &mut self.rng) {
+            Ok(verified) => verified,
+            Err(BatchError::Store(error)) => return Err(error.to_string()),
+            Err(error) => return Ok(Err(SubmitError::Batch(error))),
+        };
+        self.accept_slips(&verified, &state)?;
+        self.write(&verified.changes)?;
+        let mut ledger = Ledger::clone(&state.ledger);
+        let size = verified.head.size();
+        ledger.logs.set(verified.head);
+        ledger.counters.merge(verified.counters);
+        let secrets = self.snapshot().secrets;
+        for record in verified.records.iter().filter(|record| record.statement.kind == CIRCLE_TYPE) {
+            if let Some(void) = ledger.learn(record, &secrets).map_err(|error| error.to_string())? {
+                warn!(statement = %record.statement.id(), why = void.explain(), "an epoch statement has no effect");
+            }
+        }
+        self.replace(|state| state.ledger = Arc::new(ledger));
+        self.announce_heads();
+        Ok(Ok(TakenIn { log: LogSize { log, size }, held: verified.records.len() }))
+    }
+
+    /// Secrets go into the keyring before the statements that need them are written.
+    fn accept_slips(&mut self, verified: &replica::Verified, state: &State) -> Result<(), Fatal> {
+        for slip in &verified.slips {
+            let record = verified.records.iter().find(|record| record.statement.id() == slip.statement);
+            let Some(record) = record else { continue };
+            match epoch::accept(slip, record, &state.ledger, self.keyring.encryption()) {
+                Ok(content) => {
+                    let added = self.keyring.add_epoch_secret(content.circle, content.epoch, content.secret);
+                    added.map_err(|error| format!("the keyring cannot be written: {error}"))?;
+                    self.learn_secrets();
+                }
+                Err(fault) => warn!(statement = %slip.statement, %fault, "a key that was handed out does not fit its circle"),
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_secrets(&mut self) {
+        let secrets: EpochSecrets = self.keyring.every_epoch().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
+        self.replace(|state| state.secrets = Arc::new(secrets));
+    }
+
+    fn snapshot(&self) -> State {
+        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+/// What became of a submission at the door.
+enum Admitted {
+    Before(Receipt),
+    New(Vec<Plan>),
+}
+
+/// The ids of statements that a row of concatenated hashes names.
+fn ids(bytes: &[u8]) -> Option<Vec<StatementId>> {
+    let (ids, rest) = bytes.as_chunks::<32>();
+    rest.is_empty().then(|| ids.iter().copied().map(StatementId).collect())
+}
+
+/// Reads a row through the view, as the rules do.
+fn row(view: &impl View, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, SubmitError> {
+    view.row(table, key).map_err(|error| SubmitError::Author(AuthorError::Store(error)))
+}

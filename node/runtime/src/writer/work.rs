@@ -1,0 +1,50 @@
+//! The heavy part of a commit on all cores: hashing and sealing before the chain is laid, signing and wrapping after it.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use suyuan_core::key::SecretKey;
+use suyuan_core::statement::Place;
+use suyuan_engine::author::{Assembled, AuthorError, Draft, Plan, Prepared};
+use suyuan_engine::record::HeldRecord;
+use suyuan_engine::secrets::EpochSecrets;
+use suyuan_engine::view::View;
+
+/// From this many records on, the work is shared out.
+const SHARE: usize = 16;
+
+/// Turns plans into signed records at the end of the draft's log, in order.
+///
+/// # Errors
+/// [`AuthorError`]; nothing was written.
+pub fn write_up(plans: Vec<Plan>, draft: &mut Draft, view: &impl View, log: &SecretKey, secrets: &EpochSecrets, rng: &mut StdRng) -> Result<Vec<(HeldRecord, Vec<String>)>, AuthorError> {
+    let placed: Vec<(Plan, Place, [u8; 32])> = plans
+        .into_iter()
+        .zip(0u64..)
+        .map(|(plan, ahead)| {
+            let mut seed = [0; 32];
+            rng.fill_bytes(&mut seed);
+            (plan, draft.place(ahead), seed)
+        })
+        .collect();
+    let prepared: Vec<Prepared> = shared(placed, |(plan, place, seed)| plan.prepare(place, &mut StdRng::from_seed(seed)))?;
+    let assembled = prepared.into_iter().map(|prepared| draft.assemble(prepared, view)).collect::<Result<Vec<Assembled>, _>>()?;
+    shared(assembled, |assembled| assembled.finish(log, secrets))
+}
+
+/// Maps in order, on two threads where it is worth it.
+fn shared<I: Send, O: Send>(mut items: Vec<I>, work: impl Fn(I) -> Result<O, AuthorError> + Sync) -> Result<Vec<O>, AuthorError> {
+    if items.len() < SHARE {
+        return items.into_iter().map(work).collect();
+    }
+    let back = items.split_off(items.len() / 2);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let other = scope.spawn(move || back.into_iter().map(work).collect::<Result<Vec<O>, _>>());
+        let mut front = items.into_iter().map(work).collect::<Result<Vec<O>, _>>()?;
+        match other.join() {
+            Ok(back) => front.append(&mut back?),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        Ok(front)
+    })
+}
