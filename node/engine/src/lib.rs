@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod limits;
 pub mod local;
 pub mod logs;
+pub mod query;
 pub mod record;
 pub mod replica;
 pub mod schema;

@@ -26,3 +26,5 @@ pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 pub const HEADS: usize = 4096;
 /// Rows of a page of results.
 pub const PAGE: usize = 200;
+/// Rows of one subject that a product's page looks through.
+pub const PRODUCT_ROWS: usize = 10_000;

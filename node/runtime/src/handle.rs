@@ -80,6 +80,7 @@ pub struct Handle {
     pub(crate) store: Arc<Store>,
     pub(crate) local: LocalKeys,
     pub(crate) heads: watch::Receiver<Vec<LogSize>>,
+    pub(crate) charter: Arc<[u8]>,
 }
 
 impl std::fmt::Debug for Command {
@@ -155,6 +156,11 @@ impl Handle {
     /// The keys for the rows.
     pub fn local(&self) -> &LocalKeys {
         &self.local
+    }
+
+    /// The charter file as it goes into every bundle.
+    pub fn charter_file(&self) -> &Arc<[u8]> {
+        &self.charter
     }
 
     /// Changes whenever a log has grown.

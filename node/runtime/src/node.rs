@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use suyuan_core::MemberId;
-use suyuan_core::charter::Alliance;
+use suyuan_core::charter::{Alliance, CharterFile};
 use suyuan_core::circle::{EpochSecret, self_circle};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
@@ -32,8 +32,8 @@ const IDENTITY_ROW: &[u8] = b"identity";
 pub struct NodeConfig {
     /// The data folder.
     pub data: PathBuf,
-    /// The verified charter.
-    pub alliance: Arc<Alliance>,
+    /// The charter, complete with its signatures.
+    pub charter: CharterFile,
     /// The open keyring.
     pub keyring: Keyring,
 }
@@ -59,7 +59,12 @@ impl Node {
     /// # Errors
     /// [`StartError`] says what to do.
     pub fn start(config: NodeConfig) -> Result<Self, StartError> {
-        let NodeConfig { data, alliance, mut keyring } = config;
+        let NodeConfig { data, charter, mut keyring } = config;
+        let alliance = charter.verify(keyring.alliance().as_ref()).map_err(StartError::Charter)?;
+        if keyring.alliance().is_none() {
+            keyring.set_alliance(alliance.id())?;
+        }
+        let alliance = Arc::new(alliance);
         let me = member_of(&alliance, &keyring).ok_or(StartError::NotAMember)?;
         let store = Arc::new(Store::open(&data.join("store"))?);
         claim(&store, &alliance, &me)?;
@@ -77,7 +82,8 @@ impl Node {
         let state = Arc::new(RwLock::new(state));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (announce, heads) = watch::channel(Vec::new());
-        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads };
+        let charter = Arc::from(charter.to_bytes());
+        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads, charter };
         let rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
         let writer = Writer { queue, state, store, local, keyring, anchor, announce, rng };
         let spawned = std::thread::Builder::new().name("commit".into()).spawn(move || writer.run());

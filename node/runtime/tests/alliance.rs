@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use std::path::Path;
-use std::sync::Arc;
 
-use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry, MemberKeys, Role};
+use suyuan_core::charter::{Charter, CharterFile, Entry, MemberKeys, Role};
 use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
 use suyuan_core::key::SecretKey;
 use suyuan_core::{Fault, MemberId};
@@ -46,7 +45,7 @@ impl Founder {
     }
 }
 
-fn found(founders: &[Founder]) -> Arc<Alliance> {
+fn found(founders: &[Founder]) -> CharterFile {
     let charter = Charter {
         nonce: [1; 32],
         name: "链".into(),
@@ -65,15 +64,15 @@ fn found(founders: &[Founder]) -> Arc<Alliance> {
             file.sign(key).unwrap();
         }
     }
-    Arc::new(file.verify(None).unwrap())
+    file
 }
 
-fn start(folder: &Path, alliance: &Arc<Alliance>) -> Result<Node, StartError> {
+fn start(folder: &Path, charter: &CharterFile) -> Result<Node, StartError> {
     let keyring = Keyring::open(folder, &Passphrase::none()).unwrap();
-    Node::start(NodeConfig { data: folder.to_owned(), alliance: alliance.clone(), keyring })
+    Node::start(NodeConfig { data: folder.to_owned(), charter: charter.clone(), keyring })
 }
 
-fn three() -> (Vec<Founder>, Arc<Alliance>) {
+fn three() -> (Vec<Founder>, CharterFile) {
     let founders = vec![Founder::new("G", Role::Leader, 1), Founder::new("Z", Role::Downstream, 2), Founder::new("R", Role::Regulator, 3)];
     let alliance = found(&founders);
     (founders, alliance)
@@ -144,7 +143,7 @@ fn circle(name: &str, tier: Tier, members: &[(MemberId, Rights)]) -> CircleReque
 #[tokio::test]
 async fn a_record_reaches_exactly_those_it_is_for() {
     let (founders, alliance) = three();
-    let ids: Vec<MemberId> = alliance.members().iter().map(|member| member.id).collect();
+    let ids: Vec<MemberId> = alliance.verify(None).unwrap().members().iter().map(|member| member.id).collect();
     let nodes: Vec<Node> = founders.iter().map(|founder| start(founder.folder.path(), &alliance).unwrap()).collect();
     let [g, z, r] = [&nodes[0].handle, &nodes[1].handle, &nodes[2].handle];
     settled(g).await;

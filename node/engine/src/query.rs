@@ -1,0 +1,308 @@
+//! Reading: records as this node may show them, by id, log, subject or circle, and bundles that prove them elsewhere.
+
+use suyuan_core::bundle::{BundleRecord, Content, Disclosure};
+use suyuan_core::circle::PUBLIC;
+use suyuan_core::log::LogId;
+use suyuan_core::proof::LogProof;
+use suyuan_core::section::{ABOUT, Body, Field};
+use suyuan_core::{CircleId, Fault, MemberId, StatementId};
+
+use crate::ledger::Ledger;
+use crate::limits;
+use crate::local::LocalKeys;
+use crate::logs;
+use crate::record::{self, HeldRecord, HeldSection, Opened};
+use crate::schema::{Row, Table, index_key};
+use crate::secrets::EpochSecrets;
+use crate::serve;
+use crate::view::{StoreError, View};
+
+/// Everything that reading takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a, V> {
+    /// The ledger.
+    pub ledger: &'a Ledger,
+    /// The epoch secrets with which sections may be opened; none to see what the public sees.
+    pub secrets: &'a EpochSecrets,
+    /// Keys of the node's own rows.
+    pub local: &'a LocalKeys,
+    /// The rows.
+    pub view: &'a V,
+    /// This member's own newest checkpoint.
+    pub published: Option<&'a str>,
+}
+
+/// A record as it can be shown here.
+#[derive(Clone, Debug)]
+pub struct RecordView {
+    /// Its log.
+    pub log: LogId,
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its id.
+    pub id: StatementId,
+    /// Its author.
+    pub author: MemberId,
+    /// Its type.
+    pub kind: String,
+    /// The author's time, milliseconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// Public references.
+    pub references: Vec<StatementId>,
+    /// What its opened sections are about, canonical, each once.
+    pub about: Vec<String>,
+    /// Its sections, those that are withheld included.
+    pub sections: Vec<SectionView>,
+    /// Whether a checkpoint that its author signed covers it.
+    pub published: bool,
+}
+
+/// A section as it can be shown here.
+#[derive(Clone, Debug)]
+pub struct SectionView {
+    /// Index in the statement.
+    pub index: u8,
+    /// How many fields it has.
+    pub fields: u64,
+    /// For how many circles it was sealed.
+    pub audiences: u64,
+    /// Those of them that this node belongs to.
+    pub circles: Vec<CircleId>,
+    /// What is in it.
+    pub content: SectionContent,
+}
+
+/// What is in a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SectionContent {
+    /// Its fields in the order in which they were submitted, without what it is about.
+    Open(Vec<Field>),
+    /// It is not for this node, or its key has not arrived.
+    Withheld,
+    /// Its author signed what does not hold together.
+    Void(Fault),
+}
+
+/// Which records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Of one log, or of all.
+    Log(Option<LogId>),
+    /// About a subject, in canonical form.
+    Subject(String),
+    /// Addressed to a circle.
+    Circle(CircleId),
+}
+
+/// Some of the records that match, and where to go on.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The records, oldest first within each log.
+    pub records: Vec<RecordView>,
+    /// What to ask for next, if there may be more.
+    pub next: Option<Row>,
+}
+
+impl<V: View> Reader<'_, V> {
+    /// One record, if this node holds its statement.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record(&self, id: &StatementId) -> Result<Option<RecordView>, StoreError> {
+        let Some(row) = self.row_of(id)? else { return Ok(None) };
+        self.held(row)?.map(|record| self.show(&record)).transpose()
+    }
+
+    /// At most `limit` records that match, from `from` on. Those of which only the id is held are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn page(&self, filter: &Filter, from: Option<Row>, limit: usize) -> Result<Page, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE);
+        let rows = self.rows(filter, from, limit.saturating_add(1))?;
+        let next = rows.get(limit).copied();
+        let mut records = Vec::new();
+        for row in rows.into_iter().take(limit) {
+            if let Some(record) = self.held(row)? {
+                records.push(self.show(&record)?);
+            }
+        }
+        Ok(Page { records, next })
+    }
+
+    /// The record of one row, if its statement is held.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn held(&self, row: Row) -> Result<Option<HeldRecord>, StoreError> {
+        HeldRecord::load(row, self.view, self.local)
+    }
+
+    /// Where a statement stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn row_of(&self, id: &StatementId) -> Result<Option<Row>, StoreError> {
+        let row = self.view.row(Table::ById, &id.0)?;
+        row.map(|key| Row::from_key(&key).ok_or_else(|| StoreError(format!("place of {id}")))).transpose()
+    }
+
+    fn rows(&self, filter: &Filter, from: Option<Row>, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let indexed = |table: Table, name: &[u8]| {
+            let name = self.local.name(table, name);
+            let from = index_key(&name, from.unwrap_or(Row { log: 0, sequence: 0 }));
+            let rows = self.view.rows(table, &from, &[&name[..], &[0xff; 13]].concat(), limit)?;
+            self.parse(rows.iter().map(|(key, _)| key.get(16..).unwrap_or_default()))
+        };
+        match filter {
+            Filter::Subject(subject) => indexed(Table::BySubject, subject.as_bytes()),
+            Filter::Circle(circle) => indexed(Table::ByCircle, &circle.0),
+            Filter::Log(None) => self.statements(from.unwrap_or(Row { log: 0, sequence: 0 }), u32::MAX, limit),
+            Filter::Log(Some(log)) => match self.ledger.logs.known(log) {
+                None => Ok(Vec::new()),
+                Some(head) => {
+                    let first = Row { log: head.number, sequence: 0 };
+                    self.statements(from.filter(|row| row.log == head.number).unwrap_or(first), head.number, limit)
+                }
+            },
+        }
+    }
+
+    fn statements(&self, from: Row, last: u32, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let to = Row { log: last, sequence: u64::MAX };
+        let rows = self.view.rows(Table::Statement, &from.key(), &to.key(), limit)?;
+        self.parse(rows.iter().map(|(key, _)| key.as_slice()))
+    }
+
+    fn parse<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Result<Vec<Row>, StoreError> {
+        keys.map(|key| Row::from_key(key).ok_or_else(|| StoreError("an index row's key".into()))).collect()
+    }
+
+    fn log_of(&self, row: Row) -> Result<LogId, StoreError> {
+        self.ledger.logs.numbered(row.log).map(|head| head.id).ok_or_else(|| StoreError(format!("log number {}", row.log)))
+    }
+
+    /// How far a log's newest checkpoint reaches here.
+    fn covered(&self, log: &LogId) -> Result<u64, StoreError> {
+        Ok(serve::checkpoint(log, self.ledger, self.published, self.view)?.map_or(0, |(_, size)| size))
+    }
+
+    /// A record as it can be shown.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn show(&self, held: &HeldRecord) -> Result<RecordView, StoreError> {
+        let log = self.log_of(held.row)?;
+        let (mut sections, mut about) = (Vec::new(), Vec::new());
+        for (index, commitment) in (0u8..).zip(&held.statement.sections) {
+            let section = held.sections.iter().find(|section| section.index == index);
+            let mut content = SectionContent::Withheld;
+            if let Some(section) = section {
+                content = self.content(held, section, &mut about)?;
+            }
+            let circles = section.into_iter().flat_map(|section| &section.audiences).map(|audience| audience.header.circle).collect();
+            sections.push(SectionView { index, fields: commitment.fields, audiences: commitment.audiences.len() as u64, circles, content });
+        }
+        about.sort_unstable();
+        about.dedup();
+        let statement = &held.statement;
+        Ok(RecordView {
+            log,
+            sequence: held.row.sequence,
+            id: statement.id(),
+            author: statement.place.author,
+            kind: statement.kind.clone(),
+            time: statement.time,
+            references: statement.references.clone(),
+            about,
+            sections,
+            published: held.row.sequence < self.covered(&log)?,
+        })
+    }
+
+    fn content(&self, held: &HeldRecord, section: &HeldSection, about: &mut Vec<String>) -> Result<SectionContent, StoreError> {
+        Ok(match held.open(section, self.secrets)? {
+            Opened::Body(body) => {
+                about.append(&mut record::subjects(&body));
+                SectionContent::Open(body.fields().iter().filter(|field| field.name != ABOUT).cloned().collect())
+            }
+            Opened::Sealed => SectionContent::Withheld,
+            Opened::Void(fault) => SectionContent::Void(fault),
+        })
+    }
+
+    /// Proof that an entry is in its log, under the newest checkpoint. Nothing where none covers it yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn proof(&self, row: Row) -> Result<Option<LogProof>, StoreError> {
+        let log = self.log_of(row)?;
+        let Some((checkpoint, size)) = serve::checkpoint(&log, self.ledger, self.published, self.view)? else { return Ok(None) };
+        if row.sequence >= size {
+            return Ok(None);
+        }
+        let path = logs::tile_tree(self.view, row.log, size).inclusion(row.sequence).map_err(|error| StoreError(error.to_string()))?;
+        Ok(Some(LogProof { index: row.sequence, path, checkpoint }))
+    }
+
+    /// A record for a bundle, its public sections whole. Nothing where no checkpoint covers it yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn public_bundle(&self, held: &HeldRecord) -> Result<Option<BundleRecord>, StoreError> {
+        self.bundle_with(held, |section, body| section.is_public().then(|| Content::Whole(body.to_bytes())))
+    }
+
+    /// A record for a bundle with single fields, named by section and name, disclosed from whatever this node can open. A field that is not there is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn disclose(&self, held: &HeldRecord, wanted: &[(u8, String)]) -> Result<Option<BundleRecord>, StoreError> {
+        self.bundle_with(held, |section, body| {
+            let names = wanted.iter().filter(|(index, _)| *index == section.index);
+            let mut fields: Vec<_> = names.filter_map(|(_, name)| body.disclose(name)).collect();
+            fields.sort_unstable_by_key(|field| field.index);
+            fields.dedup();
+            (!fields.is_empty()).then_some(Content::Fields(fields))
+        })
+    }
+
+    fn bundle_with(&self, held: &HeldRecord, content: impl Fn(&HeldSection, &Body) -> Option<Content>) -> Result<Option<BundleRecord>, StoreError> {
+        let Some(proof) = self.proof(held.row)? else { return Ok(None) };
+        let mut disclosures = Vec::new();
+        for section in &held.sections {
+            let Opened::Body(body) = held.open(section, self.secrets)? else { continue };
+            let Some(content) = content(section, &body) else { continue };
+            // The audience of a public section tells nothing; others are their circles' own.
+            let shown = section.audiences.iter().filter(|audience| audience.header.circle == PUBLIC);
+            let audiences = shown.map(|audience| (u64::from(audience.index), audience.bytes.clone())).collect();
+            disclosures.push(Disclosure { section: u64::from(section.index), header: section.bytes.clone(), audiences, content });
+        }
+        let (statement, signature) = (held.bytes.clone(), held.signature);
+        Ok(Some(BundleRecord { statement, signature, proof: proof.to_string(), disclosures }))
+    }
+
+    /// Every record with a public section about a subject, from all members that this node has, by the authors' times; at most
+    /// [`suyuan_core::limits::BUNDLE_RECORDS`], the newest ones.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn product(&self, subject: &str) -> Result<Vec<HeldRecord>, StoreError> {
+        let rows = self.rows(&Filter::Subject(subject.to_owned()), None, limits::PRODUCT_ROWS)?;
+        let mut records = Vec::new();
+        for row in rows {
+            let Some(held) = self.held(row)? else { continue };
+            let mut about = Vec::new();
+            for section in held.sections.iter().filter(|section| section.is_public()) {
+                self.content(&held, section, &mut about)?;
+            }
+            if about.iter().any(|listed| listed == subject) {
+                records.push(held);
+            }
+        }
+        records.sort_by_key(|record| (record.statement.time, record.row));
+        let surplus = records.len().saturating_sub(suyuan_core::limits::BUNDLE_RECORDS);
+        records.drain(..surplus);
+        Ok(records)
+    }
+}
