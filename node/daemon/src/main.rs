@@ -1,1 +1,20 @@
-fn main() {}
+//! `suyuan`: the node, and everything that its operator does with it from a shell.
+
+mod answer;
+mod cli;
+mod command;
+mod config;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let json = cli.json;
+    match command::run(cli) {
+        Ok(answer) => answer.print(json),
+        Err(failure) => failure.print(json),
+    }
+}

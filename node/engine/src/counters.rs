@@ -81,6 +81,11 @@ impl Counters {
         Self(self.0.iter().filter(|((_, number), _)| *number == log).map(|(key, counter)| (*key, *counter)).collect())
     }
 
+    /// The counters of these circles alone.
+    pub fn of_circles(&self, circles: &[CircleId]) -> Self {
+        Self(self.0.iter().filter(|((circle, _), _)| circles.contains(circle)).map(|(key, counter)| (*key, *counter)).collect())
+    }
+
     /// Writes the counters that differ from `before`.
     pub fn save(&self, before: &Self, local: &LocalKeys, changes: &mut Changes) {
         for ((circle, log), counter) in &self.0 {

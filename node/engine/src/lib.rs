@@ -5,6 +5,7 @@ pub mod author;
 pub mod circles;
 pub mod counters;
 pub mod epoch;
+pub mod fsck;
 pub mod json;
 pub mod ledger;
 pub mod limits;

@@ -6,7 +6,7 @@ use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::log::{LogId, chain_next};
 use suyuan_core::note::TreeHead;
-use suyuan_core::tile::{MAX_LEVEL, TileId, TileTree, WIDTH};
+use suyuan_core::tile::{MAX_LEVEL, TileId, TilePath, TileTree, WIDTH, entry_bundle, tile_width};
 use suyuan_core::tree::{self, Frontier};
 use suyuan_core::{AllianceId, MemberId};
 
@@ -153,6 +153,34 @@ pub fn tile_tree(view: &impl View, log: u32, size: u64) -> TileTree<impl Fn(Tile
         let first = tile.index.saturating_mul(WIDTH);
         Ok(entries(view, log, first..size)?.iter().map(|id| tree::leaf_hash(&id.0)).collect())
     })
+}
+
+/// The bytes at a tile path of a log, as they are published for its first `size` entries (C2SP `tlog-tiles`). Nothing where the tree is not that wide there.
+/// A partial tile narrower than the newest one is the same prefix, and is served as well.
+///
+/// # Errors
+/// [`StoreError`] when the rows hold less than the size demands.
+pub fn published_tile(view: &impl View, log: u32, size: u64, path: TilePath) -> Result<Option<Vec<u8>>, StoreError> {
+    let (tile, width) = match path {
+        TilePath::Tile(tile, width) => (tile, width),
+        TilePath::Entries(index, width) => (TileId { level: 0, index }, width),
+    };
+    if width == 0 || width > tile_width(tile, size) {
+        return Ok(None);
+    }
+    // The check above bounds both by the number of entries.
+    let first = tile.index.saturating_mul(WIDTH);
+    let range = first..first.saturating_add(width);
+    if let TilePath::Entries(..) = path {
+        return Ok(Some(entry_bundle(&entries(view, log, range)?)));
+    }
+    let mut hashes = stored_tile(view, &tile_key(log, tile.level, tile.index))?;
+    if hashes.is_empty() && tile.level == 0 {
+        hashes = entries(view, log, range)?.iter().map(|id| tree::leaf_hash(&id.0)).collect();
+    }
+    let width = usize::try_from(width).unwrap_or(usize::MAX);
+    let missing = || StoreError(format!("tile {}/{} of log number {log}", tile.level, tile.index));
+    hashes.get(..width).map(|hashes| Some(hashes.concat())).ok_or_else(missing)
 }
 
 /// Every log of a node.

@@ -7,6 +7,7 @@ use suyuan_core::proof::LogProof;
 use suyuan_core::section::{ABOUT, Body, Field};
 use suyuan_core::{CircleId, Fault, MemberId, StatementId};
 
+use crate::access::{self, Action};
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
@@ -55,6 +56,8 @@ pub struct RecordView {
     pub sections: Vec<SectionView>,
     /// Whether a checkpoint that its author signed covers it.
     pub published: bool,
+    /// Members that may hold some section of it, as far as its audiences are known here. With a public section, or none at all, everybody.
+    pub entitled: Vec<MemberId>,
 }
 
 /// A section as it can be shown here.
@@ -68,6 +71,8 @@ pub struct SectionView {
     pub audiences: u64,
     /// Those of them that this node belongs to.
     pub circles: Vec<CircleId>,
+    /// Members of those circles that may read it, in charter order; everybody where it is public.
+    pub readers: Vec<MemberId>,
     /// What is in it.
     pub content: SectionContent,
 }
@@ -201,7 +206,9 @@ impl<V: View> Reader<'_, V> {
                 content = self.content(held, section, &mut about)?;
             }
             let circles = section.into_iter().flat_map(|section| &section.audiences).map(|audience| audience.header.circle).collect();
-            sections.push(SectionView { index, fields: commitment.fields, audiences: commitment.audiences.len() as u64, circles, content });
+            let readers = self.members_who(|member| section.is_some_and(|section| self.may(member, Action::Read, held, section)));
+            let audiences = commitment.audiences.len() as u64;
+            sections.push(SectionView { index, fields: commitment.fields, audiences, circles, readers, content });
         }
         about.sort_unstable();
         about.dedup();
@@ -217,10 +224,30 @@ impl<V: View> Reader<'_, V> {
             about,
             sections,
             published: held.row.sequence < self.covered(&log)?,
+            entitled: self.members_who(|member| {
+                let open = statement.sections.is_empty() || *member == statement.place.author;
+                open || held.sections.iter().any(|section| self.may(member, Action::Hold, held, section))
+            }),
+        })
+    }
+
+    fn members_who(&self, may: impl Fn(&MemberId) -> bool) -> Vec<MemberId> {
+        self.ledger.alliance.members().iter().map(|member| member.id).filter(|id| may(id)).collect()
+    }
+
+    /// Whether a member may do this with a section, by any of the audiences that are known here.
+    fn may(&self, member: &MemberId, action: Action, held: &HeldRecord, section: &HeldSection) -> bool {
+        section.audiences.iter().any(|audience| {
+            let (circle, epoch) = (&audience.header.circle, Some(audience.header.epoch).filter(|epoch| *epoch > 0));
+            access::may(&self.ledger.alliance, &self.ledger.circles, member, action, circle, epoch, &held.statement.kind)
         })
     }
 
     fn content(&self, held: &HeldRecord, section: &HeldSection, about: &mut Vec<String>) -> Result<SectionContent, StoreError> {
+        // A key alone does not entitle: a regulator holds those of its circles, and reads within its scope.
+        if !self.may(&self.ledger.me, Action::Read, held, section) {
+            return Ok(SectionContent::Withheld);
+        }
         Ok(match held.open(section, self.secrets)? {
             Opened::Body(body) => {
                 about.append(&mut record::subjects(&body));
@@ -270,7 +297,7 @@ impl<V: View> Reader<'_, V> {
     fn bundle_with(&self, held: &HeldRecord, content: impl Fn(&HeldSection, &Body) -> Option<Content>) -> Result<Option<BundleRecord>, StoreError> {
         let Some(proof) = self.proof(held.row)? else { return Ok(None) };
         let mut disclosures = Vec::new();
-        for section in &held.sections {
+        for section in held.sections.iter().filter(|section| self.may(&self.ledger.me, Action::Read, held, section)) {
             let Opened::Body(body) = held.open(section, self.secrets)? else { continue };
             let Some(content) = content(section, &body) else { continue };
             // The audience of a public section tells nothing; others are their circles' own.

@@ -5,7 +5,7 @@ use suyuan_core::circle::{Slip, Wrap};
 use suyuan_core::id::Hash;
 use suyuan_core::log::{chain_next, witness_name};
 use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint};
-use suyuan_core::section::{self, AudienceHeader, Body, SectionHeader};
+use suyuan_core::section::{AudienceHeader, Body, SectionHeader, check_audiences};
 use suyuan_core::statement::{SectionCommitment, Statement, UnverifiedStatement};
 use suyuan_core::{Fault, sealing, tree};
 
@@ -95,9 +95,12 @@ pub fn verify(batch: Batch, ledger: &Ledger, view: &impl View, local: &LocalKeys
     }
     let log_key_named = NamedKey::new(batch.log.origin(), author.log);
     let witness = NamedKey::new(witness_name(&ledger.alliance.id(), &author.id), author.witness);
-    check_head(&batch, &head.tree_head(), &log_key_named, &witness).map_err(sender)?;
+    let covered = check_head(&batch, &head.tree_head(), &log_key_named, &witness).map_err(sender)?;
     head.save(&mut changes);
-    changes.put(Table::Checkpoint, log_key(head.number), batch.checkpoint.clone());
+    // Kept only when everything under it is here: proofs are made from it.
+    if covered == head.size() {
+        changes.put(Table::Checkpoint, log_key(head.number), batch.checkpoint.clone());
+    }
 
     let mut counters = ledger.counters.scratch(head.number);
     let (mut records, mut slips) = (Vec::new(), Vec::new());
@@ -126,13 +129,14 @@ pub fn verify(batch: Batch, ledger: &Ledger, view: &impl View, local: &LocalKeys
     Ok(Verified { changes, head, counters, records, slips })
 }
 
-/// The checkpoint is the author's, covers the batch, and its tree continues ours.
-fn check_head(batch: &Batch, ours: &TreeHead, log: &NamedKey, witness: &NamedKey) -> Result<(), Fault> {
+/// The checkpoint is the author's, covers the batch, and its tree continues ours. Returns its size.
+fn check_head(batch: &Batch, ours: &TreeHead, log: &NamedKey, witness: &NamedKey) -> Result<u64, Fault> {
     let checkpoint = UnverifiedCheckpoint::parse(&batch.checkpoint)?.verify(log, std::slice::from_ref(witness))?;
     if checkpoint.head.size < ours.size {
         return Err(Fault::CheckpointSize);
     }
-    tree::verify_consistency(ours.size, checkpoint.head.size, &ours.root, &checkpoint.head.root, &batch.consistency)
+    tree::verify_consistency(ours.size, checkpoint.head.size, &ours.root, &checkpoint.head.root, &batch.consistency)?;
+    Ok(checkpoint.head.size)
 }
 
 fn sections(statement: &Statement, item: &Item) -> Result<Vec<HeldSection>, Fault> {
@@ -145,8 +149,8 @@ fn sections(statement: &Statement, item: &Item) -> Result<Vec<HeldSection>, Faul
     Ok(sections)
 }
 
-/// Header and audience headers fit their commitments; the public body its root and count, a ciphertext its digest.
-fn held(item: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSection, Fault> {
+/// Header and audience headers fit their commitments and each other; the public body its root and count, a ciphertext its digest.
+fn held(section: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSection, Fault> {
     let header = SectionHeader::open(&section.header, &commitment.header)?;
     let mut audiences: Vec<HeldAudience> = Vec::with_capacity(section.audiences.len());
     for (index, bytes, wrap) in &section.audiences {
@@ -155,7 +159,7 @@ fn held(item: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSectio
         let wrap: Option<Wrap> = *wrap;
         audiences.push(HeldAudience { index: *index, header: AudienceHeader::open(bytes, committed)?, bytes: bytes.clone(), wrap });
     }
-    section::check_audiences(&header, commitment.audiences.len(), audiences.iter().map(|audience| &audience.header))?;
+    check_audiences(&header, commitment.audiences.len(), audiences.iter().map(|audience| &audience.header))?;
     match header.sealed {
         None => Body::decode(&section.content)?.check(commitment.fields, &header)?,
         Some(_) => sealing::check_digest(&section.content, &header)?,

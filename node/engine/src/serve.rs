@@ -32,7 +32,7 @@ fn heads(ledger: &Ledger, published: Option<&str>, view: &impl View) -> Result<V
     let mut heads = Vec::new();
     for head in ledger.logs.iter().take(limits::HEADS) {
         if let Some((_, size)) = checkpoint(&head.id, ledger, published, view)? {
-            heads.push(LogSize { log: head.id, size: size.min(head.size()) });
+            heads.push(LogSize { log: head.id, size });
         }
     }
     Ok(heads)
@@ -59,8 +59,8 @@ fn batch(log: &LogId, from: u64, member: &MemberId, ledger: &Ledger, published: 
     let (Some(head), Some((checkpoint, covered))) = (ledger.logs.known(log), checkpoint(log, ledger, published, view)?) else {
         return Ok(None);
     };
-    // A checkpoint may cover more than is held here, or less than was written since.
-    let end = covered.min(head.size());
+    // What was written since the checkpoint is not published yet.
+    let end = covered;
     if from >= end {
         return Ok(None);
     }
@@ -72,10 +72,6 @@ fn batch(log: &LogId, from: u64, member: &MemberId, ledger: &Ledger, published: 
             items.push(item);
         }
         next = next.saturating_add(1);
-    }
-    // Where not all entries up to the checkpoint are here, the path cannot be made from this end; the author's node can.
-    if covered > head.size() {
-        return Ok(None);
     }
     let consistency = logs::tile_tree(view, head.number, covered).consistency(next).map_err(|error| StoreError(error.to_string()))?;
     let entries = logs::entries(view, head.number, from..next)?;

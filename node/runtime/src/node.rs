@@ -92,7 +92,8 @@ impl Node {
     }
 }
 
-fn member_of(alliance: &Alliance, keyring: &Keyring) -> Option<MemberId> {
+/// The member of a charter whose keys these are.
+pub fn member_of(alliance: &Alliance, keyring: &Keyring) -> Option<MemberId> {
     let (log, transport) = (keyring.log().public().to_bytes(), keyring.transport().public().to_bytes());
     let found = alliance.members().iter().find(|member| member.entry.keys.log == log && member.entry.keys.transport == transport);
     found.map(|member| member.id)
@@ -123,8 +124,11 @@ fn own_circle(keyring: &mut Keyring, me: &MemberId) -> Result<(), StartError> {
     Ok(keyring.add_epoch_secret(circle, 1, secret)?)
 }
 
-/// What was published must still be there, unchanged.
-fn check_anchor(published: &Published, ledger: &Ledger, view: &impl View) -> Result<(), StartError> {
+/// Holds the store against the anchor: what was published must still be there, unchanged.
+///
+/// # Errors
+/// [`StartError::Behind`].
+pub fn check_anchor(published: &Published, ledger: &Ledger, view: &impl View) -> Result<(), StartError> {
     let head = ledger.logs.head(&ledger.own_log());
     let behind = StartError::Behind { published: published.size, stored: head.size() };
     if head.size() < published.size {

@@ -1,0 +1,99 @@
+//! What a command answers: text for a person or one JSON object, and an exit code that scripts can rely on.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+/// A command's result.
+#[derive(Debug)]
+pub struct Answer {
+    /// For a person.
+    pub text: String,
+    /// For a program.
+    pub json: Value,
+    /// Whether what was asked about holds; `verify` and `check` answer no without failing.
+    pub holds: bool,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened and what to do.
+    pub message: String,
+    /// The kind, which is also the exit code.
+    pub kind: FailureKind,
+}
+
+/// Exit codes beside 0 and clap's own 2 (`suyuan help exit-codes` is this list).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// 1: what was checked does not hold.
+    DoesNotHold = 1,
+    /// 3: the node could not be reached.
+    Unreachable = 3,
+    /// 4: the node refused.
+    Refused = 4,
+    /// 5: a file, the keyring or the store.
+    Local = 5,
+}
+
+impl Answer {
+    /// An answer that holds.
+    pub fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json, holds: true }
+    }
+
+    /// Prints it on standard output.
+    pub fn print(self, as_json: bool) -> ExitCode {
+        let text = if as_json { self.json.to_string() } else { self.text };
+        // A reader that went away, such as `head`, is no failure of ours.
+        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+        if self.holds { ExitCode::SUCCESS } else { ExitCode::from(FailureKind::DoesNotHold as u8) }
+    }
+}
+
+impl Failure {
+    /// A failure on this machine.
+    pub fn local(message: impl std::fmt::Display) -> Self {
+        Self { message: message.to_string(), kind: FailureKind::Local }
+    }
+
+    /// Prints it on standard error, as JSON on standard output too where that was asked for.
+    pub fn print(self, as_json: bool) -> ExitCode {
+        if as_json {
+            let _ = writeln!(std::io::stdout(), "{}", json!({ "error": self.message, "exit": self.kind as u8 }));
+        }
+        let _ = writeln!(std::io::stderr(), "suyuan: {}", self.message);
+        ExitCode::from(self.kind as u8)
+    }
+}
+
+/// Reads a whole file, at most `limit` bytes.
+pub fn read_file(path: &std::path::Path, limit: usize) -> Result<Vec<u8>, Failure> {
+    use std::io::Read;
+    let failed = |error: std::io::Error| Failure::local(format!("{} cannot be read: {error}", path.display()));
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take((limit as u64).saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > limit {
+        return Err(Failure::local(format!("{} is longer than {limit} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// Writes a file that is not there yet.
+pub fn write_new(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|error| Failure::local(format!("{} cannot be written: {error}", path.display())))
+}
+
+/// Replaces a file, old or new but never half.
+pub fn replace(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
+    let temporary = path.with_extension("new");
+    let failed = |error: std::io::Error| Failure::local(format!("{} cannot be written: {error}", path.display()));
+    let _ = std::fs::remove_file(&temporary);
+    write_new(&temporary, bytes)?;
+    std::fs::rename(&temporary, path).map_err(failed)
+}

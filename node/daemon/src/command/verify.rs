@@ -1,0 +1,112 @@
+//! `suyuan verify`: what a bundle proves, in words.
+
+use serde_json::{Value, json};
+use suyuan_core::bundle::{Bundle, VerifiedBundle, VerifiedRecord};
+use suyuan_core::limits;
+
+use crate::answer::{Answer, Failure, read_file};
+use crate::cli::Verify;
+
+pub fn run(flags: &Verify) -> Result<Answer, Failure> {
+    let bytes = read_file(&flags.file, limits::BUNDLE)?;
+    match Bundle::verify(&bytes, flags.alliance.as_ref()) {
+        Ok(verified) => Ok(Answer::new(words(&verified, flags.alliance.is_some()), report(&verified, flags.alliance.is_some()))),
+        Err(fault) => {
+            let text = format!("NOT PROVEN 未通过验证: {fault}.\nDo not rely on anything in this file.");
+            Ok(Answer { text, json: json!({ "proven": false, "fault": fault.code(), "explanation": fault.explain() }), holds: false })
+        }
+    }
+}
+
+fn words(verified: &VerifiedBundle, pinned: bool) -> String {
+    let alliance = &verified.alliance;
+    let mut text = format!("PROVEN 已验证: {} record(s) of the alliance {}\n  alliance id {}\n", verified.records.len(), visible(&alliance.charter().name), alliance.id());
+    if !pinned {
+        text.push_str("  ! Nobody said which alliance this should be. Compare the id with your printed code or contract, or use --alliance.\n");
+    }
+    for record in &verified.records {
+        text.push_str(&record_words(record));
+    }
+    text.push_str(
+        "\nNot proven: that what the authors say is true; that there are no other records; that everybody is shown the same logs \
+         (that takes witnesses). Times are the authors' own.",
+    );
+    text
+}
+
+fn record_words(record: &VerifiedRecord) -> String {
+    let statement = &record.statement;
+    let mut text = format!(
+        "\n{} by {} ({}), stated time {}\n  entry {} of its log, which had {} entries{}\n",
+        statement.kind,
+        visible(&record.author_name),
+        record.role,
+        utc(statement.time / 1000),
+        statement.place.sequence,
+        record.size,
+        record.seconds.map_or(String::new(), |seconds| format!(" when its author signed it at {}", utc(seconds))),
+    );
+    for field in record.sections.iter().flat_map(|section| &section.fields) {
+        text.push_str(&format!("  {} = {}\n", visible(&field.name), visible(&field.value)));
+    }
+    match record.withheld() {
+        0 => text.push_str("  nothing of it is withheld\n"),
+        withheld => text.push_str(&format!("  {withheld} field(s) of it are withheld here\n")),
+    }
+    text
+}
+
+fn report(verified: &VerifiedBundle, pinned: bool) -> Value {
+    let records: Vec<Value> = verified.records.iter().map(|record| {
+        let fields: Vec<Value> = record.sections.iter().flat_map(|section| {
+            section.fields.iter().map(|field| json!({ "section": section.index, "name": field.name, "value": field.value }))
+        }).collect();
+        json!({ "id": record.id(), "author": record.author, "name": record.author_name, "role": record.role,
+            "type": record.statement.kind, "time": record.statement.time, "sequence": record.statement.place.sequence,
+            "size": record.size, "checkpointTime": record.seconds, "fields": fields, "withheld": record.withheld() })
+    }).collect();
+    json!({ "proven": true, "alliance": verified.alliance.id(), "allianceExpected": pinned, "name": verified.alliance.charter().name,
+        "records": records, "notProven": ["truth", "completeness", "same-log-for-everybody"] })
+}
+
+/// Text from outside on a terminal: control characters and direction marks are spelled out.
+fn visible(text: &str) -> String {
+    let odd = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars().map(|c| if odd(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// A time in seconds as UTC text (days to civil date after H. Hinnant's algorithm); beyond year 9999, the number.
+fn utc(seconds: u64) -> String {
+    if seconds > 253_402_300_799 {
+        return format!("{seconds} s after 1970");
+    }
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days.saturating_add(719_468);
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_civil_dates() {
+        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(utc(951_827_696), "2000-02-29 12:34:56 UTC");
+        assert_eq!(utc(1_795_219_200), "2026-11-21 00:00:00 UTC");
+        assert_eq!(utc(253_402_300_799), "9999-12-31 23:59:59 UTC");
+        assert_eq!(utc(u64::MAX), format!("{} s after 1970", u64::MAX));
+    }
+
+    #[test]
+    fn text_cannot_move_the_terminal() {
+        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+    }
+}

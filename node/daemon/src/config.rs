@@ -1,0 +1,82 @@
+//! Configuration: flags over environment over `node.toml` over defaults that work. None of it can widen access to data.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::answer::{Failure, read_file};
+use crate::cli;
+
+/// Longest configuration file, bytes.
+const LIMIT: usize = 64 * 1024;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    admin: Option<SocketAddr>,
+    public: Option<SocketAddr>,
+    #[serde(default)]
+    p2p: Vec<String>,
+    public_url: Option<String>,
+    #[serde(default)]
+    hosts: Vec<String>,
+}
+
+/// What the node runs with.
+#[derive(Debug)]
+pub struct Config {
+    /// Console and node API.
+    pub admin: SocketAddr,
+    /// Consumer pages, resolver and logs.
+    pub public: SocketAddr,
+    /// Addresses for the other members.
+    pub p2p: Vec<String>,
+    /// Where consumers reach the public side.
+    pub public_url: Option<String>,
+    /// Host names of the console beside loopback.
+    pub hosts: Vec<String>,
+}
+
+impl Config {
+    /// Puts together what a run is configured with.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a name in it that nobody knows.
+    pub fn load(data: &Path, flags: &cli::Run) -> Result<Self, Failure> {
+        let path = data.join("node.toml");
+        let file: File = if path.exists() {
+            let text = String::from_utf8(read_file(&path, LIMIT)?).map_err(|error| Failure::local(format!("{}: {error}", path.display())))?;
+            toml::from_str(&text).map_err(|error| Failure::local(format!("{}: {error}", path.display())))?
+        } else {
+            File::default()
+        };
+        let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        let first = |flag: &Vec<String>, file: Vec<String>, default: &[&str]| -> Vec<String> {
+            let given = if flag.is_empty() { file } else { flag.clone() };
+            if given.is_empty() { default.iter().map(|text| (*text).to_owned()).collect() } else { given }
+        };
+        Ok(Self {
+            admin: flags.admin.or(file.admin).unwrap_or_else(|| loopback(7400)),
+            public: flags.public.or(file.public).unwrap_or_else(|| loopback(7480)),
+            p2p: first(&flags.p2p, file.p2p, &["/ip4/127.0.0.1/tcp/7401"]),
+            public_url: flags.public_url.clone().or(file.public_url),
+            hosts: first(&flags.hosts, file.hosts, &[]),
+        })
+    }
+
+    /// Whether nothing outside this machine can reach the node.
+    pub fn is_loopback(&self) -> bool {
+        self.admin.ip().is_loopback() && self.public.ip().is_loopback() && self.p2p.iter().all(|address| is_loopback(address))
+    }
+}
+
+/// Whether a multiaddr is on this machine's loopback.
+pub fn is_loopback(multiaddr: &str) -> bool {
+    let mut parts = multiaddr.split('/').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some("ip4" | "ip6"), Some(ip)) => ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        (Some("dns" | "dns4" | "dns6"), Some(name)) => name == "localhost",
+        _ => false,
+    }
+}

@@ -1,0 +1,307 @@
+//! Checking a store from end to end: everything that can be recomputed is, and the first thing that differs is named.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use suyuan_core::Fault;
+use suyuan_core::id::{Hash, StatementId};
+use suyuan_core::log::{LogId, chain_next, witness_name};
+use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
+use suyuan_core::tile::WIDTH;
+use suyuan_core::tree::{self, Frontier};
+
+use crate::counters::Counters;
+use crate::ledger::Ledger;
+use crate::local::LocalKeys;
+use crate::logs::{self, LogHead};
+use crate::record::{self, HeldRecord, HeldSection, Opened};
+use crate::schema::{Row, Table, index_key, log_key, tile_key};
+use crate::secrets::EpochSecrets;
+use crate::view::{StoreError, View};
+
+/// Entries that are checked between two reports of progress.
+const STEP: u64 = WIDTH;
+
+/// How far the check is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries checked so far, over all logs.
+    pub done: u64,
+    /// Entries in all.
+    pub total: u64,
+}
+
+/// What was checked, when nothing was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Logs.
+    pub logs: u64,
+    /// Entries.
+    pub entries: u64,
+    /// Statements that this node holds.
+    pub statements: u64,
+    /// Sections that this node could open.
+    pub opened: u64,
+    /// Sections whose author sealed what does not hold together; the store is not at fault.
+    pub void: u64,
+    /// Statements of others whose signature does not verify; the log holds them all the same.
+    pub unsigned: u64,
+}
+
+/// The first thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// In which log.
+    pub log: Option<LogId>,
+    /// At which entry.
+    pub sequence: Option<u64>,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(sequence) = self.sequence {
+            write!(f, "entry {sequence}")?;
+        }
+        if let Some(log) = &self.log {
+            write!(f, " of {}", log.origin())?;
+        }
+        write!(f, "{}{}", if self.log.is_some() { ": " } else { "" }, self.what)
+    }
+}
+
+impl std::error::Error for Finding {}
+
+impl From<StoreError> for Finding {
+    fn from(error: StoreError) -> Self {
+        Self { log: None, sequence: None, what: error.0 }
+    }
+}
+
+/// Checks every row of a store whose heads could be loaded.
+///
+/// # Errors
+/// The first [`Finding`].
+pub fn check(ledger: &Ledger, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets, mut progress: impl FnMut(Progress)) -> Result<Report, Finding> {
+    let total = ledger.logs.iter().map(LogHead::size).sum();
+    let mut report = Report::default();
+    let mut indexed = Indexed::default();
+    for head in ledger.logs.iter() {
+        let mut check = LogCheck::new(head, ledger, view, local, secrets);
+        let mut from = 0;
+        while from < head.size() {
+            let to = from.saturating_add(STEP).min(head.size());
+            check.entries(from..to, &mut report, &mut indexed)?;
+            from = to;
+            progress(Progress { done: report.entries, total });
+        }
+        check.end()?;
+        indexed.add(Table::Entry, head.size());
+        report.logs = report.logs.saturating_add(1);
+    }
+    indexed.check(view)?;
+    Ok(report)
+}
+
+/// How many rows each table ought to have: a row too many belongs to nothing that is there.
+#[derive(Default)]
+struct Indexed(BTreeMap<Table, u64>);
+
+impl Indexed {
+    fn add(&mut self, table: Table, rows: u64) {
+        let count = self.0.entry(table).or_default();
+        *count = count.saturating_add(rows);
+    }
+
+    fn expect(&mut self, table: Table, key: &[u8], view: &impl View) -> Result<(), String> {
+        self.add(table, 1);
+        match view.row(table, key).map_err(|error| error.0)? {
+            Some(_) => Ok(()),
+            None => Err(format!("a row of the index {table:?} is missing")),
+        }
+    }
+
+    fn check(&self, view: &impl View) -> Result<(), Finding> {
+        use Table::{ByCircle, ById, BySubject, Content, Entry, Header, Statement, System, Wrap};
+        for table in [ById, ByCircle, BySubject, System, Entry, Statement, Header, Content, Wrap] {
+            let expected = self.0.get(&table).copied().unwrap_or(0);
+            let found = count(view, table)?;
+            if found != expected {
+                let what = format!("the table {table:?} has {found} rows where {expected} belong");
+                return Err(Finding { log: None, sequence: None, what });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(view: &impl View, table: Table) -> Result<u64, StoreError> {
+    let (mut count, mut from) = (0u64, Vec::new());
+    loop {
+        let rows = view.rows(table, &from, &[0xff; 64], 4096)?;
+        count = count.saturating_add(rows.len() as u64);
+        let Some((last, _)) = rows.last() else { return Ok(count) };
+        from = [&last[..], &[0]].concat();
+    }
+}
+
+struct LogCheck<'a, V> {
+    head: &'a LogHead,
+    ledger: &'a Ledger,
+    view: &'a V,
+    local: &'a LocalKeys,
+    secrets: &'a EpochSecrets,
+    chain: Hash,
+    frontier: Frontier,
+    counters: Counters,
+}
+
+impl<'a, V: View> LogCheck<'a, V> {
+    fn new(head: &'a LogHead, ledger: &'a Ledger, view: &'a V, local: &'a LocalKeys, secrets: &'a EpochSecrets) -> Self {
+        let (chain, frontier) = (head.id.chain_start(), Frontier::default());
+        Self { head, ledger, view, local, secrets, chain, frontier, counters: Counters::default() }
+    }
+
+    fn found(&self, sequence: Option<u64>, what: impl Into<String>) -> Finding {
+        Finding { log: Some(self.head.id), sequence, what: what.into() }
+    }
+
+    fn entries(&mut self, range: std::ops::Range<u64>, report: &mut Report, indexed: &mut Indexed) -> Result<(), Finding> {
+        let ids = logs::entries(self.view, self.head.number, range.clone()).map_err(|error| self.found(Some(range.start), error.0))?;
+        let mut leaves = Vec::with_capacity(ids.len());
+        for (sequence, id) in range.clone().zip(&ids) {
+            self.entry(sequence, id, report, indexed).map_err(|what| self.found(Some(sequence), what))?;
+            self.chain = chain_next(&self.chain, id);
+            let leaf = tree::leaf_hash(&id.0);
+            self.frontier.push(leaf);
+            leaves.push(leaf);
+            report.entries = report.entries.saturating_add(1);
+        }
+        self.tile(range.start, &leaves)
+    }
+
+    /// A full bottom tile is what its entries hash to.
+    fn tile(&self, first: u64, leaves: &[Hash]) -> Result<(), Finding> {
+        let key = tile_key(self.head.number, 0, first / WIDTH);
+        let stored = self.view.row(Table::Tile, &key)?;
+        let expected = (leaves.len() as u64 == WIDTH).then(|| leaves.concat());
+        if stored == expected { Ok(()) } else { Err(self.found(Some(first), "the tile does not match its entries")) }
+    }
+
+    fn entry(&mut self, sequence: u64, id: &StatementId, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
+        let row = Row { log: self.head.number, sequence };
+        let own = self.head.id.member == self.ledger.me;
+        let Some(record) = HeldRecord::load(row, self.view, self.local).map_err(|error| error.0)? else {
+            return if own { Err("this member's own statement is missing".into()) } else { Ok(()) };
+        };
+        report.statements = report.statements.saturating_add(1);
+        if record.statement.place != self.head.id.place(sequence) || record.statement.previous != self.chain {
+            return Err("the statement names another place or another chain value".into());
+        }
+        if self.view.row(Table::ById, &id.0).map_err(|error| error.0)?.as_deref() != Some(&row.key()) {
+            return Err("the index by id does not lead here".into());
+        }
+        indexed.expect(Table::ById, &id.0, self.view)?;
+        if record.statement.kind.starts_with(suyuan_core::statement::RESERVED_TYPES) {
+            indexed.expect(Table::System, &row.key(), self.view)?;
+        }
+        indexed.add(Table::Statement, 1);
+        for audience in record.sections.iter().flat_map(|section| &section.audiences) {
+            self.counters.count(&audience.header, self.head.number, *id);
+        }
+        self.signature(&record, report)?;
+        self.sections(row, &record, report, indexed)
+    }
+
+    fn signature(&self, record: &HeldRecord, report: &mut Report) -> Result<(), String> {
+        let author = self.ledger.alliance.member(&self.head.id.member).ok_or("the log's owner is not in the charter")?;
+        // A bad signature under a good checkpoint is evidence against the author; under our own name it is damage.
+        match author.log.verify(&record.bytes, &record.signature) {
+            Err(fault) if self.head.id.member == self.ledger.me => Err(format!("the signature: {fault}")),
+            Err(_) => {
+                report.unsigned = report.unsigned.saturating_add(1);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn sections(&self, row: Row, record: &HeldRecord, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
+        let mut subjects = Vec::new();
+        for section in &record.sections {
+            self.rows_of(record, section, indexed)?;
+            for audience in &section.audiences {
+                let name = self.local.name(Table::ByCircle, &audience.header.circle.0);
+                indexed.expect(Table::ByCircle, &index_key(&name, row), self.view)?;
+            }
+            match record.open(section, self.secrets).map_err(|error| error.0)? {
+                Opened::Body(body) => {
+                    subjects.append(&mut record::subjects(&body));
+                    report.opened = report.opened.saturating_add(1);
+                }
+                Opened::Void(fault) if self.is_ours(section, fault) => return Err(format!("section {}: {fault}", section.index)),
+                Opened::Void(_) => report.void = report.void.saturating_add(1),
+                Opened::Sealed => {}
+            }
+        }
+        subjects.sort_unstable();
+        subjects.dedup();
+        for subject in &subjects {
+            let name = self.local.name(Table::BySubject, subject.as_bytes());
+            indexed.expect(Table::BySubject, &index_key(&name, row), self.view)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a section's rows. This member's own sections have all their wraps; of others' a wrap may be missing for good reason.
+    fn rows_of(&self, record: &HeldRecord, section: &HeldSection, indexed: &mut Indexed) -> Result<(), String> {
+        let wraps = section.audiences.iter().filter(|audience| audience.wrap.is_some()).count();
+        let own = record.statement.place.author == self.ledger.me;
+        if own && section.header.sealed.is_some() && wraps != section.audiences.len() {
+            return Err(format!("section {}: a wrap is missing", section.index));
+        }
+        indexed.add(Table::Header, 1);
+        indexed.add(Table::Content, 1);
+        indexed.add(Table::Wrap, wraps as u64);
+        Ok(())
+    }
+
+    /// What was checked when it was taken in, or was written here, cannot be anybody else's fault.
+    fn is_ours(&self, section: &HeldSection, fault: Fault) -> bool {
+        self.head.id.member == self.ledger.me || section.header.sealed.is_none() || fault == Fault::Wrap
+    }
+
+    fn end(&self) -> Result<(), Finding> {
+        let counted = self.frontier.root() == self.head.tree_head().root && self.chain == self.head.chain;
+        if !counted {
+            return Err(self.found(None, "the head is not what the entries add up to"));
+        }
+        let size = self.head.size();
+        let tiles = logs::tile_tree(self.view, self.head.number, size).frontier();
+        let tiles = tiles.map_err(|error| self.found(None, error.to_string()))?;
+        if tiles.root() != self.frontier.root() {
+            return Err(self.found(None, "the tiles are not what the entries add up to"));
+        }
+        let known = self.counters.of_circles(&self.ledger.known_circles());
+        if known != self.ledger.counters.scratch(self.head.number) {
+            return Err(self.found(None, "the counters of its circles are not what the statements add up to"));
+        }
+        self.checkpoint()
+    }
+
+    fn checkpoint(&self) -> Result<(), Finding> {
+        let Some(note) = self.view.row(Table::Checkpoint, &log_key(self.head.number))? else { return Ok(()) };
+        let wrong = |what: String| self.found(None, format!("the checkpoint: {what}"));
+        let note = String::from_utf8(note).map_err(|error| wrong(error.to_string()))?;
+        let member = self.head.id.member;
+        let owner = self.ledger.alliance.member(&member).ok_or_else(|| wrong("of nobody in the charter".into()))?;
+        let log = NamedKey::new(self.head.id.origin(), owner.log);
+        let witness = NamedKey::new(witness_name(&self.head.id.alliance, &member), owner.witness);
+        let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&log, &[witness]));
+        let checkpoint = checkpoint.map_err(|fault| wrong(fault.to_string()))?;
+        let tree = logs::tile_tree(self.view, self.head.number, checkpoint.head.size).frontier();
+        let root = tree.map_err(|error| wrong(error.to_string()))?.root();
+        if root == checkpoint.head.root { Ok(()) } else { Err(wrong("it is over other entries".into())) }
+    }
+}
