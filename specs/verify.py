@@ -33,7 +33,7 @@ def structure(data, form, place=0):  # an item whose element at `place` is the s
     return need(item[place] == 1, "suite") and need(form(item), "form") and item
 def cbor_check(bytes): return {"item": decode(bytes)}
 def uint(low=0, high=2**53 - 1): return lambda v: type(v) is int and low <= v <= high
-def bstr(size=None): return lambda v: type(v) is bytes and size in (None, len(v))
+def bstr(size=None, high=2**26): return lambda v: type(v) is bytes and size in (None, len(v)) and len(v) <= high
 def tstr(low=0, high=2**26, bad="(?!)"): return lambda v: type(v) is str and low <= len(v.encode()) <= high and not re.search(bad, v)
 def match(pattern): return lambda v: type(v) is str and re.fullmatch(pattern, v) is not None
 def many(form, low=0, high=65536): return lambda v: type(v) is list and low <= len(v) <= high and all(map(form, v))
@@ -73,13 +73,14 @@ def small_order(key):  # of an X25519 key: three doublings on the Montgomery lin
 def key_id(key): return need(len(key) == 32, "key") and {"id": labelled(b"key", key)[:16]}
 def key_verify(key, message, signature): return need(usable(key), "key") and need(genuine(key, message, signature), "signature")
 # ==== charter.md ========================================================================================================================
-LINES = "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+LINES = "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 LINE, ROLE = LINES[:-1] + "\n]", match("leader|upstream|midstream|downstream|support|regulator")
 ENTRY = row(tstr(1, 128, LINE), ROLE, ID, ID, ID, ID, ID, many(tstr(1, 256, LINE), 0, 8), many(TYPE, 0, 32))
 CHARTER = row(SUITE, ID, tstr(1, 128, LINE), tstr(0, 1024, LINE), tstr(1, 64, LINE), uint(), many(ENTRY, 1, 512),
               many(uint(), 0, 8), uint(1, 2**40), tstr(0, 65536, LINES))
 def charter_verify(file, alliance=None):
-    payload, signatures = need(row(bstr(), many(row(bstr(16), bstr(64))))(outer := decode(file)), "form") and outer
+    outer = need(len(file) <= 2**22 + 2**18, "form") and decode(file)
+    payload, signatures = need(row(bstr(high=2**22), many(row(bstr(16), bstr(64))))(outer), "form") and outer
     _, _, name, _, _, _, entries, deputies, _, _ = structure(payload, CHARTER)
     need([entry[1] for entry in entries].count("leader") == 1 and all(entry[1] == "regulator" or not entry[8] for entry in entries), "form")
     need(all(i < len(entries) and entries[i][1] not in ("leader", "regulator") for i in deputies) and distinct(deputies), "form")
@@ -102,8 +103,8 @@ def statement_decode(statement):
     need(row(match("Signature1"), bstr(), bstr(0), bstr())(parts) and parts[1] == protected(parts[1][5:21], "statement"), "frame")
     return dict(zip(PARTS, structure(parts[3], STATEMENT)), id=sha256(statement), kid=parts[1][5:21], parts=parts)
 def statement_verify(statement, signature, key):
-    content = statement_decode(statement)
-    return need(content["kid"] == labelled(b"key", key)[:16], "key-id") and key_verify(key, statement, signature) and content
+    found = statement_decode(statement)
+    return need(usable(key), "key") and need(found["kid"] == key_id(key)["id"], "key-id") and key_verify(key, statement, signature) and found
 def statement_cose(statement, signature):
     _, headers, _, payload = map(encode, statement_decode(statement)["parts"])
     return need(len(signature) == 64, "signature") and {"cose": b"\xd2\x84" + headers + b"\xa0" + payload + encode(signature)}
@@ -122,11 +123,11 @@ def section_body(body, count=None, root=None):
 def section_field(salt, name, value, index, count, path, root):
     need(len(salt) == 32 and NAME(name) and VALUE(value), "form")
     return need(count <= 256 and path_root(leaf(salt, name, value), index, count, path) == root, "field-path")
-def section_header(header, commitment):
-    return need(labelled(b"section-header", header) == commitment, "header") and {"root": structure(header, HEADER)[1]}
+def opened(label, data, commitment, fault, form, names):
+    return need(labelled(label, data) == commitment, fault) and dict(zip(names.split(), structure(data, form)))
+def section_header(header, commitment): return opened(b"section-header", header, commitment, "header", HEADER, "suite root sealed")
 def section_audience(audience, commitment):
-    need(labelled(b"audience-header", audience) == commitment, "audience")
-    return dict(zip(("suite", "salt", "circle", "epoch", "counter"), structure(audience, AUDIENCE)))
+    return opened(b"audience-header", audience, commitment, "audience", AUDIENCE, "suite salt circle epoch counter")
 # ==== sealing.md and circle.md ==========================================================================================================
 def sealing_bucket(length):
     e = length.bit_length() - 1
@@ -142,7 +143,7 @@ def aes_gcm(key, nonce, ciphertext, fault):
 def sealing_open(key, alliance, author, incarnation, sequence, section, root, ciphertext):
     context = b"suyuan/1 section\n" + alliance + author + struct.pack(">QQB", incarnation, sequence, section) + root
     derived = expand("sha512", key, b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + ciphertext[:24] + context, 76)
-    need(len(key) == 32 and derived[44:] == ciphertext[24:56], "sealed")
+    need(len(key) == 32 and len(ciphertext) <= 2**21 and derived[44:] == ciphertext[24:56], "sealed")
     plain, base = b"", int.from_bytes(derived[32:44], "big")
     for count, at in enumerate(range(56, len(ciphertext) + 1, 16400)):  # a full last chunk is followed by nothing, which does not open
         plain += aes_gcm(derived[:32], (base ^ count).to_bytes(12, "big"), ciphertext[at:at + 16400], "sealed")
@@ -211,15 +212,13 @@ def log_checkpoint(note, origin, log, witness=("", "")):
     text, found, result, lines = read_note(note)
     ours = need(found == origin, "origin") and lines_of(lines, origin, b"\x01", log)
     need(ours and all(genuine(log, text, signature) for signature in ours), "checkpoint-signature")
-    name, key = witness[0], bytes.fromhex(witness[1])
-    for stamped in lines_of(lines, name, b"\x04", key):
+    for stamped in lines_of(lines, witness[0], b"\x04", key := bytes.fromhex(witness[1])):
         time = int.from_bytes(stamped[:8], "big")
-        need(time < 2**63 and genuine(key, b"cosignature/v1\ntime %d\n" % time + text, stamped[8:]), "cosignature")
+        need(time < 2**53 and genuine(key, b"cosignature/v1\ntime %d\n" % time + text, stamped[8:]), "cosignature")
         result.setdefault("time", time)
     return result
 def log_proof(proof):
-    found = re.fullmatch(PROOF, proof)
-    need(found and int(found[1]) < 2**53, "proof") and read_note(found[3])
+    found = need((match := re.fullmatch(PROOF, proof)) and int(match[1]) < 2**53, "proof") and match
     return {"index": int(found[1]), "path": [base64.b64decode(line) for line in found[2].split()], "note": found[3]}
 # ==== bundle.md =========================================================================================================================
 CONTENT = either(row(uint(0, 0), bstr()), row(uint(1, 1), many(row(ID, NAME, VALUE, uint(), many(ID)), 1, 256)))
@@ -245,9 +244,10 @@ def record_verify(known, statement, signature, proof, disclosures):
 def after(items, place=0): return zip([-1] + [item[place] for item in items], items)  # each item with the index of the one before
 def disclosed(sections, last, section, header, audiences, content):
     count, commitment, commitments = need(last < section < len(sections), "section-index") and sections[section]
-    root = section_header(header, commitment)["root"]
-    for last, (index, audience) in after(audiences):
-        need(last < index < len(commitments), "audience") and section_audience(audience, commitments[index])
+    _, root, sealed = section_header(header, commitment).values()  # what is not sealed is for the public, in epoch 0 and alone
+    shown = [need(last < index < len(commitments), "audience") and section_audience(audience, commitments[index])
+             for last, (index, audience) in after(audiences)]
+    need((sealed or len(commitments) == 1) and all((a["circle"] == bytes(32)) == (a["epoch"] == 0) == (not sealed) for a in shown), "audience")
     if content[0] == 0: return [[section, *field] for field in section_body(content[1], count, root)["fields"]]
     for last, (salt, name, value, index, path) in after(content[1], 3):
         need(last < index, "field-path") and section_field(salt, name, value, index, count, path, root)

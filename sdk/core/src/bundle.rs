@@ -11,7 +11,7 @@ use crate::limits;
 use crate::log::witness_name;
 use crate::note::{NamedKey, UnverifiedCheckpoint};
 use crate::proof::LogProof;
-use crate::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader};
+use crate::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader, check_audiences};
 use crate::statement::{SectionCommitment, UnverifiedStatement, VerifiedStatement};
 use crate::tree;
 
@@ -83,13 +83,12 @@ impl Bundle {
         }
         let mut reader = Reader::open(bytes)?;
         let len = reader.array_in(2..=limits::CBOR_ARRAY as usize)?;
-        if reader.text(0..=32)? != MAGIC {
-            return Err(Fault::Form);
-        }
+        let mut magic = reader.clone();
+        reader.pass()?;
         if reader.uint()? != VERSION {
             return Err(Fault::Suite);
         }
-        if len != 4 {
+        if len != 4 || magic.text(0..=32)? != MAGIC {
             return Err(Fault::Form);
         }
         let charter = reader.bytes(limits::BUNDLE)?.to_vec();
@@ -125,9 +124,7 @@ impl BundleRecord {
             statement: reader.bytes(limits::BUNDLE)?.to_vec(),
             signature: reader.fixed()?,
             proof: reader.text(0..=limits::BUNDLE)?.to_owned(),
-            disclosures: (0..reader.array_in(0..=limits::SECTIONS)?)
-                .map(|_| Disclosure::read(reader))
-                .collect::<Result<_, _>>()?,
+            disclosures: read_list(reader, limits::SECTIONS, Disclosure::read)?,
         })
     }
 
@@ -210,12 +207,10 @@ impl Disclosure {
         reader.array(4)?;
         let section = reader.uint()?;
         let header = reader.bytes(limits::BUNDLE)?.to_vec();
-        let audiences = (0..reader.array_in(0..=limits::AUDIENCES)?)
-            .map(|_| {
-                reader.array(2)?;
-                Ok((reader.uint()?, reader.bytes(limits::BUNDLE)?.to_vec()))
-            })
-            .collect::<Result<_, Fault>>()?;
+        let audiences = read_list(reader, limits::AUDIENCES, |reader| {
+            reader.array(2)?;
+            Ok((reader.uint()?, reader.bytes(limits::BUNDLE)?.to_vec()))
+        })?;
         reader.array(2)?;
         let content = match reader.uint()? {
             0 => Content::Whole(reader.bytes(limits::BUNDLE)?.to_vec()),
@@ -237,6 +232,7 @@ impl Disclosure {
             next = index.saturating_add(1);
             audiences.push(AudienceHeader::open(bytes, committed)?);
         }
+        check_audiences(&header, commitment.audiences.len(), &audiences)?;
         let fields = match &self.content {
             Content::Whole(body) => {
                 let body = Body::decode(body)?;
@@ -249,21 +245,33 @@ impl Disclosure {
     }
 }
 
+/// A list that the format does not bound. Of more than `most` elements, which no check accepts, one too many is kept: the check names the fault.
+fn read_list<'a, T>(
+    reader: &mut Reader<'a>,
+    most: usize,
+    read: impl Fn(&mut Reader<'a>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let mut kept = Vec::new();
+    for _ in 0..reader.array_in(0..=limits::CBOR_ARRAY as usize)? {
+        let element = read(reader)?;
+        if kept.len() <= most {
+            kept.push(element);
+        }
+    }
+    Ok(kept)
+}
+
 fn read_field(reader: &mut Reader<'_>) -> Result<DisclosedField, Fault> {
     reader.array(5)?;
     Ok(DisclosedField {
         salt: reader.fixed()?,
-        field: Field {
-            name: reader.text(1..=limits::FIELD_NAME)?.to_owned(),
-            value: reader.text(1..=limits::FIELD_VALUE)?.to_owned(),
-        },
+        field: Field::read(reader)?,
         index: reader.uint()?,
-        path: (0..reader.array_in(0..=limits::PATH)?).map(|_| reader.fixed()).collect::<Result<_, _>>()?,
+        path: read_list(reader, limits::PATH, Reader::fixed)?,
     })
 }
 
 fn verify_fields(fields: &[DisclosedField], count: u64, root: &Hash) -> Result<Vec<Field>, Fault> {
-    let mut names = BTreeSet::new();
     let mut next = 0;
     for single in fields {
         if single.index < next {
@@ -271,9 +279,10 @@ fn verify_fields(fields: &[DisclosedField], count: u64, root: &Hash) -> Result<V
         }
         next = single.index.saturating_add(1);
         single.check(count, root)?;
-        if !names.insert(single.field.name.as_str()) {
-            return Err(Fault::FieldDuplicate);
-        }
+    }
+    let mut names = BTreeSet::new();
+    if !fields.iter().all(|single| names.insert(single.field.name.as_str())) {
+        return Err(Fault::FieldDuplicate);
     }
     Ok(fields.iter().map(|single| single.field.clone()).collect())
 }

@@ -112,6 +112,11 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| Fault::Form)
     }
 
+    /// Passes over one item of any kind.
+    pub fn pass(&mut self) -> Result<(), Fault> {
+        self.skip(0).map_err(|_| Fault::Form)
+    }
+
     /// Consumes a null if one stands here.
     pub fn null(&mut self) -> bool {
         match self.rest.split_first() {

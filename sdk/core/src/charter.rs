@@ -149,10 +149,12 @@ impl Entry {
     }
 }
 
-/// Text that a page may show as it is: no control characters and nothing that reverses the reading direction.
+/// Text that a page may show as it is: no control characters, no separators of lines, and nothing that changes the reading direction.
 fn clean(text: &str, newlines: bool) -> Result<String, Fault> {
     let bad = |c: char| {
-        matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') || (c.is_control() && !(newlines && c == '\n'))
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+        turns || breaks || (c.is_control() && !(newlines && c == '\n'))
     };
     if text.chars().any(bad) { Err(Fault::Form) } else { Ok(text.to_owned()) }
 }
@@ -270,12 +272,15 @@ impl CharterFile {
     /// Decodes the file. The charter within is not looked at.
     ///
     /// # Errors
-    /// [`Fault::Cbor`], [`Fault::Form`].
+    /// [`Fault::Form`] above [`limits::CHARTER_FILE`] bytes, then [`Fault::Cbor`], [`Fault::Form`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        if bytes.len() > limits::CHARTER_FILE {
+            return Err(Fault::Form);
+        }
         let mut reader = Reader::open(bytes)?;
         reader.array(2)?;
         let charter = reader.bytes(limits::CHARTER)?.to_vec();
-        let signatures = (0..reader.array_in(0..=limits::MEMBERS.saturating_mul(4))?)
+        let signatures = (0..reader.array_in(0..=limits::CBOR_ARRAY as usize)?)
             .map(|_| {
                 reader.array(2)?;
                 Ok((KeyId(reader.fixed()?), reader.fixed()?))
@@ -300,7 +305,7 @@ impl CharterFile {
     /// Those of [`Charter::decode`]; [`Fault::KeyId`] when the charter does not name the key.
     pub fn sign(&mut self, key: &SecretKey) -> Result<(), Fault> {
         let charter = Charter::decode(&self.charter)?;
-        let order: Vec<KeyId> = signing_keys(&charter).map(|key| key::key_id(key)).collect();
+        let order: Vec<KeyId> = signing_keys(&charter).map(key::key_id).collect();
         let id = key.public().id();
         let rank = |wanted: &KeyId| order.iter().position(|key| key == wanted);
         let place = rank(&id).ok_or(Fault::KeyId)?;

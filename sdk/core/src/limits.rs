@@ -53,6 +53,8 @@ pub const SCOPE: usize = 32;
 pub const SEAL_TIME: u64 = 1 << 40;
 /// A charter, without signatures.
 pub const CHARTER: usize = 4 * 1024 * 1024;
+/// A charter file: a charter, and room for the signatures of [`MEMBERS`] members.
+pub const CHARTER_FILE: usize = CHARTER + 256 * 1024;
 
 /// A signed note.
 pub const NOTE: usize = 64 * 1024;

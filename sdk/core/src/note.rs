@@ -160,10 +160,13 @@ impl<'a> UnverifiedCheckpoint<'a> {
         }
         let mut cosignatures = Vec::new();
         for witness in witnesses {
+            // A witness that stands there twice is still one witness: each line must verify, the first one counts.
+            let mut first = None;
             for line in self.lines_of(witness, COSIGNATURE) {
                 let seconds = self.verify_cosignature(witness, &line.signature).ok_or(Fault::Cosignature)?;
-                cosignatures.push((witness.name.clone(), seconds));
+                first = first.or(Some(seconds));
             }
+            cosignatures.extend(first.map(|seconds| (witness.name.clone(), seconds)));
         }
         Ok(Checkpoint { head: self.head, cosignatures })
     }
@@ -190,7 +193,7 @@ impl<'a> UnverifiedCheckpoint<'a> {
 pub struct Checkpoint {
     /// Size and root.
     pub head: TreeHead,
-    /// Known witnesses that cosigned, by name, with the time in seconds.
+    /// Known witnesses that cosigned, each once, by name, with the time in seconds of its first line.
     pub cosignatures: Vec<(String, u64)>,
 }
 

@@ -23,7 +23,7 @@ pub struct LogProof {
 
 impl std::fmt::Display for LogProof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{HEADER}index {}\n", self.index)?;
+        writeln!(f, "{HEADER}index {}", self.index)?;
         for hash in &self.path {
             writeln!(f, "{}", BASE64.encode(hash))?;
         }
@@ -48,7 +48,7 @@ impl LogProof {
             .take(limits::PATH.saturating_add(1))
             .map(|line| BASE64.decode(line).ok()?.try_into().ok())
             .collect::<Option<Vec<Hash>>>()?;
-        if path.len() > limits::PATH || checkpoint.len() > limits::NOTE {
+        if path.len() > limits::PATH {
             return None;
         }
         Some(Self { index, path, checkpoint: checkpoint.to_owned() })

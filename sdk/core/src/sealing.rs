@@ -60,8 +60,11 @@ pub fn check_digest(ciphertext: &[u8], header: &SectionHeader) -> Result<(), Fau
 /// Opens a ciphertext and checks the padding. The body is not yet held against count and root: [`Body::check`].
 ///
 /// # Errors
-/// [`Fault::Sealed`], [`Fault::Padding`], then the faults of [`Body::decode`].
+/// [`Fault::Sealed`], also above [`limits::CIPHERTEXT`] bytes; [`Fault::Cbor`] of the first item, [`Fault::Padding`], then the faults of [`Body::decode`].
 pub fn open(ciphertext: &[u8], key: &SectionKey, context: &[u8]) -> Result<Body, Fault> {
+    if ciphertext.len() as u64 > limits::CIPHERTEXT {
+        return Err(Fault::Sealed);
+    }
     let plaintext = decrypt(ciphertext, key, context)?;
     let (reader, len) = Reader::open_prefix(&plaintext)?;
     let padding = plaintext.get(len..).unwrap_or_default();

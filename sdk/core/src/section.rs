@@ -6,6 +6,7 @@ use hkdf::hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::cbor::{Reader, Writer};
+use crate::circle::PUBLIC;
 use crate::domain;
 use crate::fault::Fault;
 use crate::id::{CircleId, Hash, StatementId};
@@ -22,6 +23,20 @@ pub struct Field {
     pub name: String,
     /// JSON text, 1 to 262,144 bytes, byte for byte.
     pub value: String,
+}
+
+impl Field {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
+        let name = reader.text(1..=limits::FIELD_NAME)?;
+        let value = reader.text(1..=limits::FIELD_VALUE)?;
+        let field = Self { name: name.to_owned(), value: value.to_owned() };
+        if field.is_bounded() { Ok(field) } else { Err(Fault::Form) }
+    }
+
+    /// Whether name and value are within their bounds.
+    pub fn is_bounded(&self) -> bool {
+        is_field_name(&self.name) && (1..=limits::FIELD_VALUE).contains(&self.value.len())
+    }
 }
 
 /// Whether a field may have this name.
@@ -48,8 +63,7 @@ impl Body {
     /// # Errors
     /// [`Fault::Form`] for a bound, [`Fault::FieldDuplicate`].
     pub fn new(seed: [u8; 32], fields: Vec<Field>) -> Result<Self, Fault> {
-        let bounded = |field: &Field| is_field_name(&field.name) && (1..=limits::FIELD_VALUE).contains(&field.value.len());
-        if !(1..=limits::FIELDS).contains(&fields.len()) || !fields.iter().all(bounded) {
+        if !(1..=limits::FIELDS).contains(&fields.len()) || !fields.iter().all(Field::is_bounded) {
             return Err(Fault::Form);
         }
         let mut names = BTreeSet::new();
@@ -62,8 +76,11 @@ impl Body {
     /// Decodes a body as received.
     ///
     /// # Errors
-    /// [`Fault::Cbor`], [`Fault::Form`], [`Fault::FieldDuplicate`].
+    /// [`Fault::Form`] above [`limits::BODY`] bytes, then [`Fault::Cbor`], [`Fault::Form`], [`Fault::FieldDuplicate`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        if bytes.len() > limits::BODY {
+            return Err(Fault::Form);
+        }
         Self::read(Reader::open(bytes)?, bytes.len())
     }
 
@@ -76,9 +93,7 @@ impl Body {
         let mut fields = Vec::new();
         for _ in 0..reader.array_in(1..=limits::FIELDS)? {
             reader.array(2)?;
-            let name = reader.text(1..=limits::FIELD_NAME)?.to_owned();
-            let value = reader.text(1..=limits::FIELD_VALUE)?.to_owned();
-            fields.push(Field { name, value });
+            fields.push(Field::read(&mut reader)?);
         }
         Self::new(seed, fields)
     }
@@ -183,8 +198,14 @@ impl DisclosedField {
     /// Checks the field against the section's root and count.
     ///
     /// # Errors
-    /// [`Fault::FieldPath`].
+    /// [`Fault::Form`] for a bound of name or value, [`Fault::FieldPath`].
     pub fn check(&self, count: u64, root: &Hash) -> Result<(), Fault> {
+        if !self.field.is_bounded() {
+            return Err(Fault::Form);
+        }
+        if count > limits::FIELDS as u64 {
+            return Err(Fault::FieldPath);
+        }
         let leaf = field_leaf(&self.salt, &self.field.name, &self.field.value);
         tree::verify_inclusion(&leaf, self.index, count, &self.path, root).map_err(|_| Fault::FieldPath)
     }
@@ -241,6 +262,22 @@ impl SectionHeader {
         }
         Ok(Self { root, sealed: Some(sealed) })
     }
+}
+
+/// Checks the audiences of a section against its header: the public reads what is not sealed, alone and in epoch 0, and nothing else. `committed` is how many
+/// audiences the statement commits to, `shown` are those whose headers are at hand.
+///
+/// # Errors
+/// [`Fault::Audience`].
+pub fn check_audiences<'a>(
+    header: &SectionHeader,
+    committed: usize,
+    shown: impl IntoIterator<Item = &'a AudienceHeader>,
+) -> Result<(), Fault> {
+    let public = header.sealed.is_none();
+    let fits = |audience: &AudienceHeader| (audience.circle == PUBLIC) == public && (audience.epoch == 0) == public;
+    let alone = !public || committed == 1;
+    if alone && shown.into_iter().all(fits) { Ok(()) } else { Err(Fault::Audience) }
 }
 
 /// Commitment to a section header.

@@ -271,8 +271,9 @@ fn unframe<'a>(typ: &str, bytes: &'a [u8]) -> Result<(&'a [u8], KeyId, &'a [u8])
 /// The same statement as a tagged COSE_Sign1 (RFC 9052 section 4.2), for any COSE library.
 ///
 /// # Errors
-/// [`Fault::Frame`] when the bytes are no statement.
+/// Those of [`UnverifiedStatement::decode`].
 pub fn cose_sign1(bytes: &[u8], signature: &Signature) -> Result<Vec<u8>, Fault> {
+    UnverifiedStatement::decode(bytes)?;
     let (header, _, payload) = unframe(domain::TYP_STATEMENT, bytes)?;
     let mut writer = Writer::with_capacity(bytes.len().saturating_add(80));
     writer.raw(&[0xd2]).array(4).bytes(header).raw(&[0xa0]).bytes(payload).bytes(signature);

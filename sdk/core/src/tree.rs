@@ -100,11 +100,14 @@ fn consistency_roots(old: u64, new: u64, old_root: &Hash, new_root: &Hash, path:
     if old > new || path.len() > limits::PATH {
         return None;
     }
+    if old == 0 && *old_root != root(&[]) {
+        return None;
+    }
     if old == new {
         return (path.is_empty() && old_root == new_root).then_some((*old_root, *new_root));
     }
     if old == 0 {
-        return (path.is_empty() && *old_root == root(&[])).then_some((*old_root, *new_root));
+        return path.is_empty().then_some((*old_root, *new_root));
     }
     // A complete subtree's root is not repeated in the path.
     let mut path = path.iter();

@@ -9,7 +9,7 @@ import { Fault, ensure } from "./fault.js";
 import { MAX_AUDIENCES, MAX_BUNDLE, MAX_FIELDS, MAX_PATH, MAX_RECORDS, MAX_SECTIONS } from "./limits.js";
 import { logOrigin, parseProof, witnessName } from "./log.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
-import { checkBody, checkField, decodeBody, ensureNamesOnce, openAudience, openHeader, readField } from "./section.js";
+import { checkAudiences, checkBody, checkField, decodeBody, ensureNamesOnce, openAudience, openHeader, readField } from "./section.js";
 import type { Audience, Field } from "./section.js";
 import { decodeStatement, verifyStatement } from "./statement.js";
 import type { SectionCommitment, Statement } from "./statement.js";
@@ -241,20 +241,22 @@ function verifyDisclosures(disclosures: readonly Disclosure[], sections: readonl
     const section = sections[index];
     ensure(section !== undefined && index > previous, "section-index", "no such section, or out of order");
     previous = index;
-    const { root } = openHeader(headerBytes, section.header);
-    const shown = verifyAudiences(audiences, section);
-    disclosed.set(index, { shown, fields: verifyContent(content, section.fields, root) });
+    const header = openHeader(headerBytes, section.header);
+    const opened = openAudiences(audiences, section);
+    checkAudiences(header, section.audiences.length, opened.map(({ audience }) => audience));
+    const shown = opened.map(({ index: at, audience }) => showAudience(at, audience));
+    disclosed.set(index, { shown, fields: verifyContent(content, section.fields, header.root) });
   }
   return disclosed;
 }
 
-function verifyAudiences(audiences: Disclosure["audiences"], section: SectionCommitment): ShownAudience[] {
+function openAudiences(audiences: Disclosure["audiences"], section: SectionCommitment): { index: number; audience: Audience }[] {
   let previous = -1;
   return audiences.map(({ index, header }) => {
     const commitment = section.audiences[index];
     ensure(commitment !== undefined && index > previous, "audience", "no such audience, or out of order");
     previous = index;
-    return showAudience(index, openAudience(header, commitment));
+    return { index, audience: openAudience(header, commitment) };
   });
 }
 

@@ -5,7 +5,7 @@ import { Reader, check, openSuite } from "./cbor.js";
 import { labelled } from "./crypto.js";
 import { Fault, ensure } from "./fault.js";
 import { PublicKey, isLowOrderX25519, verify } from "./key.js";
-import { MAX_MEMBERS } from "./limits.js";
+import { MAX_CHARTER, MAX_CHARTER_FILE, MAX_MEMBERS } from "./limits.js";
 import { CHARTER_TYPE, isRecordType, sigStructure } from "./statement.js";
 
 /** What a member is in the chain. */
@@ -60,10 +60,11 @@ interface Signature {
 }
 
 function readFile(file: Uint8Array): { bytes: Uint8Array; signatures: Signature[] } {
+  ensure(file.length <= MAX_CHARTER_FILE, "form", "a charter file of more than 4 MiB and its signatures");
   check(file);
   const reader = new Reader(file);
   reader.array(2, 2);
-  const bytes = reader.bytes();
+  const bytes = reader.bytes(0, MAX_CHARTER);
   const signatures = reader.list(() => {
     reader.array(2, 2);
     return { kid: reader.bytes(16, 16), signature: reader.bytes(64, 64) };
@@ -142,10 +143,11 @@ function isRole(role: string): role is Role {
   return ROLES.includes(role);
 }
 
-/** Rule 3: no control characters (newline only in the terms), no bidirectional overrides. */
+/** Rule 3: no control characters (newline only in the terms), no separators of lines, nothing that changes the reading direction. */
 function plain(content: string, newlines = false): string {
   const checked = newlines ? content.replace(/\n/g, "") : content;
-  ensure(!/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(checked), "form", "control characters or overrides in a text");
+  const bad = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+  ensure(!bad.test(checked), "form", "characters that a text may not hold");
   return content;
 }
 

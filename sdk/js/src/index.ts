@@ -12,7 +12,7 @@ export { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log
 export { parseCheckpoint, verifyCheckpoint } from "./note.js";
 export { checkDigest, openSection } from "./sealing.js";
 export type { Place } from "./sealing.js";
-export { checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";
+export { checkAudiences, checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";
 export type { Audience, Body, Field, SectionHeader } from "./section.js";
 export { coseSign1, decodeStatement, verifyStatement } from "./statement.js";
 export type { Statement } from "./statement.js";

@@ -30,8 +30,9 @@ export class PublicKey implements Ed25519Key {
   }
 }
 
-/** The key id of 32 bytes of public key. It finds a key; it proves nothing. */
+/** The key id of 32 bytes of public key, `key` for another length. It finds a key; it proves nothing. */
 export function keyId(key: Uint8Array): Uint8Array {
+  ensure(key.length === 32, "key", "a public key has 32 bytes");
   return labelled("suyuan/1 key", key).subarray(0, 16);
 }
 

@@ -27,6 +27,10 @@ export const MAX_BODY = 1024 * 1024;
 /** Bytes of a section's ciphertext (section.md). */
 export const MAX_CIPHERTEXT = 2 ** 21;
 
+/** Bytes of a charter without its signatures (charter.md). */
+export const MAX_CHARTER = 4 * 1024 * 1024;
+/** Bytes of a charter file (charter.md). */
+export const MAX_CHARTER_FILE = MAX_CHARTER + 256 * 1024;
 /** Members of a charter (charter.md). */
 export const MAX_MEMBERS = 512;
 

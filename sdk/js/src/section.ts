@@ -59,8 +59,12 @@ export function decodeBody(bytes: Uint8Array): Body {
 /** A field's name and value, within their bounds. */
 export function readField(reader: Reader): Field {
   const name = reader.text(1, MAX_NAME);
-  ensure(!/[\u0000-\u001f\u007f]/.test(name), "form", "control characters in a field's name");
+  ensureName(name);
   return { name, value: reader.text(1, MAX_VALUE) };
+}
+
+function ensureName(name: string): void {
+  ensure(!/[\u0000-\u001f\u007f]/.test(name), "form", "control characters in a field's name");
 }
 
 /** Refuses with `field-duplicate` if a name stands twice. */
@@ -94,7 +98,7 @@ export function fieldLeaf(salt: Uint8Array, name: string, value: string): Uint8A
   return sha256(Uint8Array.of(0), encodeArray(encodeBytes(salt), encodeText(name), encodeText(value)));
 }
 
-/** Checks one disclosed field against the root of its section, of `count` fields: `field-path`. */
+/** Checks one disclosed field against the root of its section, of `count` fields: `form` for a bound of name or value, `field-path`. */
 export function checkField(
   salt: Uint8Array,
   field: Field,
@@ -103,8 +107,16 @@ export function checkField(
   path: readonly Uint8Array[],
   root: Uint8Array,
 ): void {
+  ensureLength(field.name, MAX_NAME);
+  ensureName(field.name);
+  ensureLength(field.value, MAX_VALUE);
   ensure(count >= 1 && count <= MAX_FIELDS, "field-path", "a section has 1 to 256 fields");
   verifyInclusionOfHash(fieldLeaf(salt, field.name, field.value), index, count, path, root, "field-path");
+}
+
+function ensureLength(content: string, most: number): void {
+  const length = utf8(content).length;
+  ensure(length >= 1 && length <= most, "form", "a name or value of another length");
 }
 
 /** Opens a section header: `header` unless it is the one committed to, then `cbor`, `suite`, `form`. */
@@ -129,6 +141,19 @@ export function openAudience(bytes: Uint8Array, commitment: Uint8Array): Audienc
   if (reader.null()) return { circle, epoch, counter, link, order: null };
   reader.array(2, 2);
   return { circle, epoch, counter, link, order: { size: reader.uint(), root: reader.hash() } };
+}
+
+/**
+ * Checks the audiences of a section against its header: the public reads what is not sealed, alone and in epoch 0, and nothing else:
+ * `audience`. `committed` is how many audiences the statement commits to, `shown` are those whose headers are at hand.
+ */
+export function checkAudiences(header: SectionHeader, committed: number, shown: readonly Audience[]): void {
+  const isPublic = header.sealed === null;
+  ensure(!isPublic || committed === 1, "audience", "a public section with another audience");
+  for (const { circle, epoch } of shown) {
+    ensure(circle.every((byte) => byte === 0) === isPublic, "audience", "sealed and public do not go together");
+    ensure((epoch === 0) === isPublic, "audience", "an epoch that does not fit");
+  }
 }
 
 function ensureCommitted(label: string, bytes: Uint8Array, commitment: Uint8Array, code: FaultCode): void {

@@ -7,7 +7,10 @@ import { fileURLToPath } from "node:url";
 
 import { openBundle, verifyBundle } from "../src/bundle.js";
 import { concat, equal, fromHex, utf8 } from "../src/bytes.js";
+import { encodeBytes } from "../src/cbor.js";
+import { verifyCharter } from "../src/charter.js";
 import { Fault } from "../src/fault.js";
+import { checkField, decodeBody } from "../src/section.js";
 import { runVectors } from "../src/vectors.js";
 import { bytes, flip, generator, refused } from "./support.js";
 
@@ -85,6 +88,20 @@ test("any damage is refused with a fault, or costs no more than the time of a ch
     await judge(concat(bundle.slice(0, from), bundle.slice(from + length)), `without ${length} at ${from}`);
     await judge(concat(bundle.slice(0, from), new Uint8Array(length), bundle.slice(from)), `with ${length} zeros at ${from}`);
   }
+});
+
+test("sizes are judged before the encoding", async () => {
+  const garbage = new Uint8Array(4 * 1024 * 1024 + 256 * 1024 + 1).fill(0xff);
+  await refused("form", () => verifyCharter(garbage));
+  await refused("cbor", () => verifyCharter(garbage.subarray(1)));
+  const file = (length: number): Uint8Array => concat(bytes("82"), encodeBytes(garbage.subarray(0, length)), bytes("80"));
+  await refused("form", () => verifyCharter(file(4 * 1024 * 1024 + 1)), "the charter in it");
+  await refused("cbor", () => verifyCharter(file(4 * 1024 * 1024)));
+  await refused("form", () => decodeBody(garbage.subarray(0, 1024 * 1024 + 1)));
+  await refused("cbor", () => decodeBody(garbage.subarray(0, 1024 * 1024)));
+  const field = (length: number) => (): void => checkField(new Uint8Array(32), { name: "a", value: "1".repeat(length) }, 0, 1, [], new Uint8Array(32));
+  await refused("form", field(262_145));
+  await refused("field-path", field(262_144));
 });
 
 test("large hostile bundles are walked without being built up, and refused", async () => {

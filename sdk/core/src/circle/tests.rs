@@ -52,8 +52,7 @@ fn rfc_9180_vector() {
 
     assert_eq!(PrekeySecret::from_bytes(private).public(), public);
     let public = <Kem as hpke::Kem>::PublicKey::from_bytes(&public).unwrap();
-    let (made, mut sender) =
-        setup_sender_with_rng::<Aead, Kdf, Kem>(&OpModeS::Base, &public, &info, &mut Prepared(seed)).unwrap();
+    let (made, mut sender) = setup_sender_with_rng::<Aead, Kdf, Kem>(&OpModeS::Base, &public, &info, &mut Prepared(seed)).unwrap();
     assert_eq!(made.to_bytes().as_slice(), enc);
     assert_eq!(sender.seal(plaintext, aad).unwrap(), sealed);
 
@@ -121,7 +120,12 @@ fn a_slip_opens_nowhere_else() {
     refused(&Slip { prekey: KeyId([0; 16]), ..slip.clone() }, &alliance, &prekey, "another prekey's id");
     refused(&Slip { statement: StatementId([11; 32]), ..slip.clone() }, &alliance, &prekey, "another epoch statement");
     refused(&Slip { recipient: MemberId([12; 32]), ..slip.clone() }, &alliance, &prekey, "another recipient");
-    refused(&Slip { statement: StatementId(slip.recipient.0), recipient: MemberId(slip.statement.0), ..slip.clone() }, &alliance, &prekey, "exchanged ids");
+    refused(
+        &Slip { statement: StatementId(slip.recipient.0), recipient: MemberId(slip.statement.0), ..slip.clone() },
+        &alliance,
+        &prekey,
+        "exchanged ids",
+    );
     let second = sent_with_other_ephemeral();
     refused(&Slip { enc: second.enc, ..slip.clone() }, &alliance, &prekey, "another slip's ephemeral key");
     refused(&Slip { sealed: second.sealed, ..slip }, &alliance, &prekey, "another slip's ciphertext");
@@ -184,9 +188,7 @@ fn forge(alliance: &AllianceId, slip: &Slip, prekey: &PrekeySecret, enc: [u8; 32
     expand(&extract(&suite, b"", b"eae_prk", &[0; 32]), &suite, b"shared_secret", &context, &mut shared);
 
     let info = slip_info(alliance, &slip.statement, &slip.recipient, &slip.prekey);
-    let hash = |label: &[u8], ikm: &[u8]| {
-        Hkdf::<Sha256>::extract(Some(b""), &[b"HPKE-v1".as_slice(), &hpke_suite, label, ikm].concat()).0.to_vec()
-    };
+    let hash = |label: &[u8], ikm: &[u8]| Hkdf::<Sha256>::extract(Some(b""), &[b"HPKE-v1".as_slice(), &hpke_suite, label, ikm].concat()).0.to_vec();
     let schedule = [vec![0], hash(b"psk_id_hash", b""), hash(b"info_hash", &info)].concat();
     let secret = extract(&hpke_suite, &shared, b"secret", b"");
     let (mut aead, mut nonce, mut sealed) = ([0; 32], [0; 12], [0; 88]);

@@ -199,10 +199,8 @@ fn no_sealed_section_opens_under_two_keys() {
         let [(one, first), (two, second)] = [&keys[0], &keys[1]].map(|key| View::of(key, &salt, context));
         let honest = seal(&body(), &keys[0], salt, context).unwrap();
         assert_eq!(honest[SALT..PREFIX], first);
-        let mut blocks: Vec<Element> = honest[PREFIX..honest.len() - TAG]
-            .chunks(16)
-            .map(|block| u128::from_be_bytes(block.try_into().unwrap()))
-            .collect();
+        let mut blocks: Vec<Element> =
+            honest[PREFIX..honest.len() - TAG].chunks(16).map(|block| u128::from_be_bytes(block.try_into().unwrap())).collect();
         let tag = salamander([&one, &two], &mut blocks, 1);
         let chunk = bytes_of(&blocks, tag);
         let read = one.plain_gcm(&chunk).unwrap();

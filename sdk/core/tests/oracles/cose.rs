@@ -17,9 +17,7 @@ fn statement() -> SignedStatement {
 fn coset_verifies(bytes: &[u8]) -> bool {
     let key = VerifyingKey::from_bytes(&secret(0, "log").public().to_bytes()).unwrap();
     CoseSign1::from_tagged_slice(bytes).is_ok_and(|sign1| {
-        let check = |signature: &[u8], tbs: &[u8]| {
-            Signature::from_slice(signature).and_then(|signature| key.verify_strict(tbs, &signature))
-        };
+        let check = |signature: &[u8], tbs: &[u8]| Signature::from_slice(signature).and_then(|signature| key.verify_strict(tbs, &signature));
         sign1.payload.is_some() && sign1.verify_signature(&[], check).is_ok()
     })
 }
@@ -69,7 +67,7 @@ fn both_refuse_every_changed_bit() {
         assert!(!coset_verifies(&changed), "coset, bit {bit}");
     }
     let key = secret(0, "log").public();
-    let ours = |bytes: &[u8], signature| UnverifiedStatement::decode(bytes).and_then(|found| found.verify(&key, signature)).is_ok();
+    let ours = |bytes: &[u8], signature: &[u8; 64]| UnverifiedStatement::decode(bytes).and_then(|found| found.verify(&key, signature)).is_ok();
     assert!(ours(&statement.bytes, &statement.signature));
     for bit in 0..statement.bytes.len() * 8 {
         let mut changed = statement.bytes.clone();

@@ -6,7 +6,7 @@ use signed_note::{Note, Signer, StandardSigner, StandardVerifier, Verifier, Veri
 use suyuan_core::Fault;
 use suyuan_core::key::{PublicKey, SecretKey};
 use suyuan_core::log::witness_name;
-use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint, cosign, checkpoint_body};
+use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint, checkpoint_body, cosign};
 
 use crate::fixture::{World, secret};
 

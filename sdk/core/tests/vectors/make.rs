@@ -1,8 +1,11 @@
 //! Makes every vector file. Accepted cases take their `out` from the library; the other verifiers hold that against their own.
 
 mod bundles;
+mod crafted;
 mod formats;
 mod logs;
+mod sealed;
+mod sections;
 
 use serde_json::{Value, json};
 
@@ -19,9 +22,9 @@ pub fn all() -> Vec<(&'static str, &'static str, Value)> {
         ("key", "key.json", formats::key()),
         ("charter", "charter.json", formats::charter(&world)),
         ("statement", "statement.json", formats::statement(&world)),
-        ("section", "section.json", formats::section(&world)),
-        ("sealing", "sealing.json", formats::sealing(&world)),
-        ("circle", "circle.json", formats::circle(&world)),
+        ("section", "section.json", sections::section(&world)),
+        ("sealing", "sealing.json", sealed::sealing(&world)),
+        ("circle", "circle.json", sections::circle(&world)),
         ("log", "tree.json", logs::tree()),
         ("log", "checkpoint.json", logs::checkpoint(&world)),
         ("bundle", "bundle.json", bundles::bundle(&world)),

@@ -8,7 +8,7 @@ use suyuan_core::id::{AllianceId, MemberId, StatementId};
 use suyuan_core::section::Body;
 use suyuan_core::statement::{SectionCommitment, Statement, sign};
 
-use super::{Cases, flip, swap};
+use super::{Cases, crafted, flip, swap};
 use crate::fixture::{World, bytes32, field, secret};
 
 pub fn bundle(world: &World) -> Value {
@@ -20,6 +20,9 @@ pub fn bundle(world: &World) -> Value {
     let mut bare = good.clone();
     bare.records[0].disclosures.clear();
     cases.ok("nothing disclosed of one record", "verify", case(&bare));
+    let mut twice = good.clone();
+    twice.records.push(good.records[0].clone());
+    cases.ok("a record twice", "verify", case(&twice));
     cases.fault("another alliance expected", "verify", json!({ "bundle": encode(good.to_bytes()), "alliance": encode([1; 32]) }), "alliance");
     envelope(&mut cases, &good);
 
@@ -31,6 +34,7 @@ pub fn bundle(world: &World) -> Value {
     statements(&mut lie, world);
     proofs(&mut lie, world);
     disclosures(&mut lie, world);
+    crafted::crafted(&mut cases, world);
     let mut lied = good.clone();
     lied.charter = swap(&lied.charter, b"Vectors", b"vectors");
     cases.fault("a letter of the charter changed, alliance expected", "verify", case(&lied), "alliance");
@@ -54,6 +58,24 @@ fn envelope(cases: &mut Cases, good: &Bundle) {
     let mut short = Writer::default();
     short.array(2).text("suyuan-bundle").uint(1);
     raw("two elements", short.finish(), "form");
+    let written = |write: &dyn Fn(&mut Writer) -> &mut Writer| {
+        let mut writer = Writer::default();
+        write(&mut writer);
+        writer.finish()
+    };
+    raw("one element", written(&|writer| writer.array(1).text("suyuan-bundle")), "form");
+    raw("no array", written(&|writer| writer.uint(2)), "form");
+    raw("version 2, two elements", written(&|writer| writer.array(2).text("suyuan-bundle").uint(2)), "suite");
+    raw("version 2 of another kind of file", written(&|writer| writer.array(2).text("anything").uint(2)), "suite");
+    raw("version 2 after an array", written(&|writer| writer.array(2).array(1).uint(0).uint(2)), "suite");
+    raw("version 1 after an array", written(&|writer| writer.array(2).array(1).uint(0).uint(1)), "form");
+    raw("a version that is a text", written(&|writer| writer.array(2).text("suyuan-bundle").text("2")), "form");
+    raw("version 2 and a byte after it", written(&|writer| writer.array(2).text("suyuan-bundle").uint(2).raw(&[0])), "cbor");
+    let short = written(&|writer| {
+        writer.array(4).text("suyuan-bundle").uint(1).bytes(&good.charter).array(1);
+        writer.array(4).bytes(&[]).bytes(&[0; 63]).text("").array(0)
+    });
+    raw("a signature of 63 bytes", short, "form");
 }
 
 fn small_record() -> BundleRecord {

@@ -50,7 +50,7 @@ pub fn tree() -> Value {
             wrong("path reversed", "path", json!(path.iter().rev().collect::<Vec<_>>()));
         }
     }
-    for (old, new) in [(1, 7), (3, 7), (4, 7), (6, 7), (7, 7), (0, 7)] {
+    for (old, new) in [(1, 7), (3, 7), (4, 7), (6, 7), (7, 7), (0, 7), (0, 0)] {
         let path = consistency(&leaves[..new], old as u64);
         let case = json!({ "old": old, "new": new, "old_root": encode(merkle::root(&leaves[..old])), "new_root": encode(merkle::root(&leaves[..new])), "path": path });
         cases.ok(&format!("from {old} to {new}"), "consistency", case.clone());
@@ -60,7 +60,7 @@ pub fn tree() -> Value {
             cases.fault(&format!("from {old} to {new}: {name}"), "consistency", wrong, "consistency");
         };
         wrong("another old root", "old_root", json!(encode([0; 32])));
-        if old > 0 {
+        if old > 0 || new == 0 {
             wrong("another new root", "new_root", json!(encode([0; 32])));
         }
         wrong("a hash too many", "path", json!([path.clone(), vec![encode([0; 32])]].concat()));
@@ -68,6 +68,10 @@ pub fn tree() -> Value {
         if !path.is_empty() {
             wrong("no path", "path", json!([]));
         }
+    }
+    let (zeros, leaf) = (encode([0; 32]), encode(leaves[0]));
+    for (name, old, new) in [("from nothing to nothing, both roots another", &zeros, &zeros), ("from nothing to nothing, the first leaf as both roots", &leaf, &leaf)] {
+        cases.fault(name, "consistency", json!({ "old": 0, "new": 0, "old_root": old, "new_root": new, "path": [] }), "consistency");
     }
     cases.finish()
 }
@@ -111,9 +115,12 @@ pub fn checkpoint(world: &World) -> Value {
     let elsewhere = world.log.origin().replace("/0", "/1");
     let other_log = note::sign_checkpoint(&elsewhere, &world.head(5), &log, (&name, &witness), 1);
     faults("the log's next incarnation", other_log, "origin");
+    lines_of_keys(&mut cases, world, &case);
 
     let proof = world.proof(2, 5).to_string();
     cases.ok("proof", "proof", json!({ "proof": proof }));
+    cases.ok("a proof without a path", "proof", json!({ "proof": world.proof(0, 1).to_string() }));
+    cases.ok("what stands for the checkpoint is not looked at", "proof", json!({ "proof": format!("{}\n\nanything\t", proof.split("\n\n").next().unwrap()) }));
     let mut faults = |name: &str, proof: String| cases.fault(name, "proof", json!({ "proof": proof }), "proof");
     faults("another header", proof.replacen("@v1", "@v2", 1));
     faults("an extra line", proof.replacen("@v1\n", "@v1\nextra AA==\n", 1));
@@ -123,6 +130,59 @@ pub fn checkpoint(world: &World) -> Value {
     faults("no checkpoint", proof.split("\n\n").next().unwrap().to_owned());
     faults("64 hashes", format!("c2sp.org/tlog-proof@v1\nindex 2\n{}\n{note}", format!("{}\n", base64(&[0; 32])).repeat(64)));
     cases.finish()
+}
+
+/// Which lines are accepted, passed over or refused, whoever's they are and in whatever order.
+fn lines_of_keys(cases: &mut Cases, world: &World, case: &dyn Fn(&str) -> Value) {
+    let body = note::checkpoint_body(&world.log.origin(), &world.head(5));
+    let name = witness_name(&world.log.alliance, &world.log.member);
+    let witness = secret(0, "witness");
+    let note = world.checkpoint(5);
+    let [own, cosigned] = &note.lines().skip(4).collect::<Vec<_>>()[..] else { panic!("two lines") };
+    let timed = |seconds: u64| note::cosign(&body, &name, &witness, seconds).trim_end().to_owned();
+    let noted = |lines: &[&str]| case(&format!("{body}\n{}\n", lines.join("\n")));
+    // The blob of a line of ours with other bytes after the key id.
+    let with = |line_of: &str, signature: &[u8]| line(line_of.split(' ').nth(1).unwrap(), &[&base64_line(line_of)[..4], signature].concat());
+
+    cases.ok("without cosignature", "checkpoint", noted(&[own]));
+    cases.ok("the cosignature first", "checkpoint", noted(&[cosigned, own]));
+    cases.ok("two cosignatures of one witness: the first one's time", "checkpoint", noted(&[own, &timed(7), &timed(5), cosigned]));
+    cases.ok("the log's line twice", "checkpoint", noted(&[own, own]));
+    cases.ok("cosigned in the year 285428751", "checkpoint", noted(&[own, &timed((1 << 53) - 1)]));
+    cases.ok("a witness's key id under another name", "checkpoint", noted(&[own, &line("elsewhere", &base64_line(cosigned)[..10])]));
+    let odd = ["\u{7f}", "\u{80}", "\u{200b}", "\u{feff}", "\u{180e}", "—"].map(|name| line(name, &[0; 5]));
+    cases.ok("strangers with odd names, one byte of signature each", "checkpoint", noted(&[&[*own], &odd.each_ref().map(String::as_str)[..]].concat()));
+    for (what, name) in [("a no-break space", "a\u{a0}b"), ("a wide space", "a\u{3000}b"), ("U+0085", "a\u{85}b"), ("U+2028", "a\u{2028}b"), ("a plus sign", "a+b"), ("a tab", "a\tb"), ("U+001F", "a\u{1f}b")] {
+        cases.fault(&format!("{what} in a stranger's name"), "checkpoint", noted(&[own, &line(name, &[0; 68])]), "note");
+    }
+    cases.fault("a stranger without a name", "checkpoint", noted(&[own, &line("", &[0; 68])]), "note");
+    cases.fault("a stranger's line of four bytes", "checkpoint", noted(&[own, &line("stranger", &[0; 4])]), "note");
+    cases.fault("a stranger's line of two words more", "checkpoint", noted(&[own, &format!("{} AAAA", line("stranger", &[0; 68]))]), "note");
+    cases.fault("base64 with bits left over", "checkpoint", noted(&[own, "— stranger AAAAAAB="]), "note");
+
+    let bytes = |line: &str| base64_line(line)[4..].to_vec();
+    let mut bad = bytes(own);
+    bad[40] ^= 1;
+    for (what, lines) in [
+        ("the log's line good, then bad", [*own, &with(own, &bad)]),
+        ("the log's line bad, then good", [&with(own, &bad), *own]),
+        ("the log's line cut by a byte", [&with(own, &bytes(own)[..63]), *cosigned]),
+        ("the log's line one byte long", [&with(own, &[0]), *cosigned]),
+        ("the log's line as a cosignature", [&with(own, &[&[0; 8], &bytes(own)[..]].concat()), *cosigned]),
+    ] {
+        cases.fault(what, "checkpoint", noted(&lines), "checkpoint-signature");
+    }
+    for (what, lines) in [
+        ("a cosignature good, then bad", vec![*own, cosigned, &with(cosigned, &bytes(cosigned)[8..])]),
+        ("a cosignature bad, then good", vec![*own, &with(cosigned, &[0; 72]), cosigned]),
+        ("a cosignature cut by a byte", vec![*own, &with(cosigned, &bytes(cosigned)[..71])]),
+        ("a cosignature one byte too long", vec![*own, &with(cosigned, &[&bytes(cosigned)[..], &[0]].concat())]),
+        ("a cosignature one byte long", vec![*own, &with(cosigned, &[0])]),
+        ("a cosignature at 2^53", vec![*own, &timed(1 << 53)]),
+        ("a cosignature at 2^63", vec![*own, &timed(1 << 63)]),
+    ] {
+        cases.fault(what, "checkpoint", noted(&lines), "cosignature");
+    }
 }
 
 fn base64(bytes: &[u8]) -> String {
