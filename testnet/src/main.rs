@@ -1,1 +1,40 @@
-fn main() {}
+//! `suyuan-testnet`: clusters of real nodes, scenarios, load and faults.
+
+mod bench;
+mod founding;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Clusters of real Suyuan nodes on this machine.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// Answer with one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure writing, replication, size on disk and start against this machine's own limits.
+    Bench(bench::Flags),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Bench(flags) => bench::run(&flags, cli.json),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("suyuan-testnet: {why}");
+            ExitCode::from(5)
+        }
+    }
+}

@@ -90,16 +90,14 @@ fn bundles() {
     inputs.retain(|input| input.len() < 100_000);
     let world = World::new();
     let (alliance, written) = (world.alliance.id(), written(&world));
-    let judge = |bytes: &[u8]| {
-        for record in Bundle::verify(bytes, Some(&alliance)).map(|bundle| bundle.records).unwrap_or_default() {
-            assert_written(&record, &world, &written);
-        }
-    };
-    storm("bundle of the vectors", &inputs, 2000, judge);
+    // The vectors hold statements of dishonest authors too, so there is nothing to compare these with.
+    storm("bundle of the vectors", &inputs, 2000, |bytes| drop(Bundle::verify(bytes, Some(&alliance))));
     let mut decoded = 0;
     storm("bundle", &[world.bundle().to_bytes()], 2000, |bytes| {
         decoded += usize::from(Bundle::decode(bytes).is_ok());
-        judge(bytes);
+        for record in Bundle::verify(bytes, Some(&alliance)).map(|bundle| bundle.records).unwrap_or_default() {
+            assert_written(&record, &world, &written);
+        }
     });
     assert!(decoded > 100, "only {decoded} were worth trying");
 }
@@ -212,12 +210,19 @@ fn checkpoints_and_proofs() {
     let world = World::new();
     let log = NamedKey::new(world.log.origin(), secret(0, "log").public());
     let heads: Vec<_> = (0..=5).map(|size| world.head(size)).collect();
-    let notes = vectors("log/checkpoint.json", "checkpoint", "note");
+    let head = |note: &str| UnverifiedCheckpoint::parse(note).and_then(|parsed| parsed.verify(&log, &[])).map(|checkpoint| checkpoint.head);
+    storm_text("checkpoint of the vectors", &vectors("log/checkpoint.json", "checkpoint", "note"), 10_000, |note| {
+        let _ = head(note);
+    });
+    let notes: Vec<String> = (0..=5).map(|size| world.checkpoint(size)).collect();
+    let mut accepted = 0;
     storm_text("checkpoint", &notes, 20_000, |note| {
-        if let Ok(checkpoint) = UnverifiedCheckpoint::parse(note).and_then(|parsed| parsed.verify(&log, &[])) {
-            assert!(heads.contains(&checkpoint.head), "a head that was never signed");
+        if let Ok(head) = head(note) {
+            assert!(heads.contains(&head), "a head that was never signed");
+            accepted += 1;
         }
     });
+    assert!(accepted > 100, "only {accepted} were worth trying");
     let mut proofs = vectors("log/checkpoint.json", "proof", "proof");
     proofs.extend((0..5).map(|index| world.proof(index, 5).to_string()));
     storm_text("proof", &proofs, 20_000, |text| {
