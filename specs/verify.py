@@ -218,7 +218,7 @@ def log_checkpoint(note, origin, log, witness=("", "")):
         result.setdefault("time", time)
     return result
 def log_proof(proof):
-    found = need((match := re.fullmatch(PROOF, proof)) and int(match[1]) < 2**53, "proof") and match
+    found = need((whole := re.fullmatch(PROOF, proof)) and int(whole[1]) < 2**53, "proof") and whole
     return {"index": int(found[1]), "path": [base64.b64decode(line) for line in found[2].split()], "note": found[3]}
 # ==== bundle.md =========================================================================================================================
 CONTENT = either(row(uint(0, 0), bstr()), row(uint(1, 1), many(row(ID, NAME, VALUE, uint(), many(ID)), 1, 256)))

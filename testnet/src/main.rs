@@ -1,7 +1,11 @@
 //! `suyuan-testnet`: clusters of real nodes, scenarios, load and faults.
 
 mod bench;
+mod checks;
+mod cluster;
+mod demo;
 mod founding;
+mod story;
 
 use std::process::ExitCode;
 
@@ -22,12 +26,15 @@ struct Cli {
 enum Command {
     /// Measure writing, replication, size on disk and start against this machine's own limits.
     Bench(bench::Flags),
+    /// Play one lettuce from field to table on five real nodes, and check everything.
+    Demo(demo::Flags),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Bench(flags) => bench::run(&flags, cli.json),
+        Command::Demo(flags) => demo::run(&flags, cli.json),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

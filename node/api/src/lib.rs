@@ -1,1 +1,30 @@
-//! HTTP and nothing else.
+//! HTTP and nothing else: the node API, log tiles, the console and the public pages, all of them through the runtime's handle (`specs/http-api.md`).
+
+pub mod auth;
+mod body;
+mod charter;
+mod circles;
+mod export;
+mod guard;
+mod health;
+pub mod limits;
+mod logs;
+mod members;
+pub mod metrics;
+mod node_status;
+mod pages;
+pub mod problem;
+pub mod public;
+mod reads;
+mod records;
+pub mod routes;
+mod serve;
+mod sessions;
+mod state;
+mod tiles;
+mod tokens;
+pub mod verify;
+
+pub use routes::{admin_router, public_router};
+pub use serve::serve;
+pub use state::{AppState, Hosts, PeerStatus, PeersStatus, Settings};

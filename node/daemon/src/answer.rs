@@ -4,14 +4,15 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use suyuan_client::ClientError;
 
 /// A command's result.
 #[derive(Debug)]
 pub struct Answer {
     /// For a person.
     pub text: String,
-    /// For a program.
-    pub json: Value,
+    /// For a program: one JSON text, numbers as they were signed.
+    pub json: String,
     /// Whether what was asked about holds; `verify` and `check` answer no without failing.
     pub holds: bool,
 }
@@ -41,12 +42,22 @@ pub enum FailureKind {
 impl Answer {
     /// An answer that holds.
     pub fn new(text: impl Into<String>, json: Value) -> Self {
+        Self::raw(text, json.to_string())
+    }
+
+    /// The same with a JSON text that came from elsewhere.
+    pub fn raw(text: impl Into<String>, json: String) -> Self {
         Self { text: text.into(), json, holds: true }
+    }
+
+    /// An answer to the question whether something holds: no.
+    pub fn no(text: impl Into<String>, json: Value) -> Self {
+        Self { holds: false, ..Self::new(text, json) }
     }
 
     /// Prints it on standard output.
     pub fn print(self, as_json: bool) -> ExitCode {
-        let text = if as_json { self.json.to_string() } else { self.text };
+        let text = if as_json { self.json } else { self.text };
         // A reader that went away, such as `head`, is no failure of ours.
         let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
         if self.holds { ExitCode::SUCCESS } else { ExitCode::from(FailureKind::DoesNotHold as u8) }
@@ -57,6 +68,15 @@ impl Failure {
     /// A failure on this machine.
     pub fn local(message: impl std::fmt::Display) -> Self {
         Self { message: message.to_string(), kind: FailureKind::Local }
+    }
+
+    /// What a node answered, or that it did not.
+    pub fn from_client(error: &ClientError) -> Self {
+        let kind = match error {
+            ClientError::Refused(_) => FailureKind::Refused,
+            ClientError::Unreachable(_) | ClientError::Answer(_) => FailureKind::Unreachable,
+        };
+        Self { message: error.to_string(), kind }
     }
 
     /// Prints it on standard error, as JSON on standard output too where that was asked for.
@@ -84,7 +104,17 @@ pub fn read_file(path: &std::path::Path, limit: usize) -> Result<Vec<u8>, Failur
 
 /// Writes a file that is not there yet.
 pub fn write_new(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    write_with_mode(path, bytes, 0o644)
+}
+
+/// Writes a file that is not there yet and that only its owner may read.
+pub fn write_secret(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_with_mode(path, bytes, 0o600)
+}
+
+fn write_with_mode(path: &std::path::Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.map_err(|error| Failure::local(format!("{} cannot be written: {error}", path.display())))
 }

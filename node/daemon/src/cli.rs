@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use suyuan_core::AllianceId;
+use suyuan_core::{AllianceId, CircleId, StatementId};
 
 /// 溯源 Suyuan: signed, tiered records along a supply chain that anyone can check.
 #[derive(Debug, Parser)]
@@ -21,9 +21,23 @@ pub struct Cli {
     /// File that holds the keyring's passphrase; else SUYUAN_PASSPHRASE, else a prompt.
     #[arg(long, global = true, env = "SUYUAN_PASSPHRASE_FILE", value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// The running node that a command is for.
+    #[command(flatten)]
+    pub node: NodeAddress,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Where a running node is, and what opens it.
+#[derive(Debug, Args)]
+pub struct NodeAddress {
+    /// Admin address of the running node.
+    #[arg(long, global = true, env = "SUYUAN_NODE", default_value = "http://127.0.0.1:7400", value_name = "URL")]
+    pub node: String,
+    /// Bearer token; else the one that the node left in its data folder for this machine's operator.
+    #[arg(long, global = true, env = "SUYUAN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
 }
 
 /// The commands.
@@ -33,6 +47,25 @@ pub enum Command {
     Init(Init),
     /// Run the node.
     Run(Run),
+    /// What a running node says of itself.
+    Status,
+    /// Write, read, list and disclose records.
+    #[command(subcommand)]
+    Record(Record),
+    /// Circles 协作圈: who may read what.
+    #[command(subcommand)]
+    Circle(Circle),
+    /// The logs that the node holds.
+    Log {
+        /// Name or id of a member; all if there is none.
+        member: Option<String>,
+    },
+    /// The code to print on a product: address, alliance, and a QR picture.
+    Code(Code),
+    /// Take in an EPCIS 2.0 JSON document: the envelope as one record, each event as another.
+    Import(Import),
+    /// Set the password of the console's operator; read from standard input or a prompt.
+    Operator,
     /// Draw up, sign, check and show charters 合作章程.
     #[command(subcommand)]
     Charter(Charter),
@@ -178,4 +211,130 @@ pub enum Keyring {
         #[arg(long, value_name = "FILE")]
         backup_passphrase_file: Option<PathBuf>,
     },
+}
+
+/// `suyuan record`.
+#[derive(Debug, Subcommand)]
+pub enum Record {
+    /// Write records; durable when it returns.
+    Put {
+        /// A JSON file with `{"records":[…]}`, or - for standard input.
+        file: PathBuf,
+        /// Makes it safe to send the same file again: 1 to 255 visible characters.
+        #[arg(long, value_name = "KEY")]
+        idempotency_key: Option<String>,
+    },
+    /// Show one record.
+    Get {
+        /// Its id.
+        id: StatementId,
+    },
+    /// List records.
+    List {
+        /// About a GS1 Digital Link or EPC URN.
+        #[arg(long, group = "which")]
+        subject: Option<String>,
+        /// Addressed to a circle: public, alliance, self or an id.
+        #[arg(long, group = "which")]
+        circle: Option<String>,
+        /// Of a member's log: name or id.
+        #[arg(long, group = "which")]
+        log: Option<String>,
+        /// `next` of the page before.
+        #[arg(long)]
+        after: Option<String>,
+        /// Records of a page.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Write a bundle that discloses single fields, or the public sections, and proves them anywhere.
+    Disclose {
+        /// The record's id.
+        id: StatementId,
+        /// A field as SECTION:NAME, e.g. 1:residue; the public sections whole if there is none.
+        #[arg(long = "field", value_name = "SECTION:NAME")]
+        fields: Vec<String>,
+        /// Where to write it.
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Put an imported EPCIS document together again.
+    Export {
+        /// Id of the envelope's record.
+        id: StatementId,
+    },
+}
+
+/// `suyuan circle`.
+#[derive(Debug, Subcommand)]
+pub enum Circle {
+    /// The circles that this member is in.
+    List,
+    /// One circle.
+    Show {
+        /// Its id.
+        id: CircleId,
+    },
+    /// Open a circle.
+    New(NewCircle),
+    /// Open a circle's next epoch with these members.
+    Epoch {
+        /// Its id.
+        id: CircleId,
+        /// What it is from now on.
+        #[command(flatten)]
+        circle: NewCircle,
+    },
+}
+
+/// A circle to be opened.
+#[derive(Debug, Args)]
+pub struct NewCircle {
+    /// Its name.
+    #[arg(long)]
+    pub name: String,
+    /// What it is for.
+    #[arg(long, default_value = "")]
+    pub purpose: String,
+    /// authorized 授权共享 (you write, others read) or codevelopment 协同开发 (several write).
+    #[arg(long)]
+    pub tier: String,
+    /// A member that may read: name or id.
+    #[arg(long = "reader", value_name = "MEMBER")]
+    pub readers: Vec<String>,
+    /// A member that may write too: name or id.
+    #[arg(long = "writer", value_name = "MEMBER")]
+    pub writers: Vec<String>,
+    /// End of a grant, milliseconds since 1970-01-01 UTC.
+    #[arg(long)]
+    pub until: Option<u64>,
+}
+
+/// `suyuan code`.
+#[derive(Debug, Args)]
+pub struct Code {
+    /// GTIN of the product.
+    pub gtin: String,
+    /// Lot.
+    #[arg(long, group = "unit")]
+    pub lot: Option<String>,
+    /// Serial.
+    #[arg(long, group = "unit")]
+    pub serial: Option<String>,
+    /// Where consumers reach the public side.
+    #[arg(long, env = "SUYUAN_PUBLIC_URL", value_name = "URL")]
+    pub public_url: String,
+    /// Write the QR code as an SVG picture.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// `suyuan import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The document.
+    pub file: PathBuf,
+    /// Who may read the events: public, alliance, self or a circle's id.
+    #[arg(long = "for", value_name = "CIRCLE")]
+    pub audience: String,
 }

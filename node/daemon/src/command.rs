@@ -1,18 +1,25 @@
 //! One module for each command.
 
 mod charter;
+mod circle;
+mod code;
+mod epcis;
 mod fsck;
 mod init;
 mod keyring;
+mod operator;
+mod record;
 mod run;
+mod status;
 mod verify;
 
 use std::path::Path;
 
+use suyuan_client::Client;
 use suyuan_runtime::keyring::{Keyring, Passphrase, PassphraseSource, SealedFile};
 
-use crate::answer::{Answer, Failure};
-use crate::cli::{Cli, Command};
+use crate::answer::{Answer, Failure, read_file};
+use crate::cli::{Cli, Command, NodeAddress};
 
 /// Runs the command.
 ///
@@ -24,10 +31,35 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Init(flags) => init::run(&at, flags),
         Command::Run(flags) => run::run(&at, &flags),
         Command::Charter(command) => charter::run(&at, command),
+        Command::Status => status::node(&client(&at, &cli.node)?),
+        Command::Log { member } => status::logs(&client(&at, &cli.node)?, member.as_deref()),
+        Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
+        Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
+        Command::Code(flags) => code::run(&at, &flags),
+        Command::Import(flags) => epcis::import(&client(&at, &cli.node)?, &flags),
+        Command::Operator => operator::run(&at),
         Command::Verify(flags) => verify::run(&flags),
         Command::Fsck => fsck::run(&at, cli.json),
         Command::Keyring(command) => keyring::run(&at, command),
     }
+}
+
+/// File in the data folder with a token for whoever may read the folder: this machine's operator.
+pub const TOKEN_FILE: &str = "token";
+
+/// A client of the running node.
+fn client(at: &Place<'_>, address: &NodeAddress) -> Result<Client, Failure> {
+    let token = match &address.token {
+        Some(token) => token.clone(),
+        None => {
+            let path = at.data.join(TOKEN_FILE);
+            let bytes = read_file(&path, 4096).map_err(|_| {
+                Failure::local(format!("no token: give one with --token or SUYUAN_TOKEN, or name the running node's folder with --data ({})", path.display()))
+            })?;
+            String::from_utf8(bytes).map_err(Failure::local)?
+        }
+    };
+    Ok(Client::new(&address.node, &token))
 }
 
 /// Which node a command is about.

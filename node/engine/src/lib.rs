@@ -18,5 +18,6 @@ pub mod schema;
 pub mod secrets;
 pub mod serve;
 pub mod submission;
+pub mod sync;
 pub mod view;
 pub mod wire;

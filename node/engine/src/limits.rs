@@ -6,6 +6,8 @@ pub const SUBMISSION_RECORDS: usize = 1000;
 pub const ABOUT: usize = 32;
 /// Bytes of a subject as it was submitted.
 pub const SUBJECT: usize = 2048;
+/// How far the time of a submission may lie ahead of this node's clock, milliseconds.
+pub const CLOCK_AHEAD: u64 = 5 * 60 * 1000;
 /// Nesting of JSON that is taken in.
 pub const JSON_DEPTH: usize = 32;
 /// Bytes of an idempotency key.
@@ -24,6 +26,8 @@ pub const BATCH_ENTRIES: usize = 1024;
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Logs of which a node tells its size.
 pub const HEADS: usize = 4096;
+/// Logs that are pulled at once. Each may have three batches in memory.
+pub const SYNC_PULLS: usize = 4;
 /// Rows of a page of results.
 pub const PAGE: usize = 200;
 /// Rows of one subject that a product's page looks through.

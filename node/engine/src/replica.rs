@@ -187,3 +187,45 @@ fn open_all(record: &mut HeldRecord, secrets: &EpochSecrets) -> Vec<String> {
 pub fn chain_over<'a>(start: Hash, entries: impl IntoIterator<Item = &'a suyuan_core::StatementId>) -> Hash {
     entries.into_iter().fold(start, |chain, id| chain_next(&chain, id))
 }
+
+#[cfg(test)]
+mod tests {
+    use suyuan_core::circle::PUBLIC;
+    use suyuan_core::section::{Field, audience_commitment, section_commitment};
+    use suyuan_core::{CircleId, StatementId};
+
+    use super::*;
+
+    const CIRCLE: CircleId = CircleId([3; 32]);
+
+    /// What becomes of a section whose author committed to these audiences and sent their headers along.
+    fn judge(public: bool, audiences: &[(CircleId, u64)]) -> Result<(), Fault> {
+        let body = Body::new([1; 32], vec![Field { name: "a".into(), value: "1".into() }])?;
+        let content = body.to_bytes();
+        let sealed = (!public).then(|| sealing::describe(&content));
+        let header = SectionHeader { root: body.root(), sealed }.to_bytes();
+        let audience = |&(circle, epoch): &(CircleId, u64)| {
+            AudienceHeader { salt: [2; 16], circle, epoch, counter: 0, link: StatementId([0; 32]), order: None }.to_bytes()
+        };
+        let audiences: Vec<Vec<u8>> = audiences.iter().map(audience).collect();
+        let commitment = SectionCommitment {
+            fields: 1,
+            header: section_commitment(&header),
+            audiences: audiences.iter().map(|audience| audience_commitment(audience)).collect(),
+        };
+        let sent = (0..).zip(audiences).map(|(index, audience)| (index, audience, None)).collect();
+        held(&ItemSection { index: 0, header, audiences: sent, content }, &commitment).map(|_| ())
+    }
+
+    #[test]
+    fn the_public_reads_what_is_not_sealed_and_nothing_else() {
+        assert_eq!(judge(true, &[(PUBLIC, 0)]), Ok(()));
+        assert_eq!(judge(false, &[(CIRCLE, 1), (CircleId([4; 32]), 7)]), Ok(()));
+        for audiences in [&[(PUBLIC, 1)][..], &[(CIRCLE, 0)], &[(CIRCLE, 1)], &[(PUBLIC, 0), (CIRCLE, 1)], &[(PUBLIC, 0), (PUBLIC, 0)]] {
+            assert_eq!(judge(true, audiences), Err(Fault::Audience), "public: {audiences:?}");
+        }
+        for audiences in [&[(PUBLIC, 0)][..], &[(PUBLIC, 1)], &[(CIRCLE, 0)], &[(CIRCLE, 1), (PUBLIC, 0)]] {
+            assert_eq!(judge(false, audiences), Err(Fault::Audience), "sealed: {audiences:?}");
+        }
+    }
+}

@@ -95,6 +95,8 @@ pub enum RefusalKind {
     NotAWriter,
     /// More of something than there may be.
     Limit,
+    /// A time that lies ahead of this node's clock.
+    Clock,
 }
 
 impl RefusalKind {
@@ -107,6 +109,7 @@ impl RefusalKind {
             Self::UnknownCircle => "unknown-circle",
             Self::NotAWriter => "not-a-writer",
             Self::Limit => "limit",
+            Self::Clock => "clock",
         }
     }
 }
@@ -250,12 +253,16 @@ fn check_fields(fields: &[Field], about: &[String], at: &str) -> Result<(), Refu
     Ok(())
 }
 
-/// Checks that this member may write to every circle that the submissions address.
+/// Checks that this member may write to every circle that the submissions address, and that no time lies ahead of `now`.
 ///
 /// # Errors
 /// [`Refusal`].
 pub fn check(submissions: &[Submission], alliance: &Alliance, circles: &Circles, me: &MemberId, now: u64) -> Result<(), Refusal> {
     for (record, submission) in submissions.iter().enumerate() {
+        if submission.time.is_some_and(|time| time > now.saturating_add(limits::CLOCK_AHEAD)) {
+            let detail = "the time lies ahead of this node's clock; set the clock of one of the two right, or leave the time out";
+            return refuse(RefusalKind::Clock, format!("/records/{record}/time"), detail);
+        }
         for (index, section) in submission.sections.iter().enumerate() {
             for id in &section.audiences {
                 let at = format!("/records/{record}/sections/{index}/for");

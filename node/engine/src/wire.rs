@@ -201,9 +201,14 @@ fn hashes(bytes: &[u8]) -> Result<Vec<Hash>, Fault> {
 }
 
 impl Item {
-    /// How many bytes it takes, roughly; for filling batches.
+    /// How many bytes it takes at most; for filling batches.
     pub fn weight(&self) -> usize {
-        self.sections.iter().map(|section| section.content.len().saturating_add(512)).sum::<usize>().saturating_add(self.statement.len())
+        let around = |audiences: usize| audiences.saturating_add(128);
+        let section = |section: &ItemSection| {
+            let audiences = section.audiences.iter().map(|(_, header, _)| header.len().saturating_add(64)).sum();
+            around(audiences).saturating_add(section.header.len()).saturating_add(section.content.len())
+        };
+        self.sections.iter().map(section).sum::<usize>().saturating_add(self.statement.len()).saturating_add(HEADER_BYTES)
     }
 
     fn write(&self, writer: &mut Writer) {

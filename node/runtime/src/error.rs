@@ -98,6 +98,8 @@ pub enum SubmitError {
     Batch(BatchError),
     /// The keyring could not be written; its reason.
     Keyring(String),
+    /// No other node has said yet how far it has this member's log, or its end has not come back from them. Trying again later helps.
+    Held,
     /// The node is stopping, or stopped on a store error.
     Stopped,
 }
@@ -110,6 +112,10 @@ impl fmt::Display for SubmitError {
             Self::Author(error) => error.fmt(f),
             Self::Batch(error) => error.fmt(f),
             Self::Keyring(why) => write!(f, "the keyring could not be written: {why}"),
+            Self::Held => f.write_str(
+                "no other member's node has said yet how far it has this member's log, or the end of it is still being fetched, and nothing is written until then; \
+                 start another member's node, or check the addresses in the charter, and try again",
+            ),
             Self::Stopped => f.write_str("the node is stopping; send it again when it runs"),
         }
     }

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::anchor::Published;
 use crate::error::SubmitError;
+use crate::gate::Gate;
 
 /// Commands that may wait for the writer. Who sends more waits.
 pub const QUEUE: usize = 256;
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Protocol { submission: Submission, reply: Reply<Receipt> },
     Circle { request: CircleRequest, reply: Reply<Circle> },
     TakeIn { batch: Box<Batch>, reply: Reply<TakenIn> },
+    Open,
     Stop { reply: oneshot::Sender<()> },
 }
 
@@ -81,6 +83,7 @@ pub struct Handle {
     pub(crate) local: LocalKeys,
     pub(crate) heads: watch::Receiver<Vec<LogSize>>,
     pub(crate) charter: Arc<[u8]>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl std::fmt::Debug for Command {
@@ -90,6 +93,7 @@ impl std::fmt::Debug for Command {
             Self::Protocol { .. } => "Protocol",
             Self::Circle { .. } => "Circle",
             Self::TakeIn { .. } => "TakeIn",
+            Self::Open => "Open",
             Self::Stop { .. } => "Stop",
         })
     }
@@ -101,6 +105,7 @@ impl Handle {
     /// # Errors
     /// [`SubmitError`]: nothing was written.
     pub async fn submit(&self, submissions: Vec<Submission>, once: Option<Idempotent>) -> Result<Receipt, SubmitError> {
+        self.gate.pass().await?;
         self.ask(|reply| Command::Submit { submissions, once, reply }).await
     }
 
@@ -109,6 +114,7 @@ impl Handle {
     /// # Errors
     /// [`SubmitError`].
     pub async fn record(&self, submission: Submission) -> Result<Receipt, SubmitError> {
+        self.gate.pass().await?;
         self.ask(|reply| Command::Protocol { submission, reply }).await
     }
 
@@ -117,6 +123,7 @@ impl Handle {
     /// # Errors
     /// [`SubmitError`].
     pub async fn open_circle(&self, request: CircleRequest) -> Result<Circle, SubmitError> {
+        self.gate.pass().await?;
         self.ask(|reply| Command::Circle { request, reply }).await
     }
 
@@ -126,6 +133,16 @@ impl Handle {
     /// [`SubmitError::Batch`] says whose fault it is.
     pub async fn take_in(&self, batch: Batch) -> Result<TakenIn, SubmitError> {
         self.ask(|reply| Command::TakeIn { batch: Box::new(batch), reply }).await
+    }
+
+    /// Holds back everything that would be authored, or lets it through again. While it is held back, a submission waits for at most ten seconds, and at most
+    /// 256 of them wait.
+    pub async fn hold_authoring(&self, hold: bool) {
+        self.gate.set(hold);
+        if !hold {
+            // A stopped writer has nothing to open.
+            let _ = self.commands.send(Command::Open).await;
+        }
     }
 
     /// Lets the writer finish what it has and stop.

@@ -2,6 +2,7 @@
 
 pub mod anchor;
 pub mod error;
+mod gate;
 pub mod handle;
 pub mod keyring;
 pub mod node;

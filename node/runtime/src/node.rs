@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::anchor::{Anchor, Published};
 use crate::error::StartError;
-use crate::handle::{Handle, QUEUE, State};
+use crate::gate::Gate;
+use crate::handle::{Command, Handle, QUEUE, State};
 use crate::keyring::Keyring;
 use crate::random;
 use crate::writer::Writer;
@@ -54,11 +55,23 @@ pub fn now() -> u64 {
 }
 
 impl Node {
-    /// Starts the node in a data folder.
+    /// Starts the node in a data folder, free to write at once: for a node that has no others to ask.
     ///
     /// # Errors
     /// [`StartError`] says what to do.
     pub fn start(config: NodeConfig) -> Result<Self, StartError> {
+        Self::launch(config, false)
+    }
+
+    /// Starts the node, but authors nothing until [`Handle::hold_authoring`] lets it: a disk that was restored may be behind what others have.
+    ///
+    /// # Errors
+    /// [`StartError`] says what to do.
+    pub fn start_held(config: NodeConfig) -> Result<Self, StartError> {
+        Self::launch(config, true)
+    }
+
+    fn launch(config: NodeConfig, held: bool) -> Result<Self, StartError> {
         let NodeConfig { data, charter, mut keyring } = config;
         let alliance = charter.verify(keyring.alliance().as_ref()).map_err(StartError::Charter)?;
         if keyring.alliance().is_none() {
@@ -83,7 +96,12 @@ impl Node {
         let (commands, queue) = mpsc::channel(QUEUE);
         let (announce, heads) = watch::channel(Vec::new());
         let charter = Arc::from(charter.to_bytes());
-        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads, charter };
+        let gate = Arc::new(Gate::new(held));
+        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads, charter, gate };
+        if !held {
+            // The queue is empty and holds more than one.
+            handle.commands.try_send(Command::Open).map_err(|error| StartError::System(error.to_string()))?;
+        }
         let rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
         let writer = Writer { queue, state, store, local, keyring, anchor, announce, rng };
         let spawned = std::thread::Builder::new().name("commit".into()).spawn(move || writer.run());

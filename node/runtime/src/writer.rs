@@ -8,8 +8,8 @@ use std::sync::{Arc, RwLock};
 use rand::rngs::StdRng;
 use suyuan_core::StatementId;
 use suyuan_core::circle::TYPE as CIRCLE_TYPE;
-use suyuan_core::log::witness_name;
-use suyuan_core::note::sign_checkpoint;
+use suyuan_core::log::{LogId, witness_name};
+use suyuan_core::note::{TreeHead, sign_checkpoint};
 use suyuan_engine::author::{AuthorError, Draft, Plan};
 use suyuan_engine::circles::Circle;
 use suyuan_engine::epoch::{self, CircleRequest, NewEpoch};
@@ -33,6 +33,7 @@ use crate::keyring::Keyring;
 use crate::node::now;
 
 mod once;
+mod own;
 mod work;
 
 /// Submissions that one sync may carry.
@@ -71,7 +72,6 @@ impl Writer {
 
     fn serve(&mut self) -> Result<(), Fatal> {
         self.publish()?;
-        self.found_alliance()?;
         while let Some(first) = self.queue.blocking_recv() {
             let mut group = vec![first];
             while group.len() < GROUP {
@@ -100,6 +100,7 @@ impl Writer {
                     let taken = self.take_in(*batch)?;
                     let _ = reply.send(taken);
                 }
+                Command::Open => self.found_alliance()?,
                 Command::Stop { reply } => {
                     self.commit(std::mem::take(&mut submissions))?;
                     let _ = reply.send(());
@@ -113,6 +114,10 @@ impl Writer {
 
     fn commit(&mut self, group: Vec<(Vec<Submission>, Option<Idempotent>, Reply<Receipt>, bool)>) -> Result<(), Fatal> {
         if group.is_empty() {
+            return Ok(());
+        }
+        if self.is_behind().map_err(|error| error.to_string())? {
+            group.into_iter().for_each(|(_, _, reply, _)| drop(reply.send(Err(SubmitError::Held))));
             return Ok(());
         }
         let state = self.snapshot();
@@ -202,10 +207,10 @@ impl Writer {
         let state = self.snapshot();
         let head = state.ledger.logs.head(&state.ledger.own_log());
         let tree = head.tree_head();
-        if tree.size > state.published.as_ref().map_or(0, |published| published.size) {
-            let name = witness_name(&state.ledger.alliance.id(), &state.ledger.me);
-            let witness = (name.as_str(), self.keyring.witness());
-            let checkpoint = sign_checkpoint(&head.id.origin(), &tree, self.keyring.log(), witness, now() / 1000);
+        let returned = self.returned().map_err(|error| error.to_string())?.filter(|returned| returned.size >= tree.size);
+        let behind = returned.as_ref().is_some_and(|returned| returned.size > tree.size);
+        if !behind && tree.size > state.published.as_ref().map_or(0, |published| published.size) {
+            let checkpoint = returned.map(|returned| returned.note).unwrap_or_else(|| self.sign(&head.id, &tree, &state));
             let published = Published { size: tree.size, root: tree.root, checkpoint };
             self.anchor.write(&published).map_err(|error| format!("the anchor cannot be written: {error}"))?;
             debug!(target: "suyuan::commit", phase = "anchored", size = tree.size);
@@ -214,6 +219,11 @@ impl Writer {
         }
         self.announce_heads();
         Ok(())
+    }
+
+    fn sign(&self, log: &LogId, tree: &TreeHead, state: &State) -> String {
+        let name = witness_name(&state.ledger.alliance.id(), &state.ledger.me);
+        sign_checkpoint(&log.origin(), tree, self.keyring.log(), (name.as_str(), self.keyring.witness()), now() / 1000)
     }
 
     fn announce_heads(&self) {
@@ -225,7 +235,8 @@ impl Writer {
     /// The leader's first act: the alliance circle with all founders.
     fn found_alliance(&mut self) -> Result<(), Fatal> {
         let ledger = self.snapshot().ledger;
-        if epoch::alliance_is_unopened(&ledger.circles, &ledger) {
+        let behind = self.is_behind().map_err(|error| error.to_string())?;
+        if !behind && epoch::alliance_is_unopened(&ledger.circles, &ledger) {
             let opened = self.open_circle(epoch::alliance_request(&ledger))?;
             opened.map_err(|error| format!("the alliance circle cannot be opened: {error}"))?;
         }
@@ -233,6 +244,9 @@ impl Writer {
     }
 
     fn open_circle(&mut self, request: CircleRequest) -> Result<Result<Circle, SubmitError>, Fatal> {
+        if self.is_behind().map_err(|error| error.to_string())? {
+            return Ok(Err(SubmitError::Held));
+        }
         let state = self.snapshot();
         let new = match epoch::draw_up(request, &state.ledger, now(), &mut self.rng) {
             Ok(new) => new,
@@ -276,11 +290,15 @@ impl Writer {
     fn take_in(&mut self, batch: Batch) -> Result<Result<TakenIn, SubmitError>, Fatal> {
         let state = self.snapshot();
         let log = batch.log;
-        let verified = match replica::verify(batch, &state.ledger, self.store.as_ref(), &self.local, &state.secrets, &mut self.rng) {
+        let own = (log == state.ledger.own_log()).then(|| batch.checkpoint.clone());
+        let mut verified = match replica::verify(batch, &state.ledger, self.store.as_ref(), &self.local, &state.secrets, &mut self.rng) {
             Ok(verified) => verified,
             Err(BatchError::Store(error)) => return Err(error.to_string()),
             Err(error) => return Ok(Err(SubmitError::Batch(error))),
         };
+        if let Some(note) = &own {
+            self.keep_returned(note, &mut verified.changes).map_err(|error| error.to_string())?;
+        }
         self.accept_slips(&verified, &state)?;
         self.write(&verified.changes)?;
         let mut ledger = Ledger::clone(&state.ledger);
@@ -294,7 +312,7 @@ impl Writer {
             }
         }
         self.replace(|state| state.ledger = Arc::new(ledger));
-        self.announce_heads();
+        self.publish()?;
         Ok(Ok(TakenIn { log: LogSize { log, size }, held: verified.records.len() }))
     }
 

@@ -1,1 +1,181 @@
-//! Typed client of a node's HTTP interface.
+//! A client of a node's HTTP API (`specs/http-api.md`): blocking, typed, and with the node's own words where it refuses.
+
+mod error;
+mod model;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use suyuan_core::{CircleId, StatementId};
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+
+pub use error::{ClientError, Problem};
+pub use model::{CircleMember, Filter, NewCircle, NodeStatus, Page, Written, WrittenRecord};
+
+/// Longest answer that is read, bytes.
+const ANSWER: u64 = 64 * 1024 * 1024;
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A client of one node.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+    token: String,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({})", self.base)
+    }
+}
+
+impl Client {
+    /// A client of the node whose admin listener is at `base`, e.g. `http://127.0.0.1:7400`, with a bearer token.
+    pub fn new(base: &str, token: &str) -> Self {
+        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        Self { agent: config.into(), base: base.trim_end_matches('/').to_owned(), token: token.trim().to_owned() }
+    }
+
+    /// What the node says of itself.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn node(&self) -> Result<NodeStatus, ClientError> {
+        self.read(&[], "/api/v1/node")
+    }
+
+    /// Writes records: `body` is the JSON of a submission, whose values arrive byte for byte. A key makes it safe to send it again.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn submit(&self, body: &str, idempotency_key: Option<&str>) -> Result<Written, ClientError> {
+        let mut request = self.agent.post(self.url("/api/v1/records")).header("authorization", self.bearer()).content_type("application/json");
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        parse(request.send(body))
+    }
+
+    /// One record as the node shows it: the JSON text of `specs/http-api.md`, so that numbers keep their spelling.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn record(&self, id: &StatementId) -> Result<String, ClientError> {
+        text(self.get(&[], &format!("/api/v1/records/{id}")))
+    }
+
+    /// A page of records.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn records(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Page, ClientError> {
+        let limit = limit.to_string();
+        let mut query = vec![("limit", limit.as_str())];
+        query.extend(filter.query());
+        query.extend(after.map(|after| ("after", after)));
+        self.read(&query, "/api/v1/records")
+    }
+
+    /// A bundle that discloses single fields, named by section and name.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn disclose(&self, id: &StatementId, fields: &[(u8, String)]) -> Result<Vec<u8>, ClientError> {
+        #[derive(Serialize)]
+        struct Field<'a> {
+            section: u8,
+            name: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Disclose<'a> {
+            fields: Vec<Field<'a>>,
+        }
+        let fields = fields.iter().map(|(section, name)| Field { section: *section, name }).collect();
+        bytes(self.post(&format!("/api/v1/records/{id}/disclose"), &Disclose { fields }))
+    }
+
+    /// A bundle of the record's public sections.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn bundle(&self, id: &StatementId) -> Result<Vec<u8>, ClientError> {
+        bytes(self.get(&[], &format!("/api/v1/records/{id}/bundle")))
+    }
+
+    /// Any other resource of the API as JSON text, e.g. `/api/v1/circles`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn json(&self, path: &str) -> Result<String, ClientError> {
+        text(self.get(&[], path))
+    }
+
+    /// Opens a circle; returns the node's view of it as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn open_circle(&self, circle: &NewCircle) -> Result<String, ClientError> {
+        text(self.post("/api/v1/circles", circle))
+    }
+
+    /// Opens a circle's next epoch.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn open_epoch(&self, id: &CircleId, circle: &NewCircle) -> Result<String, ClientError> {
+        text(self.post(&format!("/api/v1/circles/{id}/epochs"), circle))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    fn get(&self, query: &[(&str, &str)], path: &str) -> Sent {
+        self.agent.get(self.url(path)).header("authorization", self.bearer()).query_pairs(query.iter().copied()).call()
+    }
+
+    fn post(&self, path: &str, body: &impl Serialize) -> Sent {
+        self.agent.post(self.url(path)).header("authorization", self.bearer()).send_json(body)
+    }
+
+    fn read<T: DeserializeOwned>(&self, query: &[(&str, &str)], path: &str) -> Result<T, ClientError> {
+        parse(self.get(query, path))
+    }
+}
+
+type Sent = Result<Response<Body>, ureq::Error>;
+
+fn bytes(sent: Sent) -> Result<Vec<u8>, ClientError> {
+    let mut response = sent.map_err(|error| ClientError::Unreachable(error.to_string()))?;
+    let status = response.status();
+    let body = response.body_mut().with_config().limit(ANSWER).read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    match serde_json::from_slice(&body) {
+        Ok(problem) => Err(ClientError::Refused(problem)),
+        Err(_) => Err(ClientError::Refused(Problem::bare(status))),
+    }
+}
+
+fn text(sent: Sent) -> Result<String, ClientError> {
+    String::from_utf8(bytes(sent)?).map_err(|error| ClientError::Answer(error.to_string()))
+}
+
+fn parse<T: DeserializeOwned>(sent: Sent) -> Result<T, ClientError> {
+    serde_json::from_slice(&bytes(sent)?).map_err(|error| ClientError::Answer(error.to_string()))
+}
+
+impl Problem {
+    fn bare(status: StatusCode) -> Self {
+        Self { title: status.to_string(), detail: String::new(), pointer: None, status: status.as_u16() }
+    }
+}

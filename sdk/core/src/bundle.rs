@@ -92,9 +92,7 @@ impl Bundle {
             return Err(Fault::Form);
         }
         let charter = reader.bytes(limits::BUNDLE)?.to_vec();
-        let records = (0..reader.array_in(1..=limits::BUNDLE_RECORDS)?)
-            .map(|_| BundleRecord::read(&mut reader))
-            .collect::<Result<_, _>>()?;
+        let records = (0..reader.array_in(1..=limits::BUNDLE_RECORDS)?).map(|_| BundleRecord::read(&mut reader)).collect::<Result<_, _>>()?;
         Ok(Self { charter, records })
     }
 
@@ -214,9 +212,7 @@ impl Disclosure {
         reader.array(2)?;
         let content = match reader.uint()? {
             0 => Content::Whole(reader.bytes(limits::BUNDLE)?.to_vec()),
-            1 => Content::Fields(
-                (0..reader.array_in(1..=limits::FIELDS)?).map(|_| read_field(reader)).collect::<Result<_, _>>()?,
-            ),
+            1 => Content::Fields((0..reader.array_in(1..=limits::FIELDS)?).map(|_| read_field(reader)).collect::<Result<_, _>>()?),
             _ => return Err(Fault::Form),
         };
         Ok(Self { section, header, audiences, content })
@@ -246,11 +242,7 @@ impl Disclosure {
 }
 
 /// A list that the format does not bound. Of more than `most` elements, which no check accepts, one too many is kept: the check names the fault.
-fn read_list<'a, T>(
-    reader: &mut Reader<'a>,
-    most: usize,
-    read: impl Fn(&mut Reader<'a>) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
+fn read_list<'a, T>(reader: &mut Reader<'a>, most: usize, read: impl Fn(&mut Reader<'a>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
     let mut kept = Vec::new();
     for _ in 0..reader.array_in(0..=limits::CBOR_ARRAY as usize)? {
         let element = read(reader)?;

@@ -32,8 +32,7 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Leader, Self::Upstream, Self::Midstream, Self::Downstream, Self::Support, Self::Regulator];
+    pub const ALL: [Self; 6] = [Self::Leader, Self::Upstream, Self::Midstream, Self::Downstream, Self::Support, Self::Regulator];
 
     /// The role's name in formats.
     pub const fn name(self) -> &'static str {
@@ -134,15 +133,12 @@ impl Entry {
         reader.array(9)?;
         let name = clean(reader.text(1..=limits::NAME)?, false)?;
         let role: Role = reader.text(1..=16)?.parse()?;
-        let [root, log, witness, transport, encryption] =
-            [reader.fixed()?, reader.fixed()?, reader.fixed()?, reader.fixed()?, reader.fixed()?];
+        let [root, log, witness, transport, encryption] = [reader.fixed()?, reader.fixed()?, reader.fixed()?, reader.fixed()?, reader.fixed()?];
         let keys = MemberKeys { root, log, witness, transport, encryption };
-        let addresses = (0..reader.array_in(0..=limits::ADDRESSES)?)
-            .map(|_| clean(reader.text(1..=limits::ADDRESS)?, false))
-            .collect::<Result<Vec<_>, _>>()?;
-        let scope = (0..reader.array_in(0..=limits::SCOPE)?)
-            .map(|_| reader.text(1..=limits::TYPE).map(str::to_owned))
-            .collect::<Result<Vec<_>, _>>()?;
+        let addresses =
+            (0..reader.array_in(0..=limits::ADDRESSES)?).map(|_| clean(reader.text(1..=limits::ADDRESS)?, false)).collect::<Result<Vec<_>, _>>()?;
+        let scope =
+            (0..reader.array_in(0..=limits::SCOPE)?).map(|_| reader.text(1..=limits::TYPE).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
         let entry = Self { name, role, keys, addresses, scope };
         let scoped = entry.scope.is_empty() || (role == Role::Regulator && entry.scope.iter().all(|kind| is_type(kind)));
         if scoped { Ok(entry) } else { Err(Fault::Form) }
@@ -212,9 +208,7 @@ impl Charter {
             purpose: clean(reader.text(0..=limits::PURPOSE)?, false)?,
             chain: clean(reader.text(1..=limits::CHAIN_NAME)?, false)?,
             time: reader.uint()?,
-            members: (0..reader.array_in(1..=limits::MEMBERS)?)
-                .map(|_| Entry::read(&mut reader))
-                .collect::<Result<_, _>>()?,
+            members: (0..reader.array_in(1..=limits::MEMBERS)?).map(|_| Entry::read(&mut reader)).collect::<Result<_, _>>()?,
             deputies: (0..reader.array_in(0..=limits::DEPUTIES)?).map(|_| reader.uint()).collect::<Result<_, _>>()?,
             seal: reader.uint()?,
             terms: clean(reader.text(0..=limits::TERMS)?, true)?,

@@ -31,7 +31,7 @@ pub enum Fault {
     Author,
     /// A section header is not the one committed to (`section.md`).
     Header,
-    /// An audience header is not the one committed to (`section.md`).
+    /// An audience header is not the one committed to, or does not fit the section header (`section.md`).
     Audience,
     /// Two fields of one section have the same name (`section.md`).
     FieldDuplicate,

@@ -44,10 +44,7 @@ impl LogProof {
         let (lines, checkpoint) = text.strip_prefix(HEADER)?.split_once("\n\n")?;
         let mut lines = lines.split('\n');
         let index = parse_decimal(lines.next()?.strip_prefix("index ")?)?;
-        let path = lines
-            .take(limits::PATH.saturating_add(1))
-            .map(|line| BASE64.decode(line).ok()?.try_into().ok())
-            .collect::<Option<Vec<Hash>>>()?;
+        let path = lines.take(limits::PATH.saturating_add(1)).map(|line| BASE64.decode(line).ok()?.try_into().ok()).collect::<Option<Vec<Hash>>>()?;
         if path.len() > limits::PATH {
             return None;
         }

@@ -122,8 +122,7 @@ impl Body {
     /// The leaf hashes in tree order.
     pub fn leaves(&self) -> Vec<Hash> {
         let salts = Salts::new(&self.seed);
-        let mut leaves: Vec<Hash> =
-            self.fields.iter().map(|field| field_leaf(&salts.of(&field.name), &field.name, &field.value)).collect();
+        let mut leaves: Vec<Hash> = self.fields.iter().map(|field| field_leaf(&salts.of(&field.name), &field.name, &field.value)).collect();
         leaves.sort_unstable();
         leaves
     }
@@ -269,11 +268,7 @@ impl SectionHeader {
 ///
 /// # Errors
 /// [`Fault::Audience`].
-pub fn check_audiences<'a>(
-    header: &SectionHeader,
-    committed: usize,
-    shown: impl IntoIterator<Item = &'a AudienceHeader>,
-) -> Result<(), Fault> {
+pub fn check_audiences<'a>(header: &SectionHeader, committed: usize, shown: impl IntoIterator<Item = &'a AudienceHeader>) -> Result<(), Fault> {
     let public = header.sealed.is_none();
     let fits = |audience: &AudienceHeader| (audience.circle == PUBLIC) == public && (audience.epoch == 0) == public;
     let alone = !public || committed == 1;

@@ -95,13 +95,9 @@ impl Statement {
         if !is_type(kind) {
             return Err(Fault::Form);
         }
-        let references = (0..reader.array_in(0..=limits::REFERENCES)?)
-            .map(|_| reader.fixed().map(StatementId))
-            .collect::<Result<_, _>>()?;
+        let references = (0..reader.array_in(0..=limits::REFERENCES)?).map(|_| reader.fixed().map(StatementId)).collect::<Result<_, _>>()?;
         let blind = reader.fixed()?;
-        let sections = (0..reader.array_in(0..=limits::SECTIONS)?)
-            .map(|_| SectionCommitment::read(&mut reader))
-            .collect::<Result<_, _>>()?;
+        let sections = (0..reader.array_in(0..=limits::SECTIONS)?).map(|_| SectionCommitment::read(&mut reader)).collect::<Result<_, _>>()?;
         Ok(Self { place, previous, time, kind: kind.to_owned(), references, blind, sections })
     }
 }
@@ -114,8 +110,7 @@ impl SectionCommitment {
             return Err(Fault::Form);
         }
         let header = reader.fixed()?;
-        let audiences =
-            (0..reader.array_in(1..=limits::AUDIENCES)?).map(|_| reader.fixed()).collect::<Result<_, _>>()?;
+        let audiences = (0..reader.array_in(1..=limits::AUDIENCES)?).map(|_| reader.fixed()).collect::<Result<_, _>>()?;
         Ok(Self { fields, header, audiences })
     }
 }

@@ -25,39 +25,20 @@ pub(crate) fn require(what: &'static str, number: &str) -> Result<(), Identifier
         return Err(IdentifierError::length(what, number, "a check digit"));
     };
     let expected = of_digits(before.as_str());
-    if found == expected {
-        Ok(())
-    } else {
-        Err(IdentifierError::CheckDigit {
-            what,
-            found,
-            expected,
-        })
-    }
+    if found == expected { Ok(()) } else { Err(IdentifierError::CheckDigit { what, found, expected }) }
 }
 
 /// Checks that `text` holds nothing but the digits 0 to 9.
 pub(crate) fn require_digits(what: &'static str, text: &str) -> Result<(), IdentifierError> {
     match text.chars().enumerate().find(|(_, c)| !c.is_ascii_digit()) {
         None => Ok(()),
-        Some((index, found)) => Err(IdentifierError::Character {
-            what,
-            found,
-            at: index + 1,
-            allowed: "the digits 0 to 9",
-        }),
+        Some((index, found)) => Err(IdentifierError::Character { what, found, at: index + 1, allowed: "the digits 0 to 9" }),
     }
 }
 
 /// The check digit after `digits`; what is not a digit counts as nothing, the callers have refused it.
 pub(crate) fn of_digits(digits: &str) -> char {
     let weighted = |(index, digit): (usize, u32)| if index % 2 == 0 { 3 * digit } else { digit };
-    let sum: u32 = digits
-        .chars()
-        .rev()
-        .filter_map(|c| c.to_digit(10))
-        .enumerate()
-        .map(weighted)
-        .sum();
+    let sum: u32 = digits.chars().rev().filter_map(|c| c.to_digit(10)).enumerate().map(weighted).sum();
     char::from_digit((10 - sum % 10) % 10, 10).unwrap_or('0')
 }

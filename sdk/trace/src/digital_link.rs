@@ -24,10 +24,7 @@ pub struct Element {
 
 impl Element {
     pub(crate) fn new(ai: &str, value: String) -> Self {
-        Self {
-            ai: ai.to_owned(),
-            value,
-        }
+        Self { ai: ai.to_owned(), value }
     }
 
     /// The application identifier, such as `01`.
@@ -63,21 +60,12 @@ impl DigitalLink {
         let (origin, path) = split_origin(address)?;
         let (stem, path) = path::parse(path)?;
         let query = Query::parse(query, &path)?;
-        Self {
-            base: origin + stem,
-            path,
-            query,
-        }
-        .bounded()
+        Self { base: origin + stem, path, query }.bounded()
     }
 
     /// The link of a key, at the canonical base.
     pub(crate) fn of(path: KeyPath) -> Self {
-        Self {
-            base: CANONICAL_BASE.to_owned(),
-            path,
-            query: Query::default(),
-        }
+        Self { base: CANONICAL_BASE.to_owned(), path, query: Query::default() }
     }
 
     /// The canonical Digital Link: GS1's own domain, the key and its qualifiers, and nothing else. Two links name the
@@ -103,11 +91,7 @@ impl DigitalLink {
 
     /// The GTIN, where the key is one.
     pub fn gtin(&self) -> Option<Gtin> {
-        if self.path.key.ai == "01" {
-            Gtin::parse(&self.path.key.value).ok()
-        } else {
-            None
-        }
+        if self.path.key.ai == "01" { Gtin::parse(&self.path.key.value).ok() } else { None }
     }
 
     /// The qualifiers of the key, in their order.
@@ -137,11 +121,7 @@ impl DigitalLink {
 
     /// The value of the first parameter of this name.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .parameters
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.query.parameters.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// The same link at another address: a scheme, a host, perhaps a port and a path stem.
@@ -153,11 +133,7 @@ impl DigitalLink {
         let (origin, stem) = split_origin(base)?;
         let stem = stem.strip_suffix('/').unwrap_or(stem);
         path::require_stem(stem)?;
-        Self {
-            base: origin + stem,
-            ..self
-        }
-        .bounded()
+        Self { base: origin + stem, ..self }.bounded()
     }
 
     /// The same link with this parameter in its query, in place of any of the same name.
@@ -183,16 +159,8 @@ impl DigitalLink {
 impl fmt::Display for DigitalLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.base, self.path)?;
-        let attributes = self
-            .query
-            .attributes
-            .iter()
-            .map(|element| (&element.ai, &element.value));
-        let parameters = self
-            .query
-            .parameters
-            .iter()
-            .map(|(name, value)| (name, value));
+        let attributes = self.query.attributes.iter().map(|element| (&element.ai, &element.value));
+        let parameters = self.query.parameters.iter().map(|(name, value)| (name, value));
         for (index, (name, value)) in attributes.chain(parameters).enumerate() {
             let mut pair = String::from(if index == 0 { "?" } else { "&" });
             percent_encode(name, &mut pair);
@@ -208,18 +176,12 @@ pub(crate) fn require_size(bytes: usize) -> Result<(), IdentifierError> {
     if bytes <= MAX_URI_BYTES {
         return Ok(());
     }
-    Err(IdentifierError::TooLong {
-        what: "web address or URN",
-        bytes,
-        limit: MAX_URI_BYTES,
-    })
+    Err(IdentifierError::TooLong { what: "web address or URN", bytes, limit: MAX_URI_BYTES })
 }
 
 /// Scheme and authority in small letters, and what follows them (RFC 3986, sections 3.1, 3.2 and 6.2.2.1).
 fn split_origin(address: &str) -> Result<(String, &str), IdentifierError> {
-    let scheme_error = || IdentifierError::Scheme {
-        found: excerpt(address),
-    };
+    let scheme_error = || IdentifierError::Scheme { found: excerpt(address) };
     let (scheme, rest) = address.split_once("://").ok_or_else(scheme_error)?;
     let scheme = scheme.to_ascii_lowercase();
     if scheme != "https" && scheme != "http" {
@@ -227,14 +189,9 @@ fn split_origin(address: &str) -> Result<(String, &str), IdentifierError> {
     }
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     if !is_authority(authority) {
-        return Err(IdentifierError::Authority {
-            found: excerpt(authority),
-        });
+        return Err(IdentifierError::Authority { found: excerpt(authority) });
     }
-    Ok((
-        format!("{scheme}://{}", authority.to_ascii_lowercase()),
-        path,
-    ))
+    Ok((format!("{scheme}://{}", authority.to_ascii_lowercase()), path))
 }
 
 /// Whether this is a host name or address with an optional port, and nothing before it.
@@ -243,11 +200,8 @@ fn is_authority(authority: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
-    let port_fits = port
-        .is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
-    let address = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
+    let port_fits = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok());
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let host_fits = match address {
         Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
         None => host.len() <= 253 && host.split('.').all(is_label),
@@ -257,15 +211,10 @@ fn is_authority(authority: &str) -> bool {
 
 /// Whether this is one label of a host name (RFC 1123, section 2.1).
 fn is_label(label: &str) -> bool {
-    let inner = label
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let inner = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     inner && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 fn value_of<'a>(elements: &'a [Element], ai: &str) -> Option<&'a str> {
-    elements
-        .iter()
-        .find(|element| element.ai == ai)
-        .map(|element| element.value.as_str())
+    elements.iter().find(|element| element.ai == ai).map(|element| element.value.as_str())
 }

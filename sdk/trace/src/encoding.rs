@@ -37,9 +37,7 @@ impl Place {
 
     fn allowed(self) -> &'static str {
         match self {
-            Self::Segment => {
-                "letters, digits and -._~!$&'()*+,;=:@ in a path segment, others as %XX"
-            }
+            Self::Segment => "letters, digits and -._~!$&'()*+,;=:@ in a path segment, others as %XX",
             Self::Query => "letters, digits and -._~!$&'()*+,;=:@/? in a query, others as %XX",
             Self::Urn => "letters, digits and !'()*+,-.:;=_ in a URN field, others as %XX",
         }
@@ -48,20 +46,11 @@ impl Place {
 
 /// Checks that `text` stays within GS1 character set 82.
 pub(crate) fn require_set_82(what: &'static str, text: &str) -> Result<(), IdentifierError> {
-    match text
-        .chars()
-        .enumerate()
-        .find(|(_, c)| !c.is_ascii_alphanumeric() && !SET_82_SYMBOLS.contains(*c))
-    {
+    match text.chars().enumerate().find(|(_, c)| !c.is_ascii_alphanumeric() && !SET_82_SYMBOLS.contains(*c)) {
         None => Ok(()),
         Some((index, found)) => {
             let allowed = "letters, digits and !\"%&'()*+,-./:;<=>?_ (GS1 character set 82)";
-            Err(IdentifierError::Character {
-                what,
-                found,
-                at: index + 1,
-                allowed,
-            })
+            Err(IdentifierError::Character { what, found, at: index + 1, allowed })
         }
     }
 }
@@ -70,11 +59,7 @@ pub(crate) fn require_set_82(what: &'static str, text: &str) -> Result<(), Ident
 ///
 /// Refuses an escape that is not `%` and two hexadecimal digits, a character that has to be escaped in this place,
 /// and escapes that do not spell UTF-8.
-pub(crate) fn percent_decode(
-    what: &'static str,
-    text: &str,
-    place: Place,
-) -> Result<String, IdentifierError> {
+pub(crate) fn percent_decode(what: &'static str, text: &str, place: Place) -> Result<String, IdentifierError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.char_indices();
     while let Some((index, found)) = rest.next() {
@@ -85,12 +70,7 @@ pub(crate) fn percent_decode(
             decoded.extend_from_slice(found.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
             let at = text.get(..index).map_or(0, |before| before.chars().count()) + 1;
-            return Err(IdentifierError::Character {
-                what,
-                found,
-                at,
-                allowed: place.allowed(),
-            });
+            return Err(IdentifierError::Character { what, found, at, allowed: place.allowed() });
         }
     }
     String::from_utf8(decoded).map_err(|_| IdentifierError::NotUtf8 { what })
@@ -102,12 +82,7 @@ fn escaped_byte(text: &str, index: usize) -> Result<u8, IdentifierError> {
         .filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()))
         .and_then(|pair| u8::from_str_radix(pair, 16).ok())
         .ok_or_else(|| {
-            let escape = text
-                .get(index..)
-                .unwrap_or_default()
-                .chars()
-                .take(3)
-                .collect();
+            let escape = text.get(index..).unwrap_or_default().chars().take(3).collect();
             IdentifierError::PercentEscape { escape }
         })
 }
@@ -127,7 +102,5 @@ pub(crate) fn percent_encode(text: &str, out: &mut String) {
 }
 
 fn upper_hexadecimal(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16)
-        .unwrap_or('0')
-        .to_ascii_uppercase()
+    char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase()
 }

@@ -188,11 +188,7 @@ impl IdentifierError {
     }
 
     pub(crate) fn length(what: &'static str, text: &str, expected: &'static str) -> Self {
-        Self::Length {
-            what,
-            found: text.chars().count(),
-            expected,
-        }
+        Self::Length { what, found: text.chars().count(), expected }
     }
 }
 
@@ -224,14 +220,13 @@ impl fmt::Display for IdentifierError {
             Self::Scheme { found } => {
                 write!(f, "{found:?} begins with neither https://, http:// nor urn:epc:")
             }
-            Self::Authority { found } => write!(
-                f,
-                "{found:?} is no host with an optional port; no user name may precede it, and a name outside ASCII is written in Punycode"
-            ),
+            Self::Authority { found } => {
+                write!(f, "{found:?} is no host with an optional port; no user name may precede it, and a name outside ASCII is written in Punycode")
+            }
             Self::Empty { what } => write!(f, "{what} is empty"),
-            Self::NoKey => f.write_str(
-                "no GS1 key in the path; one of /00/, /01/, /253/, /414/, /417/, /8003/, /8004/ and /8018/ has to stand there",
-            ),
+            Self::NoKey => {
+                f.write_str("no GS1 key in the path; one of /00/, /01/, /253/, /414/, /417/, /8003/, /8004/ and /8018/ has to stand there")
+            }
             Self::AmbiguousKey => f.write_str("the path holds two GS1 keys; write a link for each"),
             Self::UnknownAi { ai } => {
                 write!(f, "{ai:?} stands where the path needs an application identifier, and is none of those known there")
@@ -256,9 +251,7 @@ impl fmt::Display for IdentifierError {
             Self::CompanyPrefix { digits } => {
                 write!(f, "the GS1 Company Prefix has {digits} digits, needs 6 to 12")
             }
-            Self::NotAProductPage => {
-                f.write_str("a product page is /01/, a GTIN, and either /10/ and a lot or /21/ and a serial number")
-            }
+            Self::NotAProductPage => f.write_str("a product page is /01/, a GTIN, and either /10/ and a lot or /21/ and a serial number"),
         }
     }
 }

@@ -123,7 +123,5 @@ impl fmt::Display for Serial {
 /// The number that at most 18 digits stand for; the digits have been counted, so it fits.
 fn number(rule: &Rule, text: &str) -> Result<u64, IdentifierError> {
     let digits = rule.value(text)?;
-    digits
-        .parse()
-        .map_err(|_| IdentifierError::length(rule.title, text, "at most 18 digits"))
+    digits.parse().map_err(|_| IdentifierError::length(rule.title, text, "at most 18 digits"))
 }

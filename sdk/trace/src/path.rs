@@ -52,9 +52,7 @@ pub(crate) fn require_stem(stem: &str) -> Result<(), IdentifierError> {
         let segment = percent_decode(WHAT, segment, Place::Segment)?;
         match segment.as_str() {
             "" => {
-                return Err(IdentifierError::Empty {
-                    what: "a segment of the path",
-                });
+                return Err(IdentifierError::Empty { what: "a segment of the path" });
             }
             "." | ".." => return Err(IdentifierError::DotSegment),
             _ => (),
@@ -82,25 +80,17 @@ fn find_key(segments: &[&str]) -> Result<usize, IdentifierError> {
 
 /// Why no key was found from the end: what is wrong behind the first key, if there is one.
 fn explain(segments: &[&str]) -> IdentifierError {
-    let first_key = segments
-        .iter()
-        .position(|segment| rule_of(segment).is_some_and(Rule::is_key));
+    let first_key = segments.iter().position(|segment| rule_of(segment).is_some_and(Rule::is_key));
     let Some(behind) = first_key.and_then(|index| segments.get(index..)) else {
-        return segments
-            .iter()
-            .find_map(|segment| short_name(segment))
-            .unwrap_or(IdentifierError::NoKey);
+        return segments.iter().find_map(|segment| short_name(segment)).unwrap_or(IdentifierError::NoKey);
     };
     for pair in behind.chunks(2) {
         match pair {
             [""] | ["", _] => {
-                return IdentifierError::Empty {
-                    what: "a segment of the path",
-                };
+                return IdentifierError::Empty { what: "a segment of the path" };
             }
             [ai, ..] if rule_of(ai).is_none() => {
-                return short_name(ai)
-                    .unwrap_or_else(|| IdentifierError::UnknownAi { ai: excerpt(ai) });
+                return short_name(ai).unwrap_or_else(|| IdentifierError::UnknownAi { ai: excerpt(ai) });
             }
             [ai] => return IdentifierError::MissingValue { ai: excerpt(ai) },
             _ => (),
@@ -134,9 +124,7 @@ fn key_path(pairs: &[&str]) -> Result<KeyPath, IdentifierError> {
 
 fn element(rule: &Rule, encoded: &str) -> Result<Element, IdentifierError> {
     if encoded.is_empty() {
-        return Err(IdentifierError::MissingValue {
-            ai: rule.ai.to_owned(),
-        });
+        return Err(IdentifierError::MissingValue { ai: rule.ai.to_owned() });
     }
     let value = rule.value(&percent_decode(rule.title, encoded, Place::Segment)?)?;
     Ok(Element::new(rule.ai, value))
@@ -146,18 +134,10 @@ fn element(rule: &Rule, encoded: &str) -> Result<Element, IdentifierError> {
 fn misplaced(key: &Rule, qualifier: &Rule, before: &[Element]) -> IdentifierError {
     let taken = matches!(key.role, Role::Key(qualifiers) if qualifiers.contains(&qualifier.ai));
     if before.iter().any(|element| element.ai() == qualifier.ai) {
-        IdentifierError::DuplicateAi {
-            ai: qualifier.ai.to_owned(),
-        }
+        IdentifierError::DuplicateAi { ai: qualifier.ai.to_owned() }
     } else if taken {
-        IdentifierError::QualifierOrder {
-            ai: qualifier.ai,
-            key: key.ai,
-        }
+        IdentifierError::QualifierOrder { ai: qualifier.ai, key: key.ai }
     } else {
-        IdentifierError::QualifierNotAllowed {
-            ai: qualifier.ai,
-            key: key.ai,
-        }
+        IdentifierError::QualifierNotAllowed { ai: qualifier.ai, key: key.ai }
     }
 }

@@ -46,14 +46,8 @@ impl ProductPage {
         };
         let gtin = Gtin::parse(path.key.value())?;
         match qualifier.ai() {
-            "10" => Ok(Self::Lot {
-                gtin,
-                lot: Lot::parse(qualifier.value())?,
-            }),
-            "21" => Ok(Self::Serial {
-                gtin,
-                serial: Serial::parse(qualifier.value())?,
-            }),
+            "10" => Ok(Self::Lot { gtin, lot: Lot::parse(qualifier.value())? }),
+            "21" => Ok(Self::Serial { gtin, serial: Serial::parse(qualifier.value())? }),
             _ => Err(IdentifierError::NotAProductPage),
         }
     }
@@ -73,10 +67,7 @@ impl ProductPage {
             Self::Lot { gtin, lot } => (gtin, Element::new("10", lot.to_string())),
             Self::Serial { gtin, serial } => (gtin, Element::new("21", serial.to_string())),
         };
-        KeyPath {
-            key: Element::new("01", gtin.to_string()),
-            qualifiers: vec![qualifier],
-        }
+        KeyPath { key: Element::new("01", gtin.to_string()), qualifiers: vec![qualifier] }
     }
 }
 

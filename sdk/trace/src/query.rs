@@ -28,9 +28,7 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = percent_decode(NAME, name, Place::Query)?;
             if is_number(&name) {
-                parsed
-                    .attributes
-                    .push(attribute(&name, value, path, &parsed.attributes)?);
+                parsed.attributes.push(attribute(&name, value, path, &parsed.attributes)?);
             } else {
                 let value = percent_decode(VALUE, value, Place::Query)?;
                 require_parameter(&name, &value)?;
@@ -52,9 +50,7 @@ impl Query {
         if self.attributes.len() + self.parameters.len() < MAX_PARAMETERS {
             return Ok(());
         }
-        Err(IdentifierError::TooManyParameters {
-            limit: MAX_PARAMETERS,
-        })
+        Err(IdentifierError::TooManyParameters { limit: MAX_PARAMETERS })
     }
 }
 
@@ -65,28 +61,17 @@ pub(crate) fn require_parameter(name: &str, value: &str) -> Result<(), Identifie
         return Err(IdentifierError::Empty { what: NAME });
     }
     if let Some(found) = name.chars().next().filter(|_| is_number(name)) {
-        return Err(IdentifierError::Character {
-            what: NAME,
-            found,
-            at: 1,
-            allowed: "a name that is not of digits only",
-        });
+        return Err(IdentifierError::Character { what: NAME, found, at: 1, allowed: "a name that is not of digits only" });
     }
     require_visible(NAME, name)?;
     require_visible(VALUE, value)
 }
 
 fn require_visible(what: &'static str, text: &str) -> Result<(), IdentifierError> {
-    let hidden =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     match text.chars().enumerate().find(|(_, c)| hidden(*c)) {
         None => Ok(()),
-        Some((index, found)) => Err(IdentifierError::Character {
-            what,
-            found,
-            at: index + 1,
-            allowed: "visible characters",
-        }),
+        Some((index, found)) => Err(IdentifierError::Character { what, found, at: index + 1, allowed: "visible characters" }),
     }
 }
 
@@ -95,12 +80,7 @@ fn is_number(name: &str) -> bool {
 }
 
 /// Reads a data attribute. A `+` has to be escaped here, because some readers take it for a space.
-fn attribute(
-    ai: &str,
-    encoded: &str,
-    path: &KeyPath,
-    before: &[Element],
-) -> Result<Element, IdentifierError> {
+fn attribute(ai: &str, encoded: &str, path: &KeyPath, before: &[Element]) -> Result<Element, IdentifierError> {
     let named = || excerpt(ai);
     if !(2..=4).contains(&ai.len()) {
         return Err(IdentifierError::UnknownAi { ai: named() });
@@ -112,12 +92,7 @@ fn attribute(
         return Err(IdentifierError::DuplicateAi { ai: named() });
     }
     if let Some(index) = encoded.chars().position(|c| c == '+') {
-        return Err(IdentifierError::Character {
-            what: VALUE,
-            found: '+',
-            at: index + 1,
-            allowed: "%2B for a plus sign",
-        });
+        return Err(IdentifierError::Character { what: VALUE, found: '+', at: index + 1, allowed: "%2B for a plus sign" });
     }
     let value = percent_decode(VALUE, encoded, Place::Query)?;
     let Some(rule) = rule_of(ai) else {

@@ -24,103 +24,34 @@ pub(crate) enum Role {
     QualifierOrAttribute,
 }
 
-const X20: Format = Format::Text {
-    max: 20,
-    expected: "1 to 20 characters",
-};
-const N13: Format = Format::Checked {
-    digits: 13,
-    expected: "13 digits",
-};
-const N18: Format = Format::Checked {
-    digits: 18,
-    expected: "18 digits",
-};
+const X20: Format = Format::Text { max: 20, expected: "1 to 20 characters" };
+const N13: Format = Format::Checked { digits: 13, expected: "13 digits" };
+const N18: Format = Format::Checked { digits: 18, expected: "18 digits" };
 
-pub(crate) const SSCC: Rule = Rule {
-    ai: "00",
-    title: "SSCC (00)",
-    role: Role::Key(&[]),
-    format: N18,
-};
-pub(crate) const GTIN: Rule = Rule {
-    ai: "01",
-    title: "GTIN (01)",
-    role: Role::Key(&["22", "10", "21"]),
-    format: Format::Gtin,
-};
-pub(crate) const LOT: Rule = Rule {
-    ai: "10",
-    title: "batch or lot (10)",
-    role: Role::QualifierOrAttribute,
-    format: X20,
-};
-pub(crate) const SERIAL: Rule = Rule {
-    ai: "21",
-    title: "serial number (21)",
-    role: Role::Qualifier,
-    format: X20,
-};
-const VARIANT: Rule = Rule {
-    ai: "22",
-    title: "consumer product variant (22)",
-    role: Role::Qualifier,
-    format: X20,
-};
+pub(crate) const SSCC: Rule = Rule { ai: "00", title: "SSCC (00)", role: Role::Key(&[]), format: N18 };
+pub(crate) const GTIN: Rule = Rule { ai: "01", title: "GTIN (01)", role: Role::Key(&["22", "10", "21"]), format: Format::Gtin };
+pub(crate) const LOT: Rule = Rule { ai: "10", title: "batch or lot (10)", role: Role::QualifierOrAttribute, format: X20 };
+pub(crate) const SERIAL: Rule = Rule { ai: "21", title: "serial number (21)", role: Role::Qualifier, format: X20 };
+const VARIANT: Rule = Rule { ai: "22", title: "consumer product variant (22)", role: Role::Qualifier, format: X20 };
 const GDTI: Rule = Rule {
     ai: "253",
     title: "GDTI (253)",
     role: Role::Key(&[]),
-    format: Format::CheckedThenText {
-        zero: false,
-        max: 17,
-        expected: "13 digits and up to 17 characters",
-    },
+    format: Format::CheckedThenText { zero: false, max: 17, expected: "13 digits and up to 17 characters" },
 };
-const EXTENSION: Rule = Rule {
-    ai: "254",
-    title: "GLN extension (254)",
-    role: Role::Qualifier,
-    format: X20,
-};
-pub(crate) const GLN: Rule = Rule {
-    ai: "414",
-    title: "GLN (414)",
-    role: Role::Key(&["254"]),
-    format: N13,
-};
-const PARTY: Rule = Rule {
-    ai: "417",
-    title: "party GLN (417)",
-    role: Role::Key(&[]),
-    format: N13,
-};
+const EXTENSION: Rule = Rule { ai: "254", title: "GLN extension (254)", role: Role::Qualifier, format: X20 };
+pub(crate) const GLN: Rule = Rule { ai: "414", title: "GLN (414)", role: Role::Key(&["254"]), format: N13 };
+const PARTY: Rule = Rule { ai: "417", title: "party GLN (417)", role: Role::Key(&[]), format: N13 };
 const GRAI: Rule = Rule {
     ai: "8003",
     title: "GRAI (8003)",
     role: Role::Key(&[]),
-    format: Format::CheckedThenText {
-        zero: true,
-        max: 16,
-        expected: "a zero, 13 digits and up to 16 characters",
-    },
+    format: Format::CheckedThenText { zero: true, max: 16, expected: "a zero, 13 digits and up to 16 characters" },
 };
-const GIAI: Rule = Rule {
-    ai: "8004",
-    title: "GIAI (8004)",
-    role: Role::Key(&[]),
-    format: Format::Asset,
-};
-const GSRN: Rule = Rule {
-    ai: "8018",
-    title: "GSRN (8018)",
-    role: Role::Key(&[]),
-    format: N18,
-};
+const GIAI: Rule = Rule { ai: "8004", title: "GIAI (8004)", role: Role::Key(&[]), format: Format::Asset };
+const GSRN: Rule = Rule { ai: "8018", title: "GSRN (8018)", role: Role::Key(&[]), format: N18 };
 
-static RULES: [Rule; 12] = [
-    SSCC, GTIN, LOT, SERIAL, VARIANT, GDTI, EXTENSION, GLN, PARTY, GRAI, GIAI, GSRN,
-];
+static RULES: [Rule; 12] = [SSCC, GTIN, LOT, SERIAL, VARIANT, GDTI, EXTENSION, GLN, PARTY, GRAI, GIAI, GSRN];
 
 /// The short names that the Digital Link standard withdrew, of the application identifiers in the table.
 const SHORT_NAMES: [(&str, &str); 12] = [
@@ -155,10 +86,7 @@ pub(crate) fn order_of(key: &str) -> String {
         Some(Role::Key(qualifiers)) => qualifiers,
         _ => &[],
     };
-    std::iter::once(key)
-        .chain(qualifiers.iter().copied())
-        .collect::<Vec<_>>()
-        .join(", ")
+    std::iter::once(key).chain(qualifiers.iter().copied()).collect::<Vec<_>>().join(", ")
 }
 
 impl Rule {
@@ -181,60 +109,17 @@ impl Rule {
 /// Dates, counts, measures and locations are checked by what they are; of all others, only the characters and that
 /// there are at most 90, which no application identifier exceeds.
 pub(crate) fn attribute_value(ai: &str, text: &str) -> Result<String, IdentifierError> {
-    let measure =
-        ai.len() == 4 && matches!(ai.get(..2), Some("31" | "32" | "33" | "34" | "35" | "36"));
+    let measure = ai.len() == 4 && matches!(ai.get(..2), Some("31" | "32" | "33" | "34" | "35" | "36"));
     let (what, format) = match ai {
-        "02" => (
-            "content GTIN (02)",
-            Format::Checked {
-                digits: 14,
-                expected: "14 digits",
-            },
-        ),
-        "11" | "12" | "13" | "15" | "16" | "17" => {
-            ("date (11 to 17)", Format::Date { month: true })
-        }
+        "02" => ("content GTIN (02)", Format::Checked { digits: 14, expected: "14 digits" }),
+        "11" | "12" | "13" | "15" | "16" | "17" => ("date (11 to 17)", Format::Date { month: true }),
         "7006" => ("first freeze date (7006)", Format::Date { month: false }),
-        "20" => (
-            "variant (20)",
-            Format::Digits {
-                min: 2,
-                max: 2,
-                expected: "2 digits",
-            },
-        ),
-        "30" | "37" => (
-            "count (30 or 37)",
-            Format::Digits {
-                min: 1,
-                max: 8,
-                expected: "1 to 8 digits",
-            },
-        ),
+        "20" => ("variant (20)", Format::Digits { min: 2, max: 2, expected: "2 digits" }),
+        "30" | "37" => ("count (30 or 37)", Format::Digits { min: 1, max: 8, expected: "1 to 8 digits" }),
         "410" | "411" | "412" | "413" | "415" | "416" => ("GLN (410 to 416)", N13),
-        "422" | "424" | "426" => (
-            "country (422 to 426)",
-            Format::Digits {
-                min: 3,
-                max: 3,
-                expected: "3 digits",
-            },
-        ),
-        _ if measure => (
-            "measure (31nn to 36nn)",
-            Format::Digits {
-                min: 6,
-                max: 6,
-                expected: "6 digits",
-            },
-        ),
-        _ => (
-            "data attribute",
-            Format::Text {
-                max: 90,
-                expected: "1 to 90 characters",
-            },
-        ),
+        "422" | "424" | "426" => ("country (422 to 426)", Format::Digits { min: 3, max: 3, expected: "3 digits" }),
+        _ if measure => ("measure (31nn to 36nn)", Format::Digits { min: 6, max: 6, expected: "6 digits" }),
+        _ => ("data attribute", Format::Text { max: 90, expected: "1 to 90 characters" }),
     };
     format.value(what, text)
 }

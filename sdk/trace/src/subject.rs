@@ -17,14 +17,8 @@ pub struct Subject(String);
 /// Any variant of [`IdentifierError`] but [`IdentifierError::NotAProductPage`];
 /// [`IdentifierError::Scheme`] for what is neither.
 pub fn subject(identifier: &str) -> Result<Subject, IdentifierError> {
-    let urn = identifier
-        .get(..4)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"));
-    let link = if urn {
-        urn::parse(identifier)?
-    } else {
-        DigitalLink::parse(identifier)?
-    };
+    let urn = identifier.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"));
+    let link = if urn { urn::parse(identifier)? } else { DigitalLink::parse(identifier)? };
     Ok(link.subject())
 }
 

@@ -123,20 +123,12 @@ static SCHEMES: [Scheme; 10] = [
 /// Reads an EPC URN of one of the known classes. No table of prefix lengths is needed: the dots say them.
 pub(crate) fn parse(urn: &str) -> Result<DigitalLink, IdentifierError> {
     require_size(urn.len())?;
-    let name_space = urn
-        .get(..PREFIX.len())
-        .filter(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
-    let rest = name_space
-        .and_then(|prefix| urn.get(prefix.len()..))
-        .ok_or_else(|| IdentifierError::Scheme {
-            found: excerpt(urn),
-        })?;
+    let name_space = urn.get(..PREFIX.len()).filter(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
+    let rest = name_space.and_then(|prefix| urn.get(prefix.len()..)).ok_or_else(|| IdentifierError::Scheme { found: excerpt(urn) })?;
     let (scheme, fields) = SCHEMES
         .iter()
         .find_map(|scheme| Some((scheme, rest.strip_prefix(scheme.name)?.strip_prefix(':')?)))
-        .ok_or_else(|| IdentifierError::UrnScheme {
-            found: excerpt(rest),
-        })?;
+        .ok_or_else(|| IdentifierError::UrnScheme { found: excerpt(rest) })?;
     scheme.link(fields)
 }
 
@@ -148,27 +140,17 @@ impl Scheme {
         match (&self.tail, tail) {
             (Tail::None, None) | (Tail::Star, Some("*")) | (Tail::Extension(_), Some("0")) => (),
             (Tail::Qualifier(ai) | Tail::Extension(ai), Some(tail)) => {
-                qualifiers.push(element(ai, &decode(tail)?)?)
+                qualifiers.push(element(ai, &decode(tail)?)?);
             }
             (Tail::EndOfKey, Some(tail)) if !tail.is_empty() => key.push_str(&decode(tail)?),
             _ => return Err(self.fields_error()),
         }
-        Ok(DigitalLink::of(KeyPath {
-            key: element(self.ai, &key)?,
-            qualifiers,
-        }))
+        Ok(DigitalLink::of(KeyPath { key: element(self.ai, &key)?, qualifiers }))
     }
 
     /// The fields of digits, and what follows them, which may hold dots itself.
-    fn split<'a>(
-        &self,
-        fields: &'a str,
-    ) -> Result<(Vec<&'a str>, Option<&'a str>), IdentifierError> {
-        let digit_fields = if matches!(self.number, Number::PrefixOnly) {
-            1
-        } else {
-            2
-        };
+    fn split<'a>(&self, fields: &'a str) -> Result<(Vec<&'a str>, Option<&'a str>), IdentifierError> {
+        let digit_fields = if matches!(self.number, Number::PrefixOnly) { 1 } else { 2 };
         let mut parts = fields.splitn(digit_fields + 1, '.');
         let number: Vec<&str> = parts.by_ref().take(digit_fields).collect();
         if number.len() < digit_fields {
@@ -179,16 +161,11 @@ impl Scheme {
 
     /// The digits of the key, its check digit included.
     fn number(&self, fields: &[&str]) -> Result<String, IdentifierError> {
-        let (prefix, reference) = (
-            fields.first().copied().unwrap_or_default(),
-            fields.get(1).copied().unwrap_or_default(),
-        );
+        let (prefix, reference) = (fields.first().copied().unwrap_or_default(), fields.get(1).copied().unwrap_or_default());
         require_digits("GS1 Company Prefix", prefix)?;
         require_digits(WHAT, reference)?;
         if !(6..=12).contains(&prefix.len()) {
-            return Err(IdentifierError::CompanyPrefix {
-                digits: prefix.len(),
-            });
+            return Err(IdentifierError::CompanyPrefix { digits: prefix.len() });
         }
         let (digits, mut number) = match self.number {
             Number::PrefixOnly => return Ok(prefix.to_owned()),
@@ -207,10 +184,7 @@ impl Scheme {
     }
 
     fn fields_error(&self) -> IdentifierError {
-        IdentifierError::UrnFields {
-            scheme: self.name,
-            expected: self.fields,
-        }
+        IdentifierError::UrnFields { scheme: self.name, expected: self.fields }
     }
 }
 

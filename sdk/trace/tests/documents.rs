@@ -22,9 +22,7 @@ const URNS: [&str; 10] = [
 ];
 
 /// The keys that a Digital Link of a document can have.
-const KEYS: [&str; 8] = [
-    "/00/", "/01/", "/253/", "/414/", "/417/", "/8003/", "/8004/", "/8018/",
-];
+const KEYS: [&str; 8] = ["/00/", "/01/", "/253/", "/414/", "/417/", "/8003/", "/8004/", "/8018/"];
 
 #[test]
 fn identifiers_of_food_chain_documents_resolve() {
@@ -45,22 +43,12 @@ fn subjects_are_those_of_the_published_pre_hash_strings() {
         return;
     }
     let mut compared = 0;
-    for name in [
-        "ReferenceEventHashAlgorithm",
-        "ReferenceEventHashAlgorithm2",
-        "ReferenceEventHashAlgorithm3",
-    ] {
+    for name in ["ReferenceEventHashAlgorithm", "ReferenceEventHashAlgorithm2", "ReferenceEventHashAlgorithm3"] {
         let document = std::fs::read(folder.join(format!("{name}.jsonld"))).unwrap();
         let published = std::fs::read_to_string(folder.join(format!("{name}.prehashes"))).unwrap();
         let mut identifiers = BTreeSet::new();
-        collect(
-            &serde_json::from_slice(&document).unwrap(),
-            &mut identifiers,
-        );
-        for urn in identifiers
-            .iter()
-            .filter(|identifier| identifier.starts_with("urn:"))
-        {
+        collect(&serde_json::from_slice(&document).unwrap(), &mut identifiers);
+        for urn in identifiers.iter().filter(|identifier| identifier.starts_with("urn:")) {
             let name = subject(urn).unwrap();
             assert!(published.contains(name.as_str()), "{urn} is {name}");
             compared += 1;
@@ -77,22 +65,14 @@ fn what_only_looks_like_a_supported_class_is_refused() {
         assert!(subject(&format!("{urn}0614141.§")).is_err(), "{urn}");
     }
     for key in KEYS {
-        assert!(
-            subject(&format!("https://id.gs1.org{key}")).is_err(),
-            "{key}"
-        );
-        assert!(
-            subject(&format!("https://id.gs1.org{key}x")).is_err(),
-            "{key}"
-        );
+        assert!(subject(&format!("https://id.gs1.org{key}")).is_err(), "{key}");
+        assert!(subject(&format!("https://id.gs1.org{key}x")).is_err(), "{key}");
     }
 }
 
 /// Resolves every identifier of a supported class in a folder of documents, and expects at least so many.
 fn check(folder: &str, at_least: usize) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(folder);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
     let Ok(entries) = std::fs::read_dir(&path) else {
         println!("passed over: there is no {}", path.display());
         return;
@@ -102,11 +82,7 @@ fn check(folder: &str, at_least: usize) {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         collect(&serde_json::from_slice(&bytes).unwrap(), &mut identifiers);
     }
-    assert!(
-        identifiers.len() >= at_least,
-        "only {} identifiers",
-        identifiers.len()
-    );
+    assert!(identifiers.len() >= at_least, "only {} identifiers", identifiers.len());
     let mut failures = Vec::new();
     for identifier in &identifiers {
         match subject(identifier) {
@@ -124,9 +100,7 @@ fn collect(value: &Value, identifiers: &mut BTreeSet<String>) {
             identifiers.insert(text.clone());
         }
         Value::Array(values) => values.iter().for_each(|value| collect(value, identifiers)),
-        Value::Object(members) => members
-            .values()
-            .for_each(|value| collect(value, identifiers)),
+        Value::Object(members) => members.values().for_each(|value| collect(value, identifiers)),
         _ => (),
     }
 }

@@ -1,10 +1,7 @@
 //! Strings nobody meant: whatever is given, nothing panics, and what is accepted keeps its promises.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use suyuan_trace::{
-    DigitalLink, Gln, Gtin, IdentifierError, Lot, MAX_URI_BYTES, ProductPage, Serial, Sscc,
-    check_digit, subject,
-};
+use suyuan_trace::{DigitalLink, Gln, Gtin, IdentifierError, Lot, MAX_URI_BYTES, ProductPage, Serial, Sscc, check_digit, subject};
 
 const SEEDS: [&str; 12] = [
     "https://id.gs1.org/01/06901234567892/22/2A/10/L20261120/21/0001?17=270301&a=6f1c",
@@ -23,8 +20,8 @@ const SEEDS: [&str; 12] = [
 
 /// Characters worth putting where they do not belong.
 const PIECES: [&str; 24] = [
-    "%", "%2", "%zz", "%00", "%ff", "/", "//", "/..", "?", "&", "=", "#", ".", ":", "@", "+", "0",
-    "9", "01/", "溯", "\u{202e}", "\0", "/10/", "urn:epc:",
+    "%", "%2", "%zz", "%00", "%ff", "/", "//", "/..", "?", "&", "=", "#", ".", ":", "@", "+", "0", "9", "01/", "溯", "\u{202e}", "\0", "/10/",
+    "urn:epc:",
 ];
 
 #[test]
@@ -39,11 +36,7 @@ fn mutated_identifiers_never_panic_and_what_is_accepted_is_stable() {
         };
         accepted += 1;
         let canonical = link.canonical();
-        assert_eq!(
-            DigitalLink::parse(&canonical).unwrap().to_string(),
-            canonical,
-            "{text:?}"
-        );
+        assert_eq!(DigitalLink::parse(&canonical).unwrap().to_string(), canonical, "{text:?}");
         let written = link.to_string();
         assert_eq!(DigitalLink::parse(&written).as_ref(), Ok(&link), "{text:?}");
         assert_eq!(subject(&written).unwrap().as_str(), canonical, "{text:?}");
@@ -70,32 +63,15 @@ fn a_change_of_one_digit_is_always_noticed() {
 
 #[test]
 fn size_is_looked_at_first() {
-    let long = format!(
-        "https://id.gs1.org/01/06901234567892?x={}",
-        "y".repeat(50_000_000)
-    );
-    assert!(matches!(
-        DigitalLink::parse(&long),
-        Err(IdentifierError::TooLong {
-            limit: MAX_URI_BYTES,
-            ..
-        })
-    ));
-    assert!(matches!(
-        subject(&"urn:".repeat(10_000_000)),
-        Err(IdentifierError::TooLong { .. })
-    ));
+    let long = format!("https://id.gs1.org/01/06901234567892?x={}", "y".repeat(50_000_000));
+    assert!(matches!(DigitalLink::parse(&long), Err(IdentifierError::TooLong { limit: MAX_URI_BYTES, .. })));
+    assert!(matches!(subject(&"urn:".repeat(10_000_000)), Err(IdentifierError::TooLong { .. })));
 }
 
 #[test]
 fn an_error_repeats_little_of_what_was_given() {
     let long = "<script>".repeat(200);
-    for text in [
-        format!("https://{long}/01/1"),
-        format!("urn:epc:{long}"),
-        format!("https://a.example/01/1/{long}/2"),
-        long,
-    ] {
+    for text in [format!("https://{long}/01/1"), format!("urn:epc:{long}"), format!("https://a.example/01/1/{long}/2"), long] {
         let error = subject(&text).unwrap_err();
         assert!(error.to_string().len() < 400, "{error}");
     }
@@ -112,16 +88,10 @@ fn read_every_way(text: &str) {
         ProductPage::parse(text).err(),
         subject(text).err(),
         DigitalLink::parse(SEEDS[0]).unwrap().with_base(text).err(),
-        DigitalLink::parse(SEEDS[0])
-            .unwrap()
-            .with_parameter(text, text)
-            .err(),
+        DigitalLink::parse(SEEDS[0]).unwrap().with_parameter(text, text).err(),
     ];
     for error in errors.into_iter().flatten() {
-        assert!(
-            !error.code().is_empty() && error.to_string().len() < 400,
-            "{error}"
-        );
+        assert!(!error.code().is_empty() && error.to_string().len() < 400, "{error}");
     }
 }
 

@@ -1,17 +1,11 @@
 //! Runs every case of `specs/vectors/trace`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use suyuan_trace::{
-    DigitalLink, Gln, Gtin, IdentifierError, Lot, ProductPage, Serial, Sscc, check_digit, subject,
-};
+use suyuan_trace::{DigitalLink, Gln, Gtin, IdentifierError, Lot, ProductPage, Serial, Sscc, check_digit, subject};
 
 /// Every fault that an identifier can have; a vector shows each of them.
 const FAULTS: [&str; 25] = [
@@ -52,13 +46,9 @@ fn every_case_does_what_it_says() {
             "error" => Err(case["fault"].as_str().unwrap().to_owned()),
             other => panic!("{file}: expect is {other:?}"),
         };
-        let found =
-            run(case["op"].as_str().unwrap(), input).map_err(|error| error.code().to_owned());
+        let found = run(case["op"].as_str().unwrap(), input).map_err(|error| error.code().to_owned());
         if found != expected {
-            failures.push(format!(
-                "{file}: {}: expected {expected:?}, found {found:?}",
-                case["name"]
-            ));
+            failures.push(format!("{file}: {}: expected {expected:?}, found {found:?}", case["name"]));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
@@ -75,10 +65,7 @@ fn most_cases_are_refusals_and_every_fault_is_shown() {
             *faults.entry(fault.to_owned()).or_default() += 1;
         }
         let key = (file, case["name"].as_str().unwrap().to_owned());
-        assert!(
-            names.insert(key.clone(), ()).is_none(),
-            "{key:?} is there twice"
-        );
+        assert!(names.insert(key.clone(), ()).is_none(), "{key:?} is there twice");
     }
     let refusals: usize = faults.values().sum();
     assert!(refusals * 10 >= total * 6, "{refusals} refusals of {total}");
@@ -109,31 +96,16 @@ fn run(op: &str, input: &str) -> Result<String, IdentifierError> {
 /// All cases, each with the name of its file.
 fn cases() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs/vectors/trace");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     assert!(!files.is_empty());
     let mut cases = Vec::new();
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let document: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert!(
-            document["spec"].as_str().unwrap().starts_with("trace.md#"),
-            "{name}"
-        );
-        cases.extend(
-            document["cases"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|case| (name.clone(), case.clone())),
-        );
+        assert!(document["spec"].as_str().unwrap().starts_with("trace.md#"), "{name}");
+        cases.extend(document["cases"].as_array().unwrap().iter().map(|case| (name.clone(), case.clone())));
     }
     cases
 }

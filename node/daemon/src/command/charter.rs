@@ -119,8 +119,7 @@ fn check(path: &Path, expected: Option<AllianceId>) -> Result<Answer, Failure> {
                 true => format!("Not a valid charter: {fault}"),
                 false => format!("Not complete. Still to sign: {}", missing.join(", ")),
             };
-            let json = json!({ "complete": false, "fault": fault.code(), "missing": missing });
-            Ok(Answer { text, json, holds: false })
+            Ok(Answer::no(text, json!({ "complete": false, "fault": fault.code(), "missing": missing })))
         }
     }
 }

@@ -56,7 +56,7 @@ pub fn run(at: &Place<'_>, quiet: bool) -> Result<Answer, Failure> {
         Err(finding) => {
             let text = format!("DAMAGED: {finding}\nDo not run the node on this store. Put back a whole copy of the data folder, or rebuild it from the peers.");
             let json = json!({ "ok": false, "log": finding.log.map(|log| log.origin()), "sequence": finding.sequence, "what": finding.what });
-            Ok(Answer { text, json, holds: false })
+            Ok(Answer::no(text, json))
         }
     }
 }

@@ -1,12 +1,26 @@
 //! `suyuan run`: the node until it is told to stop.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use suyuan_api::auth::{Auth, Rights};
+use suyuan_api::{AppState, Hosts, PeerStatus, Settings};
+use suyuan_core::MemberId;
 use suyuan_core::charter::CharterFile;
-use suyuan_runtime::{Node, NodeConfig};
+use suyuan_core::key::SecretKey;
+use suyuan_engine::wire::LogSize;
+use suyuan_net::{NetConfig, Network};
+use suyuan_runtime::node::now;
+use suyuan_runtime::{Handle, Node, NodeConfig};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use super::{Place, charter};
-use crate::answer::{Answer, Failure, write_new};
+use super::operator::AUTH_FILE;
+use super::{Place, TOKEN_FILE, charter};
+use crate::answer::{Answer, Failure, write_new, write_secret};
 use crate::cli;
 use crate::config::{self, Config};
 use crate::telemetry;
@@ -21,8 +35,9 @@ pub fn run(at: &Place<'_>, flags: &cli::Run) -> Result<Answer, Failure> {
         warn!("this is a development keyring without passphrase: whoever reads the disk reads everything");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::local)?;
-    let node = Node::start(NodeConfig { data: at.data.to_owned(), charter, keyring }).map_err(Failure::local)?;
-    runtime.block_on(serve(node, &config))
+    let parts = Parts { transport: keyring.transport().clone(), auth: open_auth(at)? };
+    let node = Node::start_held(NodeConfig { data: at.data.to_owned(), charter, keyring }).map_err(Failure::local)?;
+    runtime.block_on(serve(node, &config, parts))
 }
 
 /// The charter in the data folder; at the first start it comes from the flag.
@@ -57,15 +72,108 @@ fn check_development(config: &Config, charter: &CharterFile) -> Result<(), Failu
     )))
 }
 
-async fn serve(node: Node, config: &Config) -> Result<Answer, Failure> {
+/// Sets the listeners up, and serves until told to stop.
+async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Failure> {
+    let Parts { transport, auth } = parts;
+    let listen = config.p2p.iter().map(|address| address.parse().map_err(|error| Failure::local(format!("{address}: {error}"))));
+    let listen = listen.collect::<Result<_, _>>()?;
+    let network = suyuan_net::start(node.handle.clone(), NetConfig { key: transport, listen, peers: Vec::new(), sync: Default::default() });
+    let network = network.map_err(Failure::local)?;
+    let (admin, public) = (bind(config.admin).await?, bind(config.public).await?);
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.public));
+    let (peers, status) = watch::channel(Vec::new());
+    let hosts = Hosts::new(config.hosts.iter().cloned());
+    let app = AppState::new(Settings { handle: node.handle.clone(), auth: Arc::new(auth), peers: status, public_url, hosts });
+    let (stop, stopping) = watch::channel(false);
+    let stopped = |mut stopping: watch::Receiver<bool>| async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(suyuan_api::serve(admin, suyuan_api::admin_router(app.clone()), stopped(stopping.clone())));
+    tasks.spawn(suyuan_api::serve(public, suyuan_api::public_router(app), stopped(stopping)));
+    let watcher = tokio::spawn(watch_peers(network.clone(), peers));
+    let releaser = tokio::spawn(release(node.handle.clone(), network.clone()));
     info!(admin = %config.admin, public = %config.public, "the node runs");
-    let stopped = tokio::signal::ctrl_c().await;
+
+    let end = until_stopped(&node.handle).await;
+    info!("stopping");
+    stop.send_replace(true);
+    while tasks.join_next().await.is_some() {}
+    watcher.abort();
+    releaser.abort();
+    network.stop().await;
     node.handle.stop().await;
-    stopped.map_err(Failure::local)?;
-    drop(node.handle);
-    match node.writer.join() {
-        Ok(Ok(())) => Ok(Answer::new("stopped", json!({ "stopped": true }))),
-        Ok(Err(why)) => Err(Failure::local(why)),
-        Err(_) => Err(Failure::local("the writer has panicked; please report it with the log")),
+    let Node { handle, writer } = node;
+    drop(handle);
+    match (writer.join(), end) {
+        (Ok(Ok(())), Ok(())) => Ok(Answer::new("stopped", json!({ "stopped": true }))),
+        (Ok(Err(why)), _) => Err(Failure::local(why)),
+        (Ok(Ok(())), Err(why)) => Err(why),
+        (Err(_), _) => Err(Failure::local("the writer has panicked; please report it with the log")),
     }
+}
+
+/// What of the keyring and the data folder the listeners need.
+struct Parts {
+    transport: SecretKey,
+    auth: Auth,
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| Failure::local(format!("cannot listen on {address}: {error}; choose another with --admin or --public")))
+}
+
+/// Ends with a signal, or with the writer: a node that cannot write does not pretend to run.
+async fn until_stopped(handle: &Handle) -> Result<(), Failure> {
+    let mut heads = handle.heads();
+    let writer = async { while heads.changed().await.is_ok() {} };
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::local)?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Failure::local),
+        _ = terminate.recv() => Ok(()),
+        () = writer => Ok(()),
+    }
+}
+
+/// Lets this member write as soon as another node has said how far it has this member's log; alone, at once.
+async fn release(handle: Handle, network: Network) {
+    let alone = handle.state().ledger.alliance.members().len() == 1;
+    if alone || network.own_head_known().wait_for(|known| *known).await.is_ok() {
+        handle.hold_authoring(false).await;
+    }
+}
+
+/// Tells the pages how the peers are.
+async fn watch_peers(network: Network, peers: watch::Sender<Vec<PeerStatus>>) {
+    let mut pace = tokio::time::interval(std::time::Duration::from_secs(1));
+    loop {
+        pace.tick().await;
+        let status = network.status().await;
+        let held = |member: &MemberId| status.logs.iter().filter_map(|log| Some(LogSize { log: log.log, size: *log.holders.get(member)? })).collect();
+        let peer = |peer: &suyuan_net::status::PeerStatus| PeerStatus {
+            member: peer.member,
+            connected: peer.connected,
+            address: peer.addresses.first().cloned(),
+            heard: Some(peer.since),
+            trouble: peer.last_error.clone(),
+            logs: held(&peer.member),
+        };
+        peers.send_replace(status.peers.iter().map(peer).collect());
+    }
+}
+
+/// Opens tokens and operator, and leaves a token in the data folder for whoever may read it: this machine's operator.
+fn open_auth(at: &Place<'_>) -> Result<Auth, Failure> {
+    let auth = Auth::open(&at.data.join(AUTH_FILE)).map_err(Failure::local)?;
+    let path = at.data.join(TOKEN_FILE);
+    let kept = std::fs::read_to_string(&path).is_ok_and(|token| auth.bearer(token.trim(), now()).is_ok());
+    if !kept {
+        let _ = std::fs::remove_file(&path);
+        let (_, token) = auth.add_token("local operator", Rights::Admin, now(), u64::MAX).map_err(Failure::local)?;
+        write_secret(&path, token.as_bytes())?;
+    }
+    if !auth.has_operator() {
+        warn!("the console has no operator yet; set a password with: suyuan operator");
+    }
+    Ok(auth)
 }

@@ -13,7 +13,7 @@ pub fn run(flags: &Verify) -> Result<Answer, Failure> {
         Ok(verified) => Ok(Answer::new(words(&verified, flags.alliance.is_some()), report(&verified, flags.alliance.is_some()))),
         Err(fault) => {
             let text = format!("NOT PROVEN 未通过验证: {fault}.\nDo not rely on anything in this file.");
-            Ok(Answer { text, json: json!({ "proven": false, "fault": fault.code(), "explanation": fault.explain() }), holds: false })
+            Ok(Answer::no(text, json!({ "proven": false, "fault": fault.code(), "explanation": fault.explain() })))
         }
     }
 }
@@ -70,7 +70,7 @@ fn report(verified: &VerifiedBundle, pinned: bool) -> Value {
 }
 
 /// Text from outside on a terminal: control characters and direction marks are spelled out.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     let odd = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     text.chars().map(|c| if odd(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
 }

@@ -118,10 +118,7 @@ fn run_section(op: &str, input: &In) -> Result<Value, Fault> {
     match op {
         "body" => {
             let body = Body::decode(&input.hex("body"))?;
-            let header = SectionHeader {
-                root: if input.0.get("root").is_some() { input.fixed("root") } else { body.root() },
-                sealed: None,
-            };
+            let header = SectionHeader { root: if input.0.get("root").is_some() { input.fixed("root") } else { body.root() }, sealed: None };
             let count = input.0.get("count").map_or(body.fields().len() as u64, |count| count.as_u64().unwrap());
             body.check(count, &header)?;
             let leaves: Vec<_> = body.leaves().iter().map(hex::encode).collect();
@@ -218,10 +215,15 @@ fn run_log(op: &str, input: &In) -> Result<Value, Fault> {
 
 fn run_checkpoint(input: &In) -> Result<Value, Fault> {
     let log = NamedKey::new(input.text("origin"), PublicKey::new(&input.fixed("log"))?);
-    let witnesses: Vec<_> = input.0.get("witness").iter().map(|witness| {
-        let key: [u8; 32] = hex::decode(witness[1].as_str().unwrap()).unwrap().try_into().unwrap();
-        NamedKey::new(witness[0].as_str().unwrap(), PublicKey::new(&key).unwrap())
-    }).collect();
+    let witnesses: Vec<_> = input
+        .0
+        .get("witness")
+        .iter()
+        .map(|witness| {
+            let key: [u8; 32] = hex::decode(witness[1].as_str().unwrap()).unwrap().try_into().unwrap();
+            NamedKey::new(witness[0].as_str().unwrap(), PublicKey::new(&key).unwrap())
+        })
+        .collect();
     let checkpoint = UnverifiedCheckpoint::parse(input.text("note"))?.verify(&log, &witnesses)?;
     let mut out = json!({ "size": checkpoint.head.size, "root": hex::encode(checkpoint.head.root) });
     if let Some((_, seconds)) = checkpoint.cosignatures.first() {
@@ -232,12 +234,18 @@ fn run_checkpoint(input: &In) -> Result<Value, Fault> {
 
 fn run_bundle(input: &In) -> Result<Value, Fault> {
     let verified = Bundle::verify(&input.hex("bundle"), expected(input).as_ref())?;
-    let records: Vec<_> = verified.records.iter().map(|record| {
-        let fields: Vec<_> = record.sections.iter().flat_map(|section| {
-            section.fields.iter().map(|field| json!([section.index, field.name, field.value]))
-        }).collect();
-        json!({ "id": record.id().to_string(), "author": record.author.to_string(), "type": record.statement.kind,
+    let records: Vec<_> = verified
+        .records
+        .iter()
+        .map(|record| {
+            let fields: Vec<_> = record
+                .sections
+                .iter()
+                .flat_map(|section| section.fields.iter().map(|field| json!([section.index, field.name, field.value])))
+                .collect();
+            json!({ "id": record.id().to_string(), "author": record.author.to_string(), "type": record.statement.kind,
             "sequence": record.statement.place.sequence, "size": record.size, "fields": fields, "withheld": record.withheld() })
-    }).collect();
+        })
+        .collect();
     Ok(json!({ "alliance": verified.alliance.id().to_string(), "records": records }))
 }

@@ -110,7 +110,9 @@ fn statements(lie: &mut Lie, world: &World) {
     lie("signed by another member", "key-id", &resigned(world, (1, "log"), |_| {}));
     lie("signed by the author's root key", "key-id", &resigned(world, (0, "root"), |_| {}));
     lie("signature changed", "signature", &|record| record.signature[63] ^= 1);
-    lie("a byte of the statement changed", "signature", &|record| record.statement = swap(&record.statement, &bytes32("blind 4"), &bytes32("blind 5")));
+    lie("a byte of the statement changed", "signature", &|record| {
+        record.statement = swap(&record.statement, &bytes32("blind 4"), &bytes32("blind 5"));
+    });
     lie("a statement that is not in the log", "inclusion", &resigned(world, (0, "log"), |_| {}));
     let first = world.statements[0].id;
     lie("references changed", "signature", &|record| record.statement = swap(&record.statement, &first.0, &StatementId([1; 32]).0));
@@ -127,7 +129,9 @@ fn proofs(lie: &mut Lie, world: &World) {
     lie("author's cosignature changed", "cosignature", &|record| record.proof = record.proof.replacen(&cosigned, &broken, 1));
     lie("proof for another index", "index", &|record| record.proof = record.proof.replacen("index 4", "index 3", 1));
     let early = world.checkpoint(4);
-    lie("checkpoint from before the entry", "checkpoint-size", &|record| record.proof = format!("{}\n\n{early}", record.proof.split("\n\n").next().unwrap()));
+    lie("checkpoint from before the entry", "checkpoint-size", &|record| {
+        record.proof = format!("{}\n\n{early}", record.proof.split("\n\n").next().unwrap());
+    });
     let other = world.proof(3, 5).to_string().replacen("index 3", "index 4", 1);
     lie("path of another entry", "inclusion", &|record| record.proof = other.clone());
     lie("path missing", "inclusion", &|record| {
@@ -148,11 +152,13 @@ fn disclosures(lie: &mut Lie, world: &World) {
     lie("a field left out", "field-count", &|record| {
         whole(record, |_| Body::new([0; 32], vec![field("result", "\"pass\"")]).unwrap().to_bytes());
     });
-    lie("a name twice", "field-duplicate", &|record| whole(record, |_| {
-        let mut writer = Writer::default();
-        writer.array(2).bytes(&[0; 32]).array(2).array(2).text("a").text("1").array(2).text("a").text("1");
-        writer.finish()
-    }));
+    lie("a name twice", "field-duplicate", &|record| {
+        whole(record, |_| {
+            let mut writer = Writer::default();
+            writer.array(2).bytes(&[0; 32]).array(2).array(2).text("a").text("1").array(2).text("a").text("1");
+            writer.finish()
+        });
+    });
     lie("a body that is not canonical", "cbor", &|record| whole(record, |body| [body, &[0]].concat()));
     lie("a disclosed value changed", "field-path", &|record| single(record, |field| field.field.value = "1".into()));
     lie("a disclosed name changed", "field-path", &|record| single(record, |field| field.field.name = "Residue".into()));

@@ -137,8 +137,11 @@ fn fields_of(names: &[&str]) -> (Crafted, Vec<DisclosedField>) {
     let mut fields: Vec<_> = names.iter().zip(1..).map(|(name, salt)| (leaf(&[salt; 32], name), [salt; 32], *name)).collect();
     fields.sort_unstable();
     let leaves: Vec<_> = fields.iter().map(|field| field.0).collect();
-    let single = fields.iter().enumerate().map(|(index, (_, salt, name))| {
-        DisclosedField { salt: *salt, field: field(name, "1"), index: index as u64, path: tree::inclusion_path(&leaves, index) }
+    let single = fields.iter().enumerate().map(|(index, (_, salt, name))| DisclosedField {
+        salt: *salt,
+        field: field(name, "1"),
+        index: index as u64,
+        path: tree::inclusion_path(&leaves, index),
     });
     let header = SectionHeader { root: tree::root(&leaves), sealed: None }.to_bytes();
     (Crafted { fields: names.len() as u64, header, ..Crafted::new(true, vec![audience(PUBLIC, 0)]) }, single.collect())
@@ -163,7 +166,12 @@ fn single_fields(cases: &mut Cases, world: &World) {
     cases.fault("a single field without a value", "verify", show(&["a", "b"], &|fields| fields[1].field.value.clear()), "form");
     cases.fault("257 single fields", "verify", show(&["a"], &|fields| fields.resize(257, fields[0].clone())), "form");
     let form_first = show(&["a\n"], &|_| {});
-    cases.fault("a single field of bad form under another alliance", "verify", json!({ "bundle": form_first["bundle"], "alliance": encode([1; 32]) }), "form");
+    cases.fault(
+        "a single field of bad form under another alliance",
+        "verify",
+        json!({ "bundle": form_first["bundle"], "alliance": encode([1; 32]) }),
+        "form",
+    );
 }
 
 /// The lists of a bundle have no bound of their own; their elements are refused one by one.

@@ -12,20 +12,45 @@ use crate::fixture::{self, World, bytes32, secret};
 pub fn cbor() -> Value {
     let mut cases = Cases::new("cbor", "cbor.md#profile");
     for (name, hex) in [
-        ("zero", "00"), ("largest integer", "1b001fffffffffffff"), ("empty bytes", "40"), ("text", "63e6baaf"),
-        ("array of four", "840142beef63e6baaff6"), ("sixteen arrays deep", "81818181818181818181818181818180"), ("null", "f6"),
+        ("zero", "00"),
+        ("largest integer", "1b001fffffffffffff"),
+        ("empty bytes", "40"),
+        ("text", "63e6baaf"),
+        ("array of four", "840142beef63e6baaff6"),
+        ("sixteen arrays deep", "81818181818181818181818181818180"),
+        ("null", "f6"),
         ("256 in two bytes", "190100"),
     ] {
         cases.ok(name, "check", json!({ "bytes": hex }));
     }
     for (name, hex) in [
-        ("empty input", ""), ("negative integer", "20"), ("map", "a0"), ("tag", "c000"), ("true", "f5"), ("undefined", "f7"),
-        ("float", "f93c00"), ("simple value in two bytes", "f8f6"), ("integer above 2^53 - 1", "1b0020000000000000"), ("23 in two bytes", "1817"),
-        ("255 in three bytes", "1900ff"), ("65535 in five bytes", "1a0000ffff"), ("length not shortest", "5800"),
-        ("indefinite bytes", "5f40ff"), ("indefinite array", "9f00ff"), ("break alone", "ff"), ("trailing byte", "0000"),
-        ("truncated head", "19"), ("truncated bytes", "42be"), ("array one short", "8201"), ("huge declared length", "5b7fffffffffffffff00"),
-        ("huge declared array", "9b7fffffffffffffff"), ("array above 65536", "9a00010001"), ("seventeen arrays deep", "8181818181818181818181818181818180"),
-        ("text not UTF-8", "61ff"), ("text with a surrogate", "63eda080"), ("reserved additional information", "1c"),
+        ("empty input", ""),
+        ("negative integer", "20"),
+        ("map", "a0"),
+        ("tag", "c000"),
+        ("true", "f5"),
+        ("undefined", "f7"),
+        ("float", "f93c00"),
+        ("simple value in two bytes", "f8f6"),
+        ("integer above 2^53 - 1", "1b0020000000000000"),
+        ("23 in two bytes", "1817"),
+        ("255 in three bytes", "1900ff"),
+        ("65535 in five bytes", "1a0000ffff"),
+        ("length not shortest", "5800"),
+        ("indefinite bytes", "5f40ff"),
+        ("indefinite array", "9f00ff"),
+        ("break alone", "ff"),
+        ("trailing byte", "0000"),
+        ("truncated head", "19"),
+        ("truncated bytes", "42be"),
+        ("array one short", "8201"),
+        ("huge declared length", "5b7fffffffffffffff00"),
+        ("huge declared array", "9b7fffffffffffffff"),
+        ("array above 65536", "9a00010001"),
+        ("seventeen arrays deep", "8181818181818181818181818181818180"),
+        ("text not UTF-8", "61ff"),
+        ("text with a surrogate", "63eda080"),
+        ("reserved additional information", "1c"),
     ] {
         cases.fault(name, "check", json!({ "bytes": hex }), "cbor");
     }
@@ -53,9 +78,8 @@ pub fn key() -> Value {
     let signer = secret(0, "log");
     let public = signer.public().to_bytes();
     let (message, signature) = (b"suyuan".to_vec(), signer.sign(b"suyuan"));
-    let verify = |key: &[u8], message: &[u8], signature: &[u8]| {
-        json!({ "key": encode(key), "message": encode(message), "signature": encode(signature) })
-    };
+    let verify =
+        |key: &[u8], message: &[u8], signature: &[u8]| json!({ "key": encode(key), "message": encode(message), "signature": encode(signature) });
     cases.ok("id of a key", "id", json!({ "key": encode(public) }));
     cases.ok("a signature", "verify", verify(&public, &message, &signature));
     cases.ok("of an empty message", "verify", verify(&public, b"", &signer.sign(b"")));
@@ -76,7 +100,14 @@ pub fn key() -> Value {
         let small = [&point[..], &signature[32..]].concat();
         cases.fault(&format!("small-order R {number}"), "verify", verify(&public, &message, &small), "signature");
     }
-    let off_curve = (2u8..).map(|first| { let mut key = [0; 32]; key[0] = first; key }).find(|key| CompressedEdwardsY(*key).decompress().is_none()).unwrap();
+    let off_curve = (2u8..)
+        .map(|first| {
+            let mut key = [0; 32];
+            key[0] = first;
+            key
+        })
+        .find(|key| CompressedEdwardsY(*key).decompress().is_none())
+        .unwrap();
     cases.fault("a key that is no point", "verify", verify(&off_curve, &message, &signature), "key");
     let torsion = CompressedEdwardsY(hex::decode(SMALL_ORDER[4]).unwrap().try_into().unwrap()).decompress().unwrap();
     let mixed = (CompressedEdwardsY(public).decompress().unwrap() + torsion).compress().to_bytes();
@@ -163,12 +194,24 @@ pub fn charter(world: &World) -> Value {
     cases.fault("a mark of direction in an address", "verify", signed(&|c| c.members[1].addresses = vec!["\u{200e}".into()]), "form");
     cases.fault("an empty address", "verify", signed(&|c| c.members[1].addresses = vec![String::new()]), "form");
     cases.fault("a name of 129 bytes", "verify", signed(&|c| c.members[1].name = "溯".repeat(43)), "form");
-    cases.ok("characters that are next to those refused", "verify", signed(&|c| c.name = "\u{a0}\u{200b}\u{200d}\u{202f}\u{2065}\u{206a}\u{feff}".into()));
+    cases.ok(
+        "characters that are next to those refused",
+        "verify",
+        signed(&|c| c.name = "\u{a0}\u{200b}\u{200d}\u{202f}\u{2065}\u{206a}\u{feff}".into()),
+    );
     cases.ok("addresses that are no addresses, one twice", "verify", signed(&|c| c.members[1].addresses = vec!["anywhere".into(); 2]));
     cases.ok("a scope that names a type twice", "verify", signed(&|c| c.members[2].scope = vec!["inspection".into(); 2]));
     cases.fault("scope of somebody else than a regulator", "verify", signed(&|c| c.members[1].scope = vec!["inspection".into()]), "form");
     cases.fault("scope that is no type", "verify", signed(&|c| c.members[2].scope = vec!["Inspection".into()]), "form");
-    cases.fault("no members", "verify", signed(&|c| { c.members.clear(); c.deputies.clear(); }), "form");
+    cases.fault(
+        "no members",
+        "verify",
+        signed(&|c| {
+            c.members.clear();
+            c.deputies.clear();
+        }),
+        "form",
+    );
     cases.fault("one key for two purposes", "verify", signed(&|c| c.members[1].keys.log = c.members[1].keys.root), "key");
     cases.fault("one key for two members", "verify", signed(&|c| c.members[1].keys.encryption = c.members[0].keys.encryption), "key");
     cases.fault("one key for encryption and transport", "verify", signed(&|c| c.members[1].keys.encryption = c.members[1].keys.transport), "key");
@@ -179,11 +222,23 @@ pub fn charter(world: &World) -> Value {
             cases.fault(&format!("low-order encryption key {number}{name}"), "verify", signed(&|c| c.members[1].keys.encryption = key), "key");
         }
     }
-    cases.ok("an encryption key that differs from another in the top bit alone", "verify", signed(&|c| {
-        c.members[1].keys.encryption = c.members[0].keys.encryption;
-        c.members[1].keys.encryption[31] ^= 0x80;
-    }));
-    cases.fault("a root key of small order", "verify", signed(&|c| { c.members[0].keys.root = [0; 32]; c.members[0].keys.root[0] = 1; }), "key");
+    cases.ok(
+        "an encryption key that differs from another in the top bit alone",
+        "verify",
+        signed(&|c| {
+            c.members[1].keys.encryption = c.members[0].keys.encryption;
+            c.members[1].keys.encryption[31] ^= 0x80;
+        }),
+    );
+    cases.fault(
+        "a root key of small order",
+        "verify",
+        signed(&|c| {
+            c.members[0].keys.root = [0; 32];
+            c.members[0].keys.root[0] = 1;
+        }),
+        "key",
+    );
     let later = fixture::sign_charter_bytes(flip(&good.charter, 1), 3);
     cases.fault("a later suite", "verify", file(&later), "suite");
     cases.fault("a byte after the file", "verify", json!({ "file": encode([good.to_bytes(), vec![0]].concat()) }), "cbor");
@@ -201,15 +256,30 @@ pub fn statement(world: &World) -> Value {
     cases.ok("third of a log", "decode", decode(&third.bytes));
     cases.ok("verified alone", "verify", verify(&third.bytes, &third.signature, &key));
     cases.fault("signature of another statement", "verify", verify(&third.bytes, &first.signature, &key), "signature");
-    cases.fault("a byte of the blind changed", "verify", verify(&swap(&third.bytes, &bytes32("blind 2"), &bytes32("blind 3")), &third.signature, &key), "signature");
+    cases.fault(
+        "a byte of the blind changed",
+        "verify",
+        verify(&swap(&third.bytes, &bytes32("blind 2"), &bytes32("blind 3")), &third.signature, &key),
+        "signature",
+    );
     cases.fault("another member's key", "verify", verify(&third.bytes, &third.signature, &encode(secret(1, "log").public().to_bytes())), "key-id");
     cases.fault("a weak key", "verify", verify(&third.bytes, &third.signature, &encode([0; 32])), "key");
     cases.fault("a weak key and a signature of 63 bytes", "verify", verify(&third.bytes, &third.signature[..63], &encode([0; 32])), "key");
-    cases.fault("another member's key and a signature of 63 bytes", "verify", verify(&third.bytes, &third.signature[..63], &encode(secret(1, "log").public().to_bytes())), "key-id");
+    cases.fault(
+        "another member's key and a signature of 63 bytes",
+        "verify",
+        verify(&third.bytes, &third.signature[..63], &encode(secret(1, "log").public().to_bytes())),
+        "key-id",
+    );
     cases.fault("a signature of 63 bytes", "verify", verify(&third.bytes, &third.signature[..63], &key), "signature");
     cases.fault("a signature of 65 bytes", "verify", verify(&third.bytes, &[&third.signature[..], &[0]].concat(), &key), "signature");
     cases.fault("no signature", "verify", verify(&third.bytes, &[], &key), "signature");
-    cases.fault("type in capitals, a weak key", "verify", verify(&swap(&third.bytes, b"inspection", b"Inspection"), &third.signature, &encode([0; 32])), "form");
+    cases.fault(
+        "type in capitals, a weak key",
+        "verify",
+        verify(&swap(&third.bytes, b"inspection", b"Inspection"), &third.signature, &encode([0; 32])),
+        "form",
+    );
 
     let bytes = &third.bytes;
     cases.fault("empty", "decode", decode(&[]), "frame");
@@ -237,11 +307,15 @@ pub fn statement(world: &World) -> Value {
     let statement = |sections: usize, fields: u64, audiences: usize, references: usize| {
         let mut writer = Writer::structure(11);
         writer.bytes(&[1; 32]).bytes(&[2; 32]).uint(0).uint(0).bytes(&[3; 32]).uint(0).text("note").array(references);
-        (0..references).for_each(|_| { writer.bytes(&[4; 32]); });
+        (0..references).for_each(|_| {
+            writer.bytes(&[4; 32]);
+        });
         writer.bytes(&[5; 32]).array(sections);
         for _ in 0..sections {
             writer.array(3).uint(fields).bytes(&[6; 32]).array(audiences);
-            (0..audiences).for_each(|_| { writer.bytes(&[7; 32]); });
+            (0..audiences).for_each(|_| {
+                writer.bytes(&[7; 32]);
+            });
         }
         framed(&writer.finish())
     };

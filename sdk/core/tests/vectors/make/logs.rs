@@ -27,12 +27,17 @@ pub fn tree() -> Value {
     }
     let first_two: Vec<_> = entries(2).iter().map(encode).collect();
     cases.ok("chain of two", "chain", json!({ "alliance": encode([1; 32]), "author": encode([2; 32]), "incarnation": 0, "entries": first_two }));
-    cases.ok("chain of none in incarnation 1", "chain", json!({ "alliance": encode([1; 32]), "author": encode([2; 32]), "incarnation": 1, "entries": [] }));
+    cases.ok(
+        "chain of none in incarnation 1",
+        "chain",
+        json!({ "alliance": encode([1; 32]), "author": encode([2; 32]), "incarnation": 1, "entries": [] }),
+    );
     let entries = entries(7);
     let leaves: Vec<_> = entries.iter().map(|entry| merkle::leaf_hash(entry)).collect();
     for (size, index) in [(1, 0), (7, 0), (7, 4), (7, 6)] {
         let path: Vec<_> = merkle::inclusion_path(&leaves[..size], index).iter().map(encode).collect();
-        let case = json!({ "entry": encode(entries[index]), "index": index, "size": size, "path": path, "root": encode(merkle::root(&leaves[..size])) });
+        let case =
+            json!({ "entry": encode(entries[index]), "index": index, "size": size, "path": path, "root": encode(merkle::root(&leaves[..size])) });
         cases.ok(&format!("entry {index} of {size}"), "inclusion", case.clone());
         let mut wrong = |name: &str, member: &str, value: Value| {
             let mut wrong = case.clone();
@@ -70,7 +75,9 @@ pub fn tree() -> Value {
         }
     }
     let (zeros, leaf) = (encode([0; 32]), encode(leaves[0]));
-    for (name, old, new) in [("from nothing to nothing, both roots another", &zeros, &zeros), ("from nothing to nothing, the first leaf as both roots", &leaf, &leaf)] {
+    for (name, old, new) in
+        [("from nothing to nothing, both roots another", &zeros, &zeros), ("from nothing to nothing, the first leaf as both roots", &leaf, &leaf)]
+    {
         cases.fault(name, "consistency", json!({ "old": 0, "new": 0, "old_root": old, "new_root": new, "path": [] }), "consistency");
     }
     cases.finish()
@@ -81,8 +88,10 @@ pub fn checkpoint(world: &World) -> Value {
     let note = world.checkpoint(5);
     let (log, witness) = (secret(0, "log"), secret(0, "witness"));
     let name = witness_name(&world.log.alliance, &world.log.member);
-    let case = |note: &str| json!({ "note": note, "origin": world.log.origin(), "log": encode(log.public().to_bytes()),
-        "witness": [name, encode(witness.public().to_bytes())] });
+    let case = |note: &str| {
+        json!({ "note": note, "origin": world.log.origin(), "log": encode(log.public().to_bytes()),
+        "witness": [name, encode(witness.public().to_bytes())] })
+    };
     let mut unknown = case(&note);
     unknown.as_object_mut().unwrap().remove("witness");
     cases.ok("log and own witness", "checkpoint", case(&note));
@@ -120,7 +129,11 @@ pub fn checkpoint(world: &World) -> Value {
     let proof = world.proof(2, 5).to_string();
     cases.ok("proof", "proof", json!({ "proof": proof }));
     cases.ok("a proof without a path", "proof", json!({ "proof": world.proof(0, 1).to_string() }));
-    cases.ok("what stands for the checkpoint is not looked at", "proof", json!({ "proof": format!("{}\n\nanything\t", proof.split("\n\n").next().unwrap()) }));
+    cases.ok(
+        "what stands for the checkpoint is not looked at",
+        "proof",
+        json!({ "proof": format!("{}\n\nanything\t", proof.split("\n\n").next().unwrap()) }),
+    );
     let mut faults = |name: &str, proof: String| cases.fault(name, "proof", json!({ "proof": proof }), "proof");
     faults("another header", proof.replacen("@v1", "@v2", 1));
     faults("an extra line", proof.replacen("@v1\n", "@v1\nextra AA==\n", 1));
@@ -151,8 +164,20 @@ fn lines_of_keys(cases: &mut Cases, world: &World, case: &dyn Fn(&str) -> Value)
     cases.ok("cosigned in the year 285428751", "checkpoint", noted(&[own, &timed((1 << 53) - 1)]));
     cases.ok("a witness's key id under another name", "checkpoint", noted(&[own, &line("elsewhere", &base64_line(cosigned)[..10])]));
     let odd = ["\u{7f}", "\u{80}", "\u{200b}", "\u{feff}", "\u{180e}", "—"].map(|name| line(name, &[0; 5]));
-    cases.ok("strangers with odd names, one byte of signature each", "checkpoint", noted(&[&[*own], &odd.each_ref().map(String::as_str)[..]].concat()));
-    for (what, name) in [("a no-break space", "a\u{a0}b"), ("a wide space", "a\u{3000}b"), ("U+0085", "a\u{85}b"), ("U+2028", "a\u{2028}b"), ("a plus sign", "a+b"), ("a tab", "a\tb"), ("U+001F", "a\u{1f}b")] {
+    cases.ok(
+        "strangers with odd names, one byte of signature each",
+        "checkpoint",
+        noted(&[&[*own], &odd.each_ref().map(String::as_str)[..]].concat()),
+    );
+    for (what, name) in [
+        ("a no-break space", "a\u{a0}b"),
+        ("a wide space", "a\u{3000}b"),
+        ("U+0085", "a\u{85}b"),
+        ("U+2028", "a\u{2028}b"),
+        ("a plus sign", "a+b"),
+        ("a tab", "a\tb"),
+        ("U+001F", "a\u{1f}b"),
+    ] {
         cases.fault(&format!("{what} in a stranger's name"), "checkpoint", noted(&[own, &line(name, &[0; 68])]), "note");
     }
     cases.fault("a stranger without a name", "checkpoint", noted(&[own, &line("", &[0; 68])]), "note");

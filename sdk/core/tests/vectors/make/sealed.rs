@@ -38,8 +38,15 @@ pub fn sealing(world: &World) -> Value {
         wrong[member] = value;
         cases.fault(name, "open", wrong, fault);
     };
-    for (member, value) in [("key", json!(encode([0; 32]))), ("alliance", json!(encode([0; 32]))), ("author", json!(encode([0; 32]))),
-        ("incarnation", json!(1)), ("sequence", json!(3)), ("section", json!(0)), ("root", json!(encode([0; 32])))] {
+    for (member, value) in [
+        ("key", json!(encode([0; 32]))),
+        ("alliance", json!(encode([0; 32]))),
+        ("author", json!(encode([0; 32]))),
+        ("incarnation", json!(1)),
+        ("sequence", json!(3)),
+        ("section", json!(0)),
+        ("root", json!(encode([0; 32]))),
+    ] {
         wrong(&format!("another {member}"), &small, member, value, "sealed");
     }
     let bytes = |case: &Value| hex::decode(case["ciphertext"].as_str().unwrap()).unwrap();
@@ -127,4 +134,3 @@ fn encrypt(key: &[u8], salt: &[u8], context: &[u8], plaintext: &[u8]) -> Vec<u8>
     }
     sealed
 }
-

@@ -29,7 +29,9 @@ pub fn section(world: &World) -> Value {
     let raw = |fields: &[(&str, &str)]| {
         let mut writer = Writer::default();
         writer.array(2).bytes(&[0; 32]).array(fields.len());
-        fields.iter().for_each(|(name, value)| { writer.array(2).text(name).text(value); });
+        fields.iter().for_each(|(name, value)| {
+            writer.array(2).text(name).text(value);
+        });
         json!({ "body": encode(writer.finish()) })
     };
     cases.fault("a name twice", "body", raw(&[("a", "1"), ("a", "2")]), "field-duplicate");
@@ -49,8 +51,16 @@ pub fn section(world: &World) -> Value {
         let case = json!({ "salt": encode(single.salt), "name": name, "value": single.field.value, "index": single.index,
             "count": count, "path": path, "root": encode(source.root()) });
         cases.ok(&format!("field {name} alone"), "field", case.clone());
-        for (member, value) in [("salt", json!(encode([0; 32]))), ("name", json!("other")), ("value", json!("0")),
-            ("index", json!(single.index ^ 1)), ("index", json!(count)), ("path", json!([])), ("path", json!([path.clone(), path].concat())), ("root", json!(encode([0; 32])))] {
+        for (member, value) in [
+            ("salt", json!(encode([0; 32]))),
+            ("name", json!("other")),
+            ("value", json!("0")),
+            ("index", json!(single.index ^ 1)),
+            ("index", json!(count)),
+            ("path", json!([])),
+            ("path", json!([path.clone(), path].concat())),
+            ("root", json!(encode([0; 32]))),
+        ] {
             let mut wrong = case.clone();
             wrong[member] = value;
             cases.fault(&format!("field {name} alone, {member} wrong"), "field", wrong, "field-path");
@@ -60,8 +70,13 @@ pub fn section(world: &World) -> Value {
     let path: Vec<_> = single.path.iter().map(encode).collect();
     let case = json!({ "salt": encode(single.salt), "name": "result", "value": single.field.value, "index": single.index,
         "count": 3, "path": path, "root": encode(public.body.root()) });
-    for (what, member, value) in [("an empty name", "name", String::new()), ("a name of 129 bytes", "name", "a".repeat(129)), ("a newline in the name", "name", "a\n".into()),
-        ("DEL in the name", "name", "a\u{7f}".into()), ("an empty value", "value", String::new())] {
+    for (what, member, value) in [
+        ("an empty name", "name", String::new()),
+        ("a name of 129 bytes", "name", "a".repeat(129)),
+        ("a newline in the name", "name", "a\n".into()),
+        ("DEL in the name", "name", "a\u{7f}".into()),
+        ("an empty value", "value", String::new()),
+    ] {
         let mut wrong = case.clone();
         wrong[member] = json!(value);
         cases.fault(&format!("field alone, {what}"), "field", wrong, "form");
@@ -103,7 +118,12 @@ fn headers(cases: &mut Cases, world: &World) {
     let mut other = header(&public.header);
     other["commitment"] = json!(encode(sections::audience_commitment(&public.header)));
     cases.fault("commitment under the audience's label", "header", other, "header");
-    cases.fault("header of suite 2", "header", header(&flip(&flip(&public.header, 1), 1)[..1].iter().copied().chain([2]).chain(public.header[2..].iter().copied()).collect::<Vec<_>>()), "suite");
+    cases.fault(
+        "header of suite 2",
+        "header",
+        header(&flip(&flip(&public.header, 1), 1)[..1].iter().copied().chain([2]).chain(public.header[2..].iter().copied()).collect::<Vec<_>>()),
+        "suite",
+    );
     cases.fault("header with a byte after it", "header", header(&[&public.header[..], &[0]].concat()), "cbor");
     let mut long = Writer::structure(3);
     long.bytes(&[0; 32]).array(2).bytes(&[0; 32]).uint(2 * 1024 * 1024 + 1);
@@ -126,10 +146,18 @@ pub fn circle(world: &World) -> Value {
     let secret = Zeroizing::new(bytes32("epoch"));
     cases.ok("commitment", "commitment", json!({ "circle": circle.to_string(), "epoch": 3, "secret": encode(secret.as_slice()) }));
     let wrap = circles::wrap(&secret, &circle, 3, &[5; 32], &Zeroizing::new([6; 32])).unwrap();
-    let case = json!({ "secret": encode(secret.as_slice()), "circle": circle.to_string(), "epoch": 3, "audience": encode([5; 32]), "wrap": encode(wrap) });
+    let case =
+        json!({ "secret": encode(secret.as_slice()), "circle": circle.to_string(), "epoch": 3, "audience": encode([5; 32]), "wrap": encode(wrap) });
     cases.ok("unwrap", "unwrap", case.clone());
-    for (member, value) in [("secret", json!(encode([0; 32]))), ("circle", json!(CircleId([0; 32]).to_string())), ("epoch", json!(4)),
-        ("audience", json!(encode([0; 32]))), ("wrap", json!(encode(flip(&wrap, 0)))), ("wrap", json!(encode(flip(&wrap, 47)))), ("wrap", json!(encode(&wrap[..47])))] {
+    for (member, value) in [
+        ("secret", json!(encode([0; 32]))),
+        ("circle", json!(CircleId([0; 32]).to_string())),
+        ("epoch", json!(4)),
+        ("audience", json!(encode([0; 32]))),
+        ("wrap", json!(encode(flip(&wrap, 0)))),
+        ("wrap", json!(encode(flip(&wrap, 47)))),
+        ("wrap", json!(encode(&wrap[..47]))),
+    ] {
         let mut wrong = case.clone();
         wrong[member] = value;
         cases.fault(&format!("unwrap with another {member}"), "unwrap", wrong, "wrap");

@@ -1,0 +1,91 @@
+//! This node: who it is, and how far it has come.
+
+use axum::extract::State;
+use serde::Serialize;
+use suyuan_core::AllianceId;
+use utoipa::ToSchema;
+
+use crate::records::view::MemberName;
+use crate::state::AppState;
+
+/// This node.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeStatus {
+    /// The member whose node it is.
+    member: MemberName,
+    /// The alliance.
+    alliance: AllianceName,
+    /// The program's version.
+    version: &'static str,
+    /// Entries of its own log on the disk.
+    size: u64,
+    /// Root over them, hex.
+    root: String,
+    /// What it published last.
+    published: Option<Checkpoint>,
+    /// Address of the public listener.
+    public_url: String,
+    /// Other members' nodes, and how many of them are connected.
+    peers: Peers,
+    /// Circles that it is in.
+    circles: usize,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct AllianceName {
+    /// Its id, hex.
+    #[schema(value_type = String)]
+    id: AllianceId,
+    /// Its name.
+    name: String,
+    /// Its industrial chain.
+    chain: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Checkpoint {
+    /// Entries under it.
+    size: u64,
+    /// Root over them, hex.
+    root: String,
+    /// The signed note.
+    note: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct Peers {
+    /// Other members of the charter.
+    members: usize,
+    /// Those that are connected now.
+    connected: usize,
+}
+
+/// Show this node.
+///
+/// Its identity, its log and what it published.
+#[utoipa::path(get, path = "/api/v1/node", tag = "node", responses((status = 200, description = "The node", body = NodeStatus)))]
+pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus> {
+    let now = state.handle.state();
+    let ledger = &now.ledger;
+    let tree = ledger.logs.head(&ledger.own_log()).tree_head();
+    let charter = ledger.alliance.charter();
+    axum::Json(NodeStatus {
+        member: MemberName::of(&ledger.me, ledger),
+        alliance: AllianceName { id: ledger.alliance.id(), name: charter.name.clone(), chain: charter.chain.clone() },
+        version: env!("CARGO_PKG_VERSION"),
+        size: tree.size,
+        root: hex::encode(tree.root),
+        published: now.published.as_ref().map(|published| Checkpoint {
+            size: published.size,
+            root: hex::encode(published.root),
+            note: published.checkpoint.clone(),
+        }),
+        public_url: state.public_url.to_string(),
+        peers: Peers {
+            members: ledger.alliance.members().len().saturating_sub(1),
+            connected: state.peers.borrow().iter().filter(|peer| peer.connected).count(),
+        },
+        circles: ledger.circles.iter().count(),
+    })
+}

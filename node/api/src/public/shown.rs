@@ -1,0 +1,94 @@
+//! A record as a page shows it before anything is verified; `sdk/js/src/page/record.ts` draws the same from what was verified.
+
+use suyuan_core::section::Field;
+use suyuan_engine::ledger::Ledger;
+use suyuan_engine::query::{RecordView, SectionContent};
+
+use crate::pages::display::{Line, display};
+use crate::pages::text::{clean, stamp};
+use crate::pages::words::Lang;
+
+/// Type of a recall's record.
+const RECALL: &str = "recall";
+/// Characters of the longest name of a product that heads the page.
+const NAME: usize = 40;
+
+/// A record, ready for the template.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// Name of its element.
+    pub(crate) anchor: String,
+    /// When, as its author claims.
+    pub(crate) when: String,
+    /// Its type, in words.
+    pub(crate) kind: String,
+    /// Whether it recalls the product.
+    pub(crate) recall: bool,
+    /// Its author's name.
+    pub(crate) author: String,
+    /// Its author's role, in words.
+    pub(crate) role: &'static str,
+    /// Its public fields.
+    pub(crate) lines: Vec<Line>,
+    /// What is said of the fields that are not public.
+    pub(crate) withheld: Option<String>,
+    /// Why it is recalled.
+    pub(crate) reason: String,
+    /// Whether a checkpoint covers it.
+    pub(crate) published: bool,
+}
+
+impl Shown {
+    /// A record in one language.
+    pub(crate) fn new(record: &RecordView, ledger: &Ledger, lang: Lang) -> Self {
+        let entry = ledger.alliance.member(&record.author).map(|member| &member.entry);
+        let author = entry.map(|entry| clean(&entry.name)).unwrap_or_default();
+        let role = entry.map(|entry| lang.role(entry.role)).unwrap_or_default();
+        let hidden = withheld(record);
+        let reason: Vec<_> = display(lang, fields(record).filter(|field| field.name == "reason")).into_iter().map(|line| line.text).collect();
+        Self {
+            anchor: format!("r-{}", record.id.to_string().get(..16).unwrap_or_default()),
+            when: stamp(record.time),
+            kind: lang.kind(&record.kind),
+            recall: record.kind == RECALL,
+            withheld: (hidden > 0).then(|| lang.fill("record.withheld", &[&hidden.to_string(), &author, role])),
+            author,
+            role,
+            lines: display(lang, fields(record)),
+            reason: reason.join(" "),
+            published: record.published,
+        }
+    }
+}
+
+/// The fields that a record shows, over all sections.
+pub(crate) fn fields(record: &RecordView) -> impl Iterator<Item = &Field> {
+    record.sections.iter().flat_map(|section| match &section.content {
+        SectionContent::Open(fields) => fields.as_slice(),
+        SectionContent::Withheld | SectionContent::Void(_) => &[],
+    })
+}
+
+/// How many fields a record does not show.
+pub(crate) fn withheld(record: &RecordView) -> u64 {
+    let closed = record.sections.iter().filter(|section| !matches!(section.content, SectionContent::Open(_)));
+    closed.fold(0, |sum, section| sum.saturating_add(section.fields))
+}
+
+/// Whether a record recalls the product.
+pub(crate) fn is_recall(record: &RecordView) -> bool {
+    record.kind == RECALL
+}
+
+/// What the product is called, by the oldest record that says so.
+pub(crate) fn product_name(records: &[RecordView], lang: Lang) -> Option<String> {
+    ["productName", "product"].into_iter().find_map(|name| {
+        records.iter().find_map(|record| {
+            let lines = display(lang, fields(record).filter(|field| field.name == name));
+            match lines.as_slice() {
+                [line] if !line.text.is_empty() && line.text.chars().count() <= NAME => Some(line.text.clone()),
+                _ => None,
+            }
+        })
+    })
+}

@@ -1,0 +1,285 @@
+//! Checking a bundle: what was proven, what was not, and as of when, in words and as JSON.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use suyuan_core::bundle::{Bundle, VerifiedBundle, VerifiedRecord};
+use suyuan_core::charter::Role;
+use suyuan_core::{AllianceId, Fault, MemberId, StatementId};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::body::{BundleBytes, Parameters};
+use crate::problem::{Kind, Problem};
+use crate::records::view::{FaultName, Fields, Unreadable};
+use crate::state::{AppState, blocking};
+
+/// What a bundle proves.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whether every check passed.
+    pub verified: bool,
+    /// The first check that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultName>,
+    /// The alliance, where everything was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alliance: Option<ProvenAlliance>,
+    /// The records in the bundle's order.
+    pub records: Vec<ProvenRecord>,
+    /// What was proven, in English and in Chinese.
+    pub proven: Vec<Words>,
+    /// What was not proven.
+    pub not_proven: Vec<Words>,
+}
+
+/// A sentence in both languages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Words {
+    /// English.
+    pub en: String,
+    /// 简体中文.
+    pub zh: String,
+}
+
+/// The alliance whose charter the bundle carries.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProvenAlliance {
+    /// Its id, hex.
+    #[schema(value_type = String)]
+    pub id: AllianceId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is the one that was expected. Where none was, anybody could have founded it.
+    pub expected: bool,
+}
+
+/// A record that was proven.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProvenRecord {
+    /// Its id, hex.
+    #[schema(value_type = String)]
+    pub id: StatementId,
+    /// Its author, hex.
+    #[schema(value_type = String)]
+    pub author: MemberId,
+    /// The author's name in the charter.
+    pub author_name: String,
+    /// The author's role in the charter.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// Its type.
+    pub r#type: String,
+    /// The author's time, milliseconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// Its sequence in the author's log.
+    pub sequence: u64,
+    /// Entries of the log under the checkpoint.
+    pub log_size: u64,
+    /// When the author says that this was its newest checkpoint, seconds since 1970.
+    pub as_of: Option<u64>,
+    /// How many of its fields are not shown.
+    pub withheld: u64,
+    /// What is shown of its sections.
+    pub sections: Vec<ProvenSection>,
+}
+
+/// What is shown of a section.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProvenSection {
+    /// Index in the statement.
+    pub index: u64,
+    /// The fields shown; values are the JSON text that the author signed.
+    #[schema(value_type = Object)]
+    pub fields: Fields,
+    /// Fields shown whose value is no JSON that every reader reads alike, as text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
+}
+
+fn words(en: impl Into<String>, zh: impl Into<String>) -> Words {
+    Words { en: en.into(), zh: zh.into() }
+}
+
+/// Checks a bundle. `expected` is the alliance id from the printed code, or from the reader's own contract.
+pub fn check(bundle: &[u8], expected: Option<&AllianceId>) -> Report {
+    match Bundle::verify(bundle, expected) {
+        Ok(verified) => Report::proven(&verified, expected.is_some()),
+        Err(fault) => Report::refused(fault),
+    }
+}
+
+impl Report {
+    fn refused(fault: Fault) -> Self {
+        let nothing =
+            words(format!("Nothing in this file is proven: {}.", fault.explain()), format!("此文件中没有任何内容得到证明（{}）。", fault.code()));
+        Self {
+            verified: false,
+            fault: Some(FaultName::of(fault)),
+            alliance: None,
+            records: Vec::new(),
+            proven: Vec::new(),
+            not_proven: vec![nothing],
+        }
+    }
+
+    fn proven(verified: &VerifiedBundle, expected: bool) -> Self {
+        let (id, charter) = (verified.alliance.id(), verified.alliance.charter());
+        let mut proven = vec![words(
+            format!("The charter of the alliance \"{}\" is signed by all its {} founders.", charter.name, charter.members.len()),
+            format!("联盟“{}”的章程由全部 {} 家创始成员签署。", charter.name, charter.members.len()),
+        )];
+        proven.extend(verified.records.iter().map(proven_record));
+        Self {
+            verified: true,
+            fault: None,
+            alliance: Some(ProvenAlliance { id, name: charter.name.clone(), expected }),
+            records: verified.records.iter().map(ProvenRecord::new).collect(),
+            proven,
+            not_proven: not_proven(verified, expected),
+        }
+    }
+}
+
+fn proven_record(record: &VerifiedRecord) -> Words {
+    let (name, place, size) = (&record.author_name, record.statement.place.sequence, record.size);
+    let (en, zh) = match record.seconds {
+        Some(seconds) => (format!(", which by its own word was so at {}", utc(seconds)), format!("，据其自述时间为 {}", utc(seconds))),
+        None => (String::new(), String::new()),
+    };
+    words(
+        format!("\"{name}\" ({}) signed record {} at place {place} of its log of {size} entries{en}.", record.role, record.id()),
+        format!("“{name}”（{}）签署了记录 {}，位于其共 {size} 条的日志的第 {place} 位{zh}。", role_zh(record.role), record.id()),
+    )
+}
+
+fn not_proven(verified: &VerifiedBundle, expected: bool) -> Vec<Words> {
+    let withheld: u64 = verified.records.iter().map(VerifiedRecord::withheld).sum();
+    let mut open = Vec::new();
+    if !expected {
+        open.push(words(
+            format!("That {} is the alliance you mean: compare this id with the printed code or your contract.", verified.alliance.id()),
+            format!("未证明 {} 就是您所指的联盟：请与印制的追溯码或合同核对此编号。", verified.alliance.id()),
+        ));
+    }
+    if withheld > 0 {
+        open.push(words(format!("What {withheld} withheld fields say."), format!("未公开的 {withheld} 个字段的内容。")));
+    }
+    open.push(words("That the content is true: it is what its author signed.", "内容是否属实：仅证明作者签署了这些内容。"));
+    open.push(words("That there are no other records.", "是否还有其他记录（完整性）。"));
+    open.push(words("That everybody was shown the same log: that needs witnesses.", "日志是否对所有人一致：这需要见证方。"));
+    open.push(words("The times: they are the authors' own claims.", "时间：均为作者自述。"));
+    open
+}
+
+const fn role_zh(role: Role) -> &'static str {
+    match role {
+        Role::Leader => "链主",
+        Role::Upstream => "上游",
+        Role::Midstream => "中游",
+        Role::Downstream => "下游",
+        Role::Support => "支持",
+        Role::Regulator => "监管",
+    }
+}
+
+/// `2026-11-20 08:30:00 UTC` of seconds since 1970 (proleptic Gregorian calendar).
+fn utc(seconds: u64) -> String {
+    let (mut day, time) = (seconds / 86_400, seconds % 86_400);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    // Whole cycles of 400 years first, so that the loop is short for every number.
+    let mut year = 1970u64.saturating_add((day / 146_097).saturating_mul(400));
+    day %= 146_097;
+    loop {
+        let days = if leap(year) { 366 } else { 365 };
+        if day < days {
+            break;
+        }
+        day = day.saturating_sub(days);
+        year = year.saturating_add(1);
+    }
+    let mut month = 1u64;
+    for days in [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < days {
+            break;
+        }
+        day = day.saturating_sub(days);
+        month = month.saturating_add(1);
+    }
+    format!("{year}-{month:02}-{:02} {:02}:{:02}:{:02} UTC", day.saturating_add(1), time / 3600, time / 60 % 60, time % 60)
+}
+
+impl ProvenRecord {
+    fn new(record: &VerifiedRecord) -> Self {
+        let sections = record.sections.iter().map(|section| {
+            let (fields, unreadable) = Fields::new(&section.fields);
+            ProvenSection { index: section.index, fields, unreadable }
+        });
+        Self {
+            id: record.id(),
+            author: record.author,
+            author_name: record.author_name.clone(),
+            role: record.role,
+            r#type: record.statement.kind.clone(),
+            time: record.statement.time,
+            sequence: record.statement.place.sequence,
+            log_size: record.size,
+            as_of: record.seconds,
+            withheld: record.withheld(),
+            sections: sections.collect(),
+        }
+    }
+}
+
+/// Which alliance is expected.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Expected {
+    /// The alliance id from the printed code, hex; this node's own where it is left out; `any` to take the bundle's.
+    alliance: Option<String>,
+}
+
+/// Check a bundle.
+///
+/// Says in words what was proven, what was not, and as of when.
+#[utoipa::path(post, path = "/api/v1/verify", tag = "node", params(Expected), request_body(content = Vec<u8>, content_type = "application/cbor"),
+    responses((status = 200, description = "The outcome, also where a check failed", body = Report)))]
+pub(crate) async fn verify(
+    State(state): State<AppState>,
+    Parameters(Expected { alliance }): Parameters<Expected>,
+    BundleBytes(bytes): BundleBytes,
+) -> Result<axum::Json<Report>, Problem> {
+    let expected: Option<AllianceId> = match alliance.as_deref() {
+        None => Some(state.handle.state().ledger.alliance.id()),
+        Some("any") => None,
+        Some(id) => Some(id.parse().map_err(|error| Problem::new(Kind::Parameter, format!("alliance: {error}")))?),
+    };
+    blocking(move || check(&bytes, expected.as_ref())).await.map(axum::Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_795_163_400, "2026-11-20 08:30:00 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (16_725_225_600, "2500-01-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(utc(seconds), text);
+        }
+        assert!(utc(u64::MAX).ends_with("UTC"));
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_refused_in_words() {
+        let report = check(b"garbage", None);
+        assert!(!report.verified && report.fault.is_some() && report.proven.is_empty() && !report.not_proven.is_empty());
+    }
+}

@@ -1,0 +1,12 @@
+//! The node API over real nodes: every route with every right, every kind of bad input, what a regulator leaves behind, and the tiles.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod access;
+mod bad_input;
+mod document;
+mod records;
+mod regulator;
+mod server;
+mod support;
+mod tiles;

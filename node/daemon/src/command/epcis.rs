@@ -1,0 +1,173 @@
+//! `suyuan import` and `suyuan record export`: EPCIS 2.0 JSON documents in and out, every value's text kept (`specs/epcis.md`).
+
+use indicatif::ProgressBar;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use suyuan_client::{Client, Filter};
+use suyuan_core::StatementId;
+use suyuan_engine::json::Members;
+use suyuan_engine::limits;
+
+use crate::answer::{Answer, Failure, read_file};
+use crate::cli::Import;
+
+/// Types of the records.
+const DOCUMENT: &str = "epcis.document";
+const EVENT: &str = "epcis.event";
+/// Longest document, bytes.
+const LIMIT: usize = 64 * 1024 * 1024;
+/// Events of one submission.
+const BATCH: usize = 200;
+
+#[derive(Deserialize)]
+struct EventList {
+    #[serde(default, rename = "eventList")]
+    events: Vec<Box<RawValue>>,
+}
+
+pub fn import(client: &Client, flags: &Import) -> Result<Answer, Failure> {
+    let bytes = read_file(&flags.file, LIMIT)?;
+    let (envelope, events) = split(&bytes).map_err(|error| Failure::local(format!("{} is no EPCIS 2.0 JSON document: {error}", flags.file.display())))?;
+    let bar = ProgressBar::new(events.len() as u64);
+    // The same file imported again for the same readers is the same import: what is already there is not written twice.
+    let name = blake3::hash(&[flags.audience.as_bytes(), b"\n", &bytes].concat()).to_hex();
+    let first = submit(client, &[record(DOCUMENT, &[], None, &flags.audience, &envelope)], &format!("import-{name}"))?;
+    let document = first.first().copied().ok_or_else(|| Failure::local("the node did not say what it wrote"))?;
+    let mut ids = Vec::with_capacity(events.len());
+    for (number, batch) in events.chunks(BATCH).enumerate() {
+        let records: Result<Vec<String>, Failure> = batch.iter().map(|event| event_record(event, &document, &flags.audience)).collect();
+        ids.extend(submit(client, &records?, &format!("import-{name}-{number}"))?);
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    let text = format!("{} events taken in.\nenvelope {document}\nout again: suyuan record export {document}", ids.len());
+    Ok(Answer::new(text, json!({ "document": document, "events": ids })))
+}
+
+/// The envelope's members with the number of events in place of the events, and the events.
+fn split(bytes: &[u8]) -> Result<(Members, Vec<Box<RawValue>>), serde_json::Error> {
+    let Members(mut envelope) = serde_json::from_slice(bytes)?;
+    let mut events = Vec::new();
+    for member in envelope.iter_mut().filter(|member| member.name == "epcisBody") {
+        let Members(mut body) = serde_json::from_str(&member.value)?;
+        events = serde_json::from_str::<EventList>(&member.value)?.events;
+        body.iter_mut().filter(|inner| inner.name == "eventList").for_each(|list| list.value = events.len().to_string());
+        member.value = object(&Members(body));
+    }
+    Ok((Members(envelope), events))
+}
+
+fn object(Members(members): &Members) -> String {
+    let members: Vec<String> = members.iter().map(|member| format!("{}:{}", json!(member.name), member.value)).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn record(kind: &str, about: &[String], reference: Option<&StatementId>, audience: &str, fields: &Members) -> String {
+    let references: Vec<&StatementId> = reference.into_iter().collect();
+    format!(
+        r#"{{"type":{},"about":{},"references":{},"sections":[{{"for":{},"fields":{}}}]}}"#,
+        json!(kind),
+        json!(about),
+        json!(references),
+        json!(audience),
+        object(fields)
+    )
+}
+
+fn event_record(event: &RawValue, document: &StatementId, audience: &str) -> Result<String, Failure> {
+    let members: Members = serde_json::from_str(event.get()).map_err(|error| Failure::local(format!("an event: {error}")))?;
+    let value: Value = serde_json::from_str(event.get()).map_err(Failure::local)?;
+    Ok(record(EVENT, &subjects(&value), Some(document), audience, &members))
+}
+
+/// Every object of the event that this program can name: its EPCs, classes, parent and outputs.
+fn subjects(event: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for list in ["epcList", "childEPCs", "inputEPCList", "outputEPCList"] {
+        found.extend(event[list].as_array().into_iter().flatten().filter_map(Value::as_str));
+    }
+    for list in ["quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"] {
+        found.extend(event[list].as_array().into_iter().flatten().filter_map(|quantity| quantity["epcClass"].as_str()));
+    }
+    found.extend(event["parentID"].as_str());
+    let mut subjects: Vec<String> = found.into_iter().filter_map(|name| suyuan_trace::subject(name).ok()).map(|subject| subject.to_string()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    subjects.truncate(limits::ABOUT);
+    subjects
+}
+
+fn submit(client: &Client, records: &[String], key: &str) -> Result<Vec<StatementId>, Failure> {
+    let body = format!(r#"{{"records":[{}]}}"#, records.join(","));
+    let written = client.submit(&body, Some(key)).map_err(|error| Failure::from_client(&error))?;
+    Ok(written.records.into_iter().map(|record| record.id).collect())
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    id: StatementId,
+    r#type: String,
+    #[serde(default)]
+    references: Vec<StatementId>,
+    author: Author,
+    sections: Vec<ShownSection>,
+}
+
+#[derive(Deserialize)]
+struct Author {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct ShownSection {
+    fields: Option<Members>,
+}
+
+impl Shown {
+    fn fields(self) -> Members {
+        Members(self.sections.into_iter().filter_map(|section| section.fields).flat_map(|Members(fields)| fields).collect())
+    }
+}
+
+pub fn export(client: &Client, id: &StatementId) -> Result<Answer, Failure> {
+    let text = client.record(id).map_err(|error| Failure::from_client(&error))?;
+    let envelope: Shown = serde_json::from_str(&text).map_err(Failure::local)?;
+    if envelope.r#type != DOCUMENT {
+        return Err(Failure::local(format!("record {id} is no EPCIS document but a {}", envelope.r#type)));
+    }
+    let events = events_of(client, &envelope)?;
+    let Members(mut members) = envelope.fields();
+    for member in members.iter_mut().filter(|member| member.name == "epcisBody") {
+        let Members(mut body) = serde_json::from_str(&member.value).map_err(Failure::local)?;
+        for list in body.iter_mut().filter(|inner| inner.name == "eventList") {
+            if list.value != events.len().to_string() {
+                let found = events.len();
+                return Err(Failure::local(format!("of {} events only {found} are here; the others are withheld, or still on their way", list.value)));
+            }
+            list.value = format!("[{}]", events.join(","));
+        }
+        member.value = object(&Members(body));
+    }
+    let document = object(&Members(members));
+    Ok(Answer::raw(document.clone(), document))
+}
+
+/// The events that refer to an envelope, in the order in which they were written.
+fn events_of(client: &Client, envelope: &Shown) -> Result<Vec<String>, Failure> {
+    let filter = Filter::Log(envelope.author.id.clone());
+    let (mut events, mut after) = (Vec::new(), None);
+    loop {
+        let page = client.records(&filter, after.as_deref(), limits::PAGE).map_err(|error| Failure::from_client(&error))?;
+        for record in &page.records {
+            let shown: Shown = serde_json::from_str(record.get()).map_err(Failure::local)?;
+            if shown.r#type == EVENT && shown.references.contains(&envelope.id) {
+                events.push(object(&shown.fields()));
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(events),
+        }
+    }
+}

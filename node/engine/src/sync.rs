@@ -1,0 +1,455 @@
+//! Whom to ask for what, and when: sync sessions as a state machine without IO (`specs/sync.md`, Session).
+//!
+//! Events go in with the time, actions come out. Every log is pulled from one node at a time and from where this node's own copy ends, so a session that breaks
+//! off anywhere is resumed by the next one. The author's own node comes first: it alone has every part that its readers may hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use suyuan_core::log::LogId;
+use suyuan_core::{Fault, MemberId};
+
+use crate::ledger::Ledger;
+use crate::limits;
+use crate::replica::BatchError;
+use crate::wire::{Batch, LogSize, Request, Response};
+
+mod peer;
+
+use peer::{Peer, Pulling};
+pub use peer::Why;
+
+/// How long things take and how many there are. Times are in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pulls under way at once. For each, at most three batches are in memory: one on its way, one that waits and one being verified.
+    pub pulls: usize,
+    /// Time between two questions for a peer's heads; up to half of it is added at random.
+    pub heads_every: u64,
+    /// Shortest time between two pushes to one peer.
+    pub tell_every: u64,
+    /// How long the author's own node must have had nothing to give before another member's copy is pulled.
+    pub relay_after: u64,
+    /// How long a peer is not asked after the first failed request; doubled by each further one.
+    pub failure_rest: u64,
+    /// The longest such rest.
+    pub failure_rest_most: u64,
+    /// How long a peer is not asked after it sent what does not verify; doubled by each further time.
+    pub fault_rest: u64,
+    /// The longest such rest.
+    pub fault_rest_most: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pulls: limits::SYNC_PULLS,
+            heads_every: 8_000,
+            tell_every: 100,
+            relay_after: 10_000,
+            failure_rest: 1_000,
+            failure_rest_most: 60_000,
+            fault_rest: 10_000,
+            fault_rest_most: 600_000,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A member can be asked.
+    Connected(MemberId),
+    /// It no longer can; what it was asked will not be answered.
+    Disconnected(MemberId),
+    /// It answered, or what it sent could not be decoded.
+    Answer {
+        /// Who.
+        member: MemberId,
+        /// What it had been asked.
+        request: Request,
+        /// The answer.
+        response: Result<Response, Fault>,
+    },
+    /// It did not answer in time, or broke off.
+    Failed {
+        /// Who.
+        member: MemberId,
+        /// What it had been asked.
+        request: Request,
+    },
+    /// It said, by a push or by what it pulls, that it has at least so much of a log.
+    Holds {
+        /// Who.
+        member: MemberId,
+        /// How far.
+        log: LogSize,
+    },
+    /// A batch was verified and written.
+    TakenIn(LogSize),
+    /// A batch was not; the size is that of this node's copy.
+    Refused {
+        /// The log and how far this node has it.
+        log: LogSize,
+        /// Why.
+        error: BatchError,
+    },
+    /// This node's copies are so long, however they grew.
+    Local(Vec<LogSize>),
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send a request. It ends in one [`Event::Answer`] or [`Event::Failed`], unless the member disconnects.
+    Ask {
+        /// Whom.
+        member: MemberId,
+        /// What.
+        request: Request,
+    },
+    /// Verify and write a batch. It ends in [`Event::TakenIn`] or [`Event::Refused`].
+    TakeIn {
+        /// Who sent it.
+        member: MemberId,
+        /// The batch.
+        batch: Box<Batch>,
+    },
+    /// A member sent what it should not have: say so. It is asked for no entries until then.
+    Penalise {
+        /// Who.
+        member: MemberId,
+        /// What it did.
+        why: Why,
+        /// Until when it is not asked.
+        until: u64,
+    },
+    /// This node now knows that it holds its own log as far as anybody does. Said once.
+    OwnHeadKnown,
+}
+
+/// A log that is followed.
+#[derive(Debug, Default)]
+struct Following {
+    /// How far this node has it.
+    size: u64,
+    /// How far others said they have it.
+    claims: BTreeMap<MemberId, u64>,
+    /// The pull under way.
+    asked: Option<(MemberId, u64)>,
+    /// A batch that waits for the one being verified.
+    ready: Option<(MemberId, Box<Batch>)>,
+    /// The batch being verified: its sender and where it ends.
+    taking: Option<(MemberId, u64)>,
+    /// Since when somebody has more of it, but not the author's node.
+    starved: Option<u64>,
+}
+
+impl Following {
+    /// Where the next pull goes on.
+    fn next(&self) -> u64 {
+        let ready = self.ready.as_ref().map(|(_, batch)| batch.from.saturating_add(batch.entries.len() as u64));
+        ready.or(self.taking.map(|(_, end)| end)).map_or(self.size, |end| end.max(self.size))
+    }
+
+    fn claim(&mut self, member: MemberId, size: u64) {
+        self.claims.insert(member, size);
+    }
+}
+
+/// The sessions of one node.
+#[derive(Debug)]
+pub struct Sync {
+    me: MemberId,
+    limits: Limits,
+    logs: BTreeMap<LogId, Following>,
+    peers: BTreeMap<MemberId, Peer>,
+    own_head_known: bool,
+    /// Where the next round over the logs begins, so that none waits behind the others.
+    turn: Option<LogId>,
+    dice: u64,
+}
+
+/// The logs that a node follows: the current one of each member, with the size that it has.
+pub fn followed(ledger: &Ledger) -> Vec<LogSize> {
+    let alliance = ledger.alliance.id();
+    let logs = ledger.alliance.members().iter().map(|member| LogId { alliance, member: member.id, incarnation: 0 });
+    logs.map(|log| LogSize { log, size: ledger.logs.known(&log).map_or(0, crate::logs::LogHead::size) }).collect()
+}
+
+impl Sync {
+    /// Follows these logs, of which the node has so much; nothing is asked for in any other. `seed` spreads the timing of different nodes.
+    pub fn new(me: MemberId, logs: Vec<LogSize>, limits: Limits, seed: u64) -> Self {
+        let others: BTreeSet<MemberId> = logs.iter().map(|log| log.log.member).filter(|member| *member != me).collect();
+        let logs = logs.into_iter().map(|LogSize { log, size }| (log, Following { size, ..Following::default() })).collect();
+        let peers = others.into_iter().map(|member| (member, Peer::default())).collect();
+        Self { me, limits, logs, peers, own_head_known: false, turn: None, dice: seed }
+    }
+
+    /// Takes in what happened and says what to do. `now` is in milliseconds and never goes back.
+    pub fn handle(&mut self, event: Event, now: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Connected(member) => self.connected(&member, now),
+            Event::Disconnected(member) => self.disconnected(&member),
+            Event::Answer { member, request, response } => self.answered(member, &request, response, now, &mut actions),
+            Event::Failed { member, request } => self.failed(member, &request, now),
+            Event::Holds { member, log } => self.holds(member, log),
+            Event::TakenIn(log) => self.taken_in(log, &mut actions),
+            Event::Refused { log, error } => self.refused(log, error, now, &mut actions),
+            Event::Local(logs) => logs.into_iter().for_each(|log| self.grown(log)),
+            Event::Tick => {}
+        }
+        self.plan(now, &mut actions);
+        actions
+    }
+
+    /// How far each member last said it has each log, this node's own size under its own id.
+    pub fn holders(&self) -> impl Iterator<Item = (LogId, BTreeMap<MemberId, u64>)> + '_ {
+        self.logs.iter().map(|(log, following)| {
+            let own = std::iter::once((self.me, following.size));
+            (*log, following.claims.iter().map(|(member, size)| (*member, *size)).chain(own).collect())
+        })
+    }
+
+    /// Until when a member is not asked for entries, if it is not.
+    pub fn resting(&self, member: &MemberId, now: u64) -> Option<u64> {
+        self.peers.get(member).map(|peer| peer.rest_until).filter(|until| *until > now)
+    }
+
+    fn connected(&mut self, member: &MemberId, now: u64) {
+        if let Some(peer) = self.peers.get_mut(member) {
+            peer.connect(now);
+        }
+    }
+
+    fn disconnected(&mut self, member: &MemberId) {
+        if let Some(peer) = self.peers.get_mut(member) {
+            peer.disconnect();
+        }
+        for following in self.logs.values_mut() {
+            following.asked.take_if(|(asked, _)| asked == member);
+        }
+    }
+
+    fn answered(&mut self, member: MemberId, request: &Request, response: Result<Response, Fault>, now: u64, actions: &mut Vec<Action>) {
+        let Some(peer) = self.peers.get_mut(&member) else { return };
+        if !peer.done(request) {
+            return;
+        }
+        let response = match response {
+            Ok(response) => response,
+            Err(fault) => {
+                self.release(member, request);
+                return self.penalise(member, Why::Undecodable(fault), now, actions);
+            }
+        };
+        match (request, response) {
+            (Request::Heads, Response::Heads(heads)) => self.heads(member, heads, now),
+            (Request::Grown(_), Response::Noted) => peer.failures = 0,
+            (Request::Pull { log, from }, Response::Batch(batch)) => self.pulled(member, *log, *from, batch, now, actions),
+            _ => {
+                self.release(member, request);
+                self.penalise(member, Why::Unasked, now, actions);
+            }
+        }
+    }
+
+    fn heads(&mut self, member: MemberId, heads: Vec<LogSize>, now: u64) {
+        let wait = self.limits.heads_every.saturating_add(self.roll(self.limits.heads_every / 2));
+        if let Some(peer) = self.peers.get_mut(&member) {
+            peer.failures = 0;
+            peer.answered = true;
+            peer.heads_at = now.saturating_add(wait);
+        }
+        for head in heads {
+            if let Some(following) = self.logs.get_mut(&head.log) {
+                following.claim(member, head.size);
+            }
+        }
+    }
+
+    fn holds(&mut self, member: MemberId, LogSize { log, size }: LogSize) {
+        let known = self.peers.contains_key(&member);
+        if let Some(following) = self.logs.get_mut(&log).filter(|_| known) {
+            let before = following.claims.get(&member).copied().unwrap_or(0);
+            following.claim(member, before.max(size));
+        }
+    }
+
+    /// A pull was answered. The answer counts only if the log still waits for it.
+    fn pulled(&mut self, member: MemberId, log: LogId, from: u64, batch: Option<Box<Batch>>, now: u64, actions: &mut Vec<Action>) {
+        let Some(following) = self.logs.get_mut(&log) else { return };
+        if following.asked.take_if(|asked| *asked == (member, from)).is_none() {
+            return;
+        }
+        let Some(batch) = batch else {
+            // It had said that it has more.
+            following.claim(member, from);
+            return self.penalise(member, Why::Short(log), now, actions);
+        };
+        let len = batch.entries.len();
+        if batch.log != log || batch.from != from || !(1..=limits::BATCH_ENTRIES).contains(&len) {
+            return self.penalise(member, Why::Unasked, now, actions);
+        }
+        if following.taking.is_some() {
+            following.ready = Some((member, batch));
+        } else {
+            following.take(member, batch, actions);
+        }
+    }
+
+    fn failed(&mut self, member: MemberId, request: &Request, now: u64) {
+        let limits = self.limits;
+        let Some(peer) = self.peers.get_mut(&member) else { return };
+        if peer.done(request) {
+            peer.fail(&limits, now);
+            self.release(member, request);
+        }
+    }
+
+    /// The log no longer waits for this request.
+    fn release(&mut self, member: MemberId, request: &Request) {
+        if let Request::Pull { log, from } = request
+            && let Some(following) = self.logs.get_mut(log)
+        {
+            following.asked.take_if(|asked| *asked == (member, *from));
+        }
+    }
+
+    fn taken_in(&mut self, LogSize { log, size }: LogSize, actions: &mut Vec<Action>) {
+        let Some(following) = self.logs.get_mut(&log) else { return };
+        let sender = following.taking.take();
+        following.size = following.size.max(size);
+        if let Some((member, batch)) = following.ready.take() {
+            following.take(member, batch, actions);
+        }
+        if let Some(peer) = sender.and_then(|(member, _)| self.peers.get_mut(&member)) {
+            peer.failures = 0;
+        }
+    }
+
+    fn refused(&mut self, LogSize { log, size }: LogSize, error: BatchError, now: u64, actions: &mut Vec<Action>) {
+        let Some(following) = self.logs.get_mut(&log) else { return };
+        let sender = following.taking.take();
+        // What was to follow it cannot follow.
+        following.ready = None;
+        following.asked = None;
+        following.size = following.size.max(size);
+        if let (BatchError::Sender { .. }, Some((member, _))) = (&error, sender) {
+            self.penalise(member, Why::Batch { log, error }, now, actions);
+        }
+    }
+
+    fn grown(&mut self, LogSize { log, size }: LogSize) {
+        if let Some(following) = self.logs.get_mut(&log) {
+            following.size = following.size.max(size);
+        }
+    }
+
+    fn penalise(&mut self, member: MemberId, why: Why, now: u64, actions: &mut Vec<Action>) {
+        let limits = self.limits;
+        let Some(peer) = self.peers.get_mut(&member) else { return };
+        let until = peer.fault(&limits, now);
+        actions.push(Action::Penalise { member, why, until });
+    }
+
+    fn plan(&mut self, now: u64, actions: &mut Vec<Action>) {
+        self.plan_pulls(now, actions);
+        let own: Vec<(LogId, u64)> = self.logs.iter().filter(|(log, _)| log.member == self.me).map(|(log, own)| (*log, own.size)).collect();
+        for (member, peer) in &mut self.peers {
+            if peer.wants_heads(now) {
+                actions.push(Action::Ask { member: *member, request: Request::Heads });
+            }
+            for (log, size) in &own {
+                if peer.wants_push(*size, self.limits.tell_every, now) {
+                    actions.push(Action::Ask { member: *member, request: Request::Grown(LogSize { log: *log, size: *size }) });
+                }
+            }
+        }
+        if !self.own_head_known && self.knows_own_head(now) {
+            self.own_head_known = true;
+            actions.push(Action::OwnHeadKnown);
+        }
+    }
+
+    /// Somebody has answered, and nobody who is to be believed has more. Alone in the alliance there is nobody to ask.
+    fn knows_own_head(&self, now: u64) -> bool {
+        let heard = self.peers.is_empty() || self.peers.values().any(|peer| peer.answered);
+        let more = self.logs.iter().filter(|(log, _)| log.member == self.me).any(|(_, own)| {
+            let believed = |member| self.peers.get(member).is_some_and(|peer| peer.rest_until <= now);
+            own.taking.is_some() || own.claims.iter().any(|(member, size)| *size > own.size && believed(member))
+        });
+        heard && !more
+    }
+
+    fn plan_pulls(&mut self, now: u64, actions: &mut Vec<Action>) {
+        let mut under_way = self.logs.values().filter(|log| log.asked.is_some() || log.taking.is_some()).count();
+        let (before, after): (Vec<LogId>, Vec<LogId>) = self.logs.keys().partition(|log| self.turn.is_some_and(|turn| **log <= turn));
+        for log in after.into_iter().chain(before) {
+            let Some(following) = self.logs.get_mut(&log) else { continue };
+            let running = following.taking.is_some();
+            let full = following.asked.is_some() || following.ready.is_some() || (under_way >= self.limits.pulls && !running);
+            if full || following.claims.values().all(|size| *size <= following.next()) {
+                continue;
+            }
+            if let Some(member) = source(&log, following, &self.peers, self.me, &self.limits, now) {
+                let from = following.next();
+                following.asked = Some((member, from));
+                under_way = under_way.saturating_add(usize::from(!running));
+                if let Some(peer) = self.peers.get_mut(&member) {
+                    peer.pulling = Some(Pulling { log, from });
+                }
+                self.turn = Some(log);
+                actions.push(Action::Ask { member, request: Request::Pull { log, from } });
+            }
+        }
+    }
+
+    /// A number below `below`, or zero.
+    fn roll(&mut self, below: u64) -> u64 {
+        // SplitMix64: for spreading, not for secrecy.
+        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.dice;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)).checked_rem(below).unwrap_or(0)
+    }
+}
+
+impl Following {
+    fn take(&mut self, member: MemberId, batch: Box<Batch>, actions: &mut Vec<Action>) {
+        self.taking = Some((member, batch.from.saturating_add(batch.entries.len() as u64)));
+        actions.push(Action::TakeIn { member, batch });
+    }
+}
+
+/// Whom to ask for a log's next entries: its author's node, or, when that has had nothing to give for a while, whoever has most.
+fn source(log: &LogId, following: &mut Following, peers: &BTreeMap<MemberId, Peer>, me: MemberId, limits: &Limits, now: u64) -> Option<MemberId> {
+    let next = following.next();
+    let able: Vec<(u64, MemberId)> = following
+        .claims
+        .iter()
+        .filter(|(member, size)| **size > next && peers.get(member).is_some_and(|peer| peer.may_be_asked(now)))
+        .map(|(member, size)| (*size, *member))
+        .collect();
+    let idle = |member: &MemberId| peers.get(member).is_some_and(|peer| peer.pulling.is_none());
+    if able.iter().any(|(_, member)| *member == log.member) {
+        following.starved = None;
+        return Some(log.member).filter(idle);
+    }
+    if able.is_empty() {
+        following.starved = None;
+        return None;
+    }
+    let since = *following.starved.get_or_insert(now);
+    let patient = log.member != me && now.saturating_sub(since) < limits.relay_after;
+    if patient {
+        return None;
+    }
+    able.into_iter().filter(|(_, member)| idle(member)).max().map(|(_, member)| member)
+}
+
+#[cfg(test)]
+mod tests;

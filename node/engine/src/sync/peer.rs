@@ -1,0 +1,138 @@
+//! One member's node as the sessions see it: what it was asked, and whether it may be asked more.
+
+use suyuan_core::Fault;
+use suyuan_core::log::LogId;
+
+use super::Limits;
+use crate::replica::BatchError;
+use crate::wire::Request;
+
+/// What a member did wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// What it sent cannot be decoded.
+    Undecodable(Fault),
+    /// It answered another question than it was asked.
+    Unasked,
+    /// It said that it has more of a log, and then did not give it.
+    Short(LogId),
+    /// Its batch does not verify.
+    Batch {
+        /// Of which log.
+        log: LogId,
+        /// What does not hold.
+        error: BatchError,
+    },
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Undecodable(fault) => write!(f, "its answer cannot be decoded: {fault}"),
+            Self::Unasked => f.write_str("it answered something else than it was asked"),
+            Self::Short(log) => write!(f, "it withholds entries of {} that it said it has", log.origin()),
+            Self::Batch { log, error } => write!(f, "its batch of {} was refused: {error}", log.origin()),
+        }
+    }
+}
+
+/// A pull that a peer has not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pulling {
+    pub log: LogId,
+    pub from: u64,
+}
+
+/// One member's node.
+#[derive(Debug, Default)]
+pub(super) struct Peer {
+    pub connected: bool,
+    /// Whether it has ever said which logs it has.
+    pub answered: bool,
+    /// When it is next asked for its heads.
+    pub heads_at: u64,
+    asked_heads: bool,
+    pub pulling: Option<Pulling>,
+    /// The push under way.
+    telling: Option<u64>,
+    /// Up to where it was told that this node's log has grown, and when.
+    told: u64,
+    tell_at: u64,
+    /// Failed requests in a row.
+    pub failures: u32,
+    /// Faults so far, each of which makes the next rest longer.
+    faults: u32,
+    /// Until when it is not asked for entries.
+    pub rest_until: u64,
+}
+
+impl Peer {
+    pub fn connect(&mut self, now: u64) {
+        self.connected = true;
+        self.heads_at = now;
+    }
+
+    pub fn disconnect(&mut self) {
+        self.connected = false;
+        self.asked_heads = false;
+        self.pulling = None;
+        self.telling = None;
+        // What was pushed may have been lost.
+        self.told = 0;
+    }
+
+    /// Notes that a request has ended. Says whether it was under way.
+    pub fn done(&mut self, request: &Request) -> bool {
+        match request {
+            Request::Heads => std::mem::take(&mut self.asked_heads),
+            Request::Pull { log, from } => self.pulling.take_if(|pulling| *pulling == Pulling { log: *log, from: *from }).is_some(),
+            Request::Grown(_) => self.telling.take().is_some_and(|size| {
+                self.told = self.told.max(size);
+                true
+            }),
+        }
+    }
+
+    pub fn may_be_asked(&self, now: u64) -> bool {
+        self.connected && self.rest_until <= now
+    }
+
+    /// Whether to ask for heads now; counts as asked.
+    pub fn wants_heads(&mut self, now: u64) -> bool {
+        let wants = self.connected && !self.asked_heads && self.heads_at <= now;
+        self.asked_heads |= wants;
+        wants
+    }
+
+    /// Whether to push a size of this node's own log now; counts as pushed.
+    pub fn wants_push(&mut self, size: u64, every: u64, now: u64) -> bool {
+        let wants = self.connected && self.telling.is_none() && size > self.told && self.tell_at <= now;
+        if wants {
+            self.telling = Some(size);
+            self.tell_at = now.saturating_add(every);
+        }
+        wants
+    }
+
+    /// A request failed: rest, longer each time in a row.
+    pub fn fail(&mut self, limits: &Limits, now: u64) {
+        let rest = doubled(limits.failure_rest, self.failures, limits.failure_rest_most);
+        self.failures = self.failures.saturating_add(1);
+        self.rest_until = self.rest_until.max(now.saturating_add(rest));
+        self.heads_at = self.heads_at.max(now.saturating_add(rest));
+    }
+
+    /// It sent what it should not have: rest, longer each time. Returns until when.
+    pub fn fault(&mut self, limits: &Limits, now: u64) -> u64 {
+        let rest = doubled(limits.fault_rest, self.faults, limits.fault_rest_most);
+        self.faults = self.faults.saturating_add(1);
+        self.rest_until = self.rest_until.max(now.saturating_add(rest));
+        self.heads_at = self.heads_at.max(self.rest_until);
+        self.rest_until
+    }
+}
+
+fn doubled(first: u64, times: u32, most: u64) -> u64 {
+    let factor = 1u64.checked_shl(times.min(62)).unwrap_or(u64::MAX);
+    first.saturating_mul(factor).min(most)
+}

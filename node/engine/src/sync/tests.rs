@@ -1,0 +1,207 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use suyuan_core::{AllianceId, StatementId};
+
+use super::*;
+
+mod world;
+
+fn member(number: u8) -> MemberId {
+    MemberId([number; 32])
+}
+
+fn log(author: u8) -> LogId {
+    LogId { alliance: AllianceId([9; 32]), member: member(author), incarnation: 0 }
+}
+
+fn size(author: u8, size: u64) -> LogSize {
+    LogSize { log: log(author), size }
+}
+
+fn entry(log: &LogId, sequence: u64) -> StatementId {
+    let mut id = log.member.0;
+    id[..8].copy_from_slice(&sequence.to_be_bytes());
+    StatementId(id)
+}
+
+fn batch(log: LogId, from: u64, len: u64) -> Box<Batch> {
+    let entries = (from..from + len).map(|sequence| entry(&log, sequence)).collect();
+    Box::new(Batch { log, from, entries, checkpoint: String::new(), consistency: Vec::new(), items: Vec::new() })
+}
+
+/// Node 0 of an alliance of four, with nothing.
+fn four() -> Sync {
+    Sync::new(member(0), (0..4).map(|author| size(author, 0)).collect(), Limits::default(), 7)
+}
+
+fn ask(who: u8, request: Request) -> Action {
+    Action::Ask { member: member(who), request }
+}
+
+fn pull(author: u8, from: u64) -> Request {
+    Request::Pull { log: log(author), from }
+}
+
+fn answer(who: u8, request: Request, response: Response) -> Event {
+    Event::Answer { member: member(who), request, response: Ok(response) }
+}
+
+fn heads(who: u8, sizes: &[LogSize]) -> Event {
+    answer(who, Request::Heads, Response::Heads(sizes.to_vec()))
+}
+
+fn lie(at: u64) -> BatchError {
+    BatchError::Sender { fault: Fault::Consistency, sequence: Some(at) }
+}
+
+#[test]
+fn a_log_is_pulled_from_where_it_ends_and_the_next_batch_while_one_is_verified() {
+    let mut sync = four();
+    assert_eq!(sync.handle(Event::Connected(member(1)), 0), [ask(1, Request::Heads)]);
+    let actions = sync.handle(heads(1, &[size(1, 3000)]), 1);
+    assert_eq!(actions, [ask(1, pull(1, 0)), Action::OwnHeadKnown]);
+    let first = batch(log(1), 0, 1024);
+    let actions = sync.handle(answer(1, pull(1, 0), Response::Batch(Some(first.clone()))), 2);
+    assert_eq!(actions, [Action::TakeIn { member: member(1), batch: first }, ask(1, pull(1, 1024))]);
+    let second = batch(log(1), 1024, 1024);
+    let actions = sync.handle(answer(1, pull(1, 1024), Response::Batch(Some(second.clone()))), 3);
+    assert_eq!(actions, [], "one waits, none more is asked for");
+    let actions = sync.handle(Event::TakenIn(size(1, 1024)), 4);
+    assert_eq!(actions, [Action::TakeIn { member: member(1), batch: second }, ask(1, pull(1, 2048))]);
+    sync.handle(Event::TakenIn(size(1, 2048)), 5);
+    sync.handle(Event::Disconnected(member(1)), 6);
+    sync.handle(Event::Connected(member(1)), 7);
+    let actions = sync.handle(Event::Tick, 8);
+    assert_eq!(actions, [], "its heads were asked on connecting");
+    assert_eq!(sync.holders().find(|(of, _)| *of == log(1)).unwrap().1, [(member(0), 2048), (member(1), 3000)].into());
+}
+
+#[test]
+fn a_tampered_batch_names_its_sender_and_another_source_is_used() {
+    let mut sync = four();
+    let limits = Limits::default();
+    for who in [1, 2, 3] {
+        sync.handle(Event::Connected(member(who)), 0);
+        sync.handle(heads(who, &[]), 0);
+    }
+    sync.handle(Event::Holds { member: member(2), log: size(1, 10) }, 0);
+    sync.handle(Event::Holds { member: member(3), log: size(1, 8) }, 0);
+    let pulls = |actions: Vec<Action>| -> Vec<Action> {
+        actions.into_iter().filter(|action| !matches!(action, Action::Ask { request: Request::Heads, .. })).collect()
+    };
+    assert_eq!(pulls(sync.handle(Event::Tick, limits.relay_after - 1)), [], "the author's node has its time");
+    let actions = pulls(sync.handle(Event::Tick, limits.relay_after));
+    assert_eq!(actions, [ask(2, pull(1, 0))], "who has most");
+    let now = limits.relay_after + 1;
+    let actions = sync.handle(answer(2, pull(1, 0), Response::Batch(Some(batch(log(1), 0, 10)))), now);
+    assert!(matches!(&actions[..], [Action::TakeIn { .. }]));
+    let actions = sync.handle(Event::Refused { log: size(1, 0), error: lie(4) }, now);
+    let why = Why::Batch { log: log(1), error: lie(4) };
+    assert_eq!(actions, [Action::Penalise { member: member(2), why, until: now + limits.fault_rest }, ask(3, pull(1, 0))]);
+    // The author's node comes back and is preferred; the rest of a liar grows with each lie.
+    sync.handle(Event::Failed { member: member(3), request: pull(1, 0) }, now);
+    assert_eq!(sync.handle(Event::Holds { member: member(1), log: size(1, 10) }, now), [ask(1, pull(1, 0))]);
+    sync.handle(Event::Disconnected(member(2)), now);
+    sync.handle(Event::Disconnected(member(3)), now);
+    let rests: Vec<u64> = (0..9)
+        .map(|round| {
+            let now = 1_000_000 * (round + 1);
+            let actions = sync.handle(answer(1, pull(1, 0), Response::Batch(None)), now);
+            let Some(Action::Penalise { until, why: Why::Short(_), .. }) = actions.first() else { panic!("{actions:?}") };
+            sync.handle(Event::Tick, *until);
+            sync.handle(Event::Holds { member: member(1), log: size(1, 10) }, *until);
+            until - now
+        })
+        .collect();
+    assert_eq!(rests, [10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 600_000, 600_000, 600_000]);
+}
+
+#[test]
+fn an_answer_to_another_question_is_not_taken() {
+    let wrong: Vec<Response> = vec![
+        Response::Noted,
+        Response::Heads(Vec::new()),
+        Response::Batch(Some(batch(log(2), 0, 5))),
+        Response::Batch(Some(batch(log(1), 1, 5))),
+        Response::Batch(Some(batch(log(1), 0, 0))),
+        Response::Batch(Some(batch(log(1), 0, 1025))),
+    ];
+    for response in wrong {
+        let mut sync = four();
+        sync.handle(Event::Connected(member(1)), 0);
+        sync.handle(heads(1, &[size(1, 10)]), 0);
+        let actions = sync.handle(answer(1, pull(1, 0), response), 1);
+        assert!(matches!(&actions[..], [Action::Penalise { why: Why::Unasked, .. }]), "{actions:?}");
+    }
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[size(1, 10), size(200, 10)]), 0);
+    let unasked = sync.handle(answer(1, pull(1, 5), Response::Batch(Some(batch(log(1), 5, 5)))), 1);
+    assert_eq!(unasked, [], "nobody had asked for that");
+    let stranger = sync.handle(answer(200, pull(1, 0), Response::Batch(Some(batch(log(1), 0, 5)))), 1);
+    assert_eq!(stranger, [], "nor a stranger");
+    let undecodable = Event::Answer { member: member(1), request: pull(1, 0), response: Err(Fault::Form) };
+    assert!(matches!(&sync.handle(undecodable, 2)[..], [Action::Penalise { why: Why::Undecodable(Fault::Form), .. }]));
+}
+
+#[test]
+fn the_own_head_is_known_once_somebody_answered_and_nobody_has_more() {
+    let mut sync = four();
+    let connected = sync.handle(Event::Connected(member(1)), 0);
+    assert_eq!(connected, [ask(1, Request::Heads)]);
+    let actions = sync.handle(heads(1, &[size(0, 7)]), 1);
+    assert_eq!(actions, [ask(1, pull(0, 0))], "its own tail comes from anybody, at once");
+    let actions = sync.handle(answer(1, pull(0, 0), Response::Batch(Some(batch(log(0), 0, 7)))), 2);
+    assert!(matches!(&actions[..], [Action::TakeIn { .. }]), "{actions:?}");
+    let actions = sync.handle(Event::TakenIn(size(0, 7)), 3);
+    assert_eq!(actions, [Action::OwnHeadKnown, ask(1, Request::Grown(size(0, 7)))].into_iter().rev().collect::<Vec<_>>());
+    // Who claims more and does not give it is not believed.
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[size(0, u64::MAX)]), 1);
+    let actions = sync.handle(answer(1, pull(0, 0), Response::Batch(None)), 2);
+    assert!(matches!(&actions[..], [Action::Penalise { .. }, Action::OwnHeadKnown]), "{actions:?}");
+    // Alone there is nobody to ask.
+    let mut alone = Sync::new(member(0), vec![size(0, 3)], Limits::default(), 1);
+    assert_eq!(alone.handle(Event::Tick, 0), [Action::OwnHeadKnown]);
+}
+
+#[test]
+fn growth_is_pushed_once_at_a_time() {
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[]), 0);
+    let grown = |to| ask(1, Request::Grown(size(0, to)));
+    assert_eq!(sync.handle(Event::Local(vec![size(0, 1)]), 10), [grown(1)]);
+    assert_eq!(sync.handle(Event::Local(vec![size(0, 2)]), 11), []);
+    assert_eq!(sync.handle(Event::Local(vec![size(0, 9)]), 12), []);
+    assert_eq!(sync.handle(answer(1, Request::Grown(size(0, 1)), Response::Noted), 13), [], "not faster than every 100 ms");
+    assert_eq!(sync.handle(Event::Tick, 110), [grown(9)]);
+    assert_eq!(sync.handle(answer(1, Request::Grown(size(0, 9)), Response::Noted), 111), []);
+    assert_eq!(sync.handle(Event::Tick, 1000), []);
+}
+
+#[test]
+fn a_peer_that_fails_is_asked_ever_less() {
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    let mut now = 0;
+    let mut asked = Vec::new();
+    while now < 400_000 {
+        let failed = sync.handle(Event::Failed { member: member(1), request: Request::Heads }, now);
+        assert_eq!(failed, []);
+        let before = now;
+        while sync.handle(Event::Tick, now) != [ask(1, Request::Heads)] {
+            now += 100;
+        }
+        asked.push(now - before);
+    }
+    assert_eq!(asked[..8], [1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
+}
+
+#[test]
+fn many_nodes_with_liars_and_broken_links_converge_within_their_bounds() {
+    for seed in 0..60 {
+        world::World::new(seed).run();
+    }
+}

@@ -1,0 +1,138 @@
+//! Answering requests: in turn, on threads of their own, and no faster for one member than its share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use suyuan_core::MemberId;
+use suyuan_engine::serve;
+use suyuan_engine::wire::Request;
+use suyuan_runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::error;
+
+use crate::limits;
+
+/// Where one member's requests queue up.
+#[derive(Debug)]
+pub(crate) struct Turnstile {
+    waiting: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+    share: Mutex<Share>,
+}
+
+/// What a member may still draw. Bytes are paid after they were made, so they may be owed.
+#[derive(Debug)]
+struct Share {
+    requests: Bucket,
+    bytes: Bucket,
+}
+
+/// A token bucket. Its level is counted as the time at which it will be full again.
+#[derive(Debug)]
+struct Bucket {
+    rate: u64,
+    full_at: Instant,
+}
+
+impl Bucket {
+    fn new(rate: u64, now: Instant) -> Self {
+        Self { rate, full_at: now }
+    }
+
+    fn spend(&mut self, amount: u64, now: Instant) {
+        let nanos = amount.saturating_mul(1_000_000_000).checked_div(self.rate).unwrap_or(0);
+        self.full_at = self.full_at.max(now) + Duration::from_nanos(nanos);
+    }
+
+    /// How long until it is no longer empty.
+    fn wait(&self, now: Instant) -> Duration {
+        self.full_at.saturating_duration_since(now).saturating_sub(Duration::from_secs(limits::BURST))
+    }
+}
+
+/// An answer, and the turn that ends when it has left.
+pub(crate) struct Answer {
+    pub bytes: Vec<u8>,
+    pub turn: OwnedSemaphorePermit,
+}
+
+impl Turnstile {
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            waiting: Arc::new(Semaphore::new(limits::WAITING_PER_MEMBER)),
+            turns: Arc::new(Semaphore::new(limits::ANSWERS_PER_MEMBER)),
+            share: Mutex::new(Share { requests: Bucket::new(limits::REQUEST_RATE, now), bytes: Bucket::new(limits::BYTE_RATE, now) }),
+        }
+    }
+
+    /// A place in the queue, if there is one.
+    pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        self.waiting.clone().try_acquire_owned().ok()
+    }
+
+    /// Waits for the member's turn and for a thread, and answers. Nothing when the store failed.
+    pub async fn answer(&self, place: OwnedSemaphorePermit, slots: Arc<Semaphore>, handle: Handle, member: MemberId, request: Request) -> Option<Answer> {
+        let turn = self.turns.clone().acquire_owned().await.ok()?;
+        tokio::time::sleep(self.wait()).await;
+        self.spend(|share, now| share.requests.spend(1, now));
+        let slot = slots.acquire_owned().await.ok()?;
+        let made = tokio::task::spawn_blocking(move || make(&handle, &member, &request)).await;
+        drop((slot, place));
+        let bytes = made.ok().flatten()?;
+        self.spend(|share, now| share.bytes.spend(bytes.len() as u64, now));
+        Some(Answer { bytes, turn })
+    }
+
+    /// Counts a request that costs nothing to answer. False when the member asks faster than it may.
+    pub fn pass(&self) -> bool {
+        let free = self.wait().is_zero();
+        if free {
+            self.spend(|share, now| share.requests.spend(1, now));
+        }
+        free
+    }
+
+    fn wait(&self) -> Duration {
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        share.requests.wait(now).max(share.bytes.wait(now))
+    }
+
+    fn spend(&self, spend: impl FnOnce(&mut Share, Instant)) {
+        spend(&mut self.share.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+    }
+}
+
+fn make(handle: &Handle, member: &MemberId, request: &Request) -> Option<Vec<u8>> {
+    let state = handle.state();
+    let published = state.published.as_ref().map(|published| published.checkpoint.as_str());
+    match serve::answer(request, member, &state.ledger, published, handle.store().as_ref(), handle.local()) {
+        Ok(response) => Some(response.to_bytes()),
+        Err(error) => {
+            error!(%error, "a request could not be answered");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_drawn_at_once_and_then_at_its_rate() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(100, start);
+        for _ in 0..200 {
+            assert_eq!(bucket.wait(start), Duration::ZERO);
+            bucket.spend(1, start);
+        }
+        bucket.spend(50, start);
+        assert_eq!(bucket.wait(start), Duration::from_millis(500));
+        assert_eq!(bucket.wait(start + Duration::from_millis(500)), Duration::ZERO);
+        let rested = start + Duration::from_secs(60);
+        bucket.spend(201, rested);
+        assert_eq!(bucket.wait(rested), Duration::from_millis(10), "what is not drawn does not add up");
+    }
+}

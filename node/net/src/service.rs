@@ -1,0 +1,227 @@
+//! The network's task: it alone holds the swarm and the sessions, and passes events and actions between them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
+use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, Swarm};
+use suyuan_core::log::LogId;
+use suyuan_core::{Fault, MemberId};
+use suyuan_engine::replica::BatchError;
+use suyuan_engine::sync::{self, Event, Sync};
+use suyuan_engine::wire::{LogSize, Request, Response};
+use suyuan_runtime::handle::TakenIn;
+use suyuan_runtime::node::now as wall_clock;
+use suyuan_runtime::{Handle, SubmitError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::config::NetError;
+use crate::dialer::Dialer;
+use crate::limits;
+use crate::network::{Plan, Question};
+use crate::serve::{Answer, Turnstile};
+use crate::status::{LogStatus, PeerStatus, Status, Traffic};
+use crate::swarm::Behaviour;
+
+mod connections;
+mod exchange;
+
+/// One member's node as the task sees it.
+#[derive(Debug)]
+struct Peer {
+    connections: BTreeMap<ConnectionId, Multiaddr>,
+    /// Since when it is connected, or is not.
+    since: u64,
+    last_error: Option<String>,
+    accused: Option<String>,
+    traffic: Traffic,
+    turnstile: Arc<Turnstile>,
+}
+
+/// What a task beside this one has finished.
+enum Done {
+    Answered { member: MemberId, id: InboundRequestId, channel: ResponseChannel<Vec<u8>>, answer: Option<Answer> },
+    Decoded { member: MemberId, request: Request, response: Result<Response, Fault> },
+    TakenIn { log: LogId, result: Result<TakenIn, SubmitError> },
+    Resolved { member: MemberId, addresses: Vec<Multiaddr> },
+}
+
+/// The network's task.
+pub(crate) struct Service {
+    plan: Plan,
+    swarm: Swarm<Behaviour>,
+    sync: Sync,
+    dialer: Dialer,
+    peers: BTreeMap<MemberId, Peer>,
+    /// Requests of this node that are not answered yet.
+    asked: HashMap<OutboundRequestId, (MemberId, Request)>,
+    /// Answers that are on their way, with the turns that they take up.
+    leaving: HashMap<InboundRequestId, (MemberId, OwnedSemaphorePermit)>,
+    /// Threads that answer.
+    slots: Arc<Semaphore>,
+    finished: mpsc::Sender<Done>,
+    results: mpsc::Receiver<Done>,
+    questions: mpsc::Receiver<Question>,
+    started: Instant,
+}
+
+impl Service {
+    /// Sets it up; [`Service::run`] runs it.
+    ///
+    /// # Errors
+    /// [`NetError::System`].
+    pub fn new(plan: Plan, swarm: Swarm<Behaviour>, questions: mpsc::Receiver<Question>) -> Result<Self, NetError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| NetError::System(error.to_string()))?;
+        let spread = seed.iter().fold(0u64, |spread, byte| spread.rotate_left(8) ^ u64::from(*byte));
+        let state = plan.handle.state();
+        let started = Instant::now();
+        let peer = || Peer {
+            connections: BTreeMap::new(),
+            since: wall_clock(),
+            last_error: None,
+            accused: None,
+            traffic: Traffic::default(),
+            turnstile: Arc::new(Turnstile::new()),
+        };
+        let (finished, results) = mpsc::channel(limits::RESULTS);
+        Ok(Self {
+            sync: Sync::new(state.ledger.me, sync::followed(&state.ledger), plan.sync, spread),
+            dialer: Dialer::new(&plan.members, seed, started),
+            peers: plan.members.iter().map(|(member, _)| (*member, peer())).collect(),
+            asked: HashMap::new(),
+            leaving: HashMap::new(),
+            slots: Arc::new(Semaphore::new(limits::ANSWERS)),
+            plan,
+            swarm,
+            finished,
+            results,
+            questions,
+            started,
+        })
+    }
+
+    /// Runs until it is told to stop or the node stops.
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let mut heads = self.handle().heads();
+        let mut ticks = ticks();
+        loop {
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.swarm_event(event),
+                Some(done) = self.results.recv() => self.done(done),
+                grown = heads.changed() => match grown {
+                    Ok(()) => {
+                        let sizes = heads.borrow_and_update().clone();
+                        self.step(Event::Local(sizes));
+                    }
+                    Err(_) => break,
+                },
+                _ = ticks.tick() => {
+                    self.step(Event::Tick);
+                    self.dial_due();
+                }
+                Some(question) = self.questions.recv() => {
+                    let _ = question.send(self.status());
+                }
+                _ = stopping.wait_for(|stop| *stop) => break,
+            }
+        }
+    }
+
+    fn handle(&self) -> &Handle {
+        &self.plan.handle
+    }
+
+    /// Milliseconds since the task began, as the sessions count.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = self.now();
+        for action in self.sync.handle(event, now) {
+            self.act(action);
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Answered { member, id, channel, answer } => self.send_answer(member, id, channel, answer),
+            Done::Decoded { member, request, response } => {
+                if let (Some(peer), Ok(Response::Batch(Some(batch)))) = (self.peers.get_mut(&member), &response) {
+                    peer.traffic.entries_received = peer.traffic.entries_received.saturating_add(batch.entries.len() as u64);
+                }
+                self.step(Event::Answer { member, request, response });
+            }
+            Done::TakenIn { log, result } => self.taken_in(log, result),
+            Done::Resolved { member, addresses } => self.dial(member, addresses),
+        }
+    }
+
+    fn taken_in(&mut self, log: LogId, result: Result<TakenIn, SubmitError>) {
+        let size = self.handle().state().ledger.logs.known(&log).map_or(0, suyuan_engine::logs::LogHead::size);
+        let here = LogSize { log, size };
+        self.step(match result {
+            Ok(taken) => Event::TakenIn(taken.log),
+            Err(SubmitError::Batch(error)) => Event::Refused { log: here, error },
+            // Nobody's fault but this node's own, which is stopping.
+            Err(_) => Event::Refused { log: here, error: BatchError::Elsewhere },
+        });
+    }
+
+    /// Runs something beside this task; its result comes back to it. How much runs is bounded by what it is started for.
+    fn beside(&self, work: impl Future<Output = Done> + Send + 'static) {
+        let finished = self.finished.clone();
+        tokio::spawn(async move {
+            let done = work.await;
+            // Nobody waits for it any more when the network has stopped.
+            let _ = finished.send(done).await;
+        });
+    }
+
+    fn status(&self) -> Status {
+        use std::sync::atomic::Ordering::Relaxed;
+        let shared = &self.plan.shared;
+        Status {
+            listening: self.swarm.listeners().map(ToString::to_string).collect(),
+            peers: self.peers.iter().map(|(member, peer)| self.peer_status(member, peer)).collect(),
+            logs: self.sync.holders().map(|(log, holders)| LogStatus { log, holders }).collect(),
+            own_head_known: *shared.own_head_known.borrow(),
+            turned_away: shared.turned_away.load(Relaxed),
+            handshakes_failed: shared.handshakes_failed.load(Relaxed),
+            restarts: shared.restarts.load(Relaxed),
+        }
+    }
+
+    fn peer_status(&self, member: &MemberId, peer: &Peer) -> PeerStatus {
+        let now = self.now();
+        let known = self.plan.members.known(member);
+        let connected = !peer.connections.is_empty();
+        let addresses: Vec<String> = if connected {
+            peer.connections.values().map(ToString::to_string).collect()
+        } else {
+            known.into_iter().flat_map(|known| &known.addresses).map(ToString::to_string).collect()
+        };
+        PeerStatus {
+            member: *member,
+            name: known.map(|known| known.name.clone()).unwrap_or_default(),
+            connected,
+            since: peer.since,
+            addresses,
+            last_error: peer.last_error.clone(),
+            accused: peer.accused.clone(),
+            resting: self.sync.resting(member, now).map(|until| until.saturating_sub(now)),
+            traffic: peer.traffic,
+        }
+    }
+}
+
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval(limits::TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

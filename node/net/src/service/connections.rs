@@ -1,0 +1,123 @@
+//! Connections: dialling, coming and going.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use libp2p::core::ConnectedPoint;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, ping};
+use suyuan_core::MemberId;
+use suyuan_engine::sync::Event;
+use suyuan_runtime::node::now as wall_clock;
+use tracing::{debug, info, warn};
+
+use super::{Done, Service};
+use crate::dialer;
+use crate::swarm::BehaviourEvent;
+
+/// Characters of an error that are kept for the status.
+const ERROR: usize = 300;
+
+impl Service {
+    pub(super) fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Sync(event)) => self.exchange_event(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => self.pinged(&event),
+            SwarmEvent::Behaviour(_) => {}
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => self.opened(&peer_id, connection_id, &endpoint),
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
+                self.closed(&peer_id, connection_id, num_established == 0, cause.map(|cause| cause.to_string()));
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
+                if let Some(member) = self.plan.members.member(&peer) {
+                    self.not_reached(member, &error.to_string());
+                }
+            }
+            SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
+                self.plan.shared.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+                debug!(from = %send_back_addr, %error, "a connection did not get in");
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                info!(%address, "listening for other members' nodes");
+                self.plan.shared.listening.lock().unwrap_or_else(PoisonError::into_inner).push(address);
+            }
+            SwarmEvent::ListenerClosed { addresses, reason, .. } => warn!(?addresses, ?reason, "no longer listening"),
+            SwarmEvent::ListenerError { error, .. } => warn!(%error, "the listener failed"),
+            _ => {}
+        }
+    }
+
+    /// Dials whoever's turn it is, after looking up names.
+    pub(super) fn dial_due(&mut self) {
+        for member in self.dialer.due(Instant::now()) {
+            let addresses = self.plan.members.known(&member).map(|known| known.addresses.clone()).unwrap_or_default();
+            self.beside(async move { Done::Resolved { member, addresses: dialer::resolve(addresses).await } });
+        }
+    }
+
+    pub(super) fn dial(&mut self, member: MemberId, addresses: Vec<Multiaddr>) {
+        let Some(known) = self.plan.members.known(&member) else { return };
+        // A port of its own for each dial: two nodes that dial each other at once must not meet on one pair of ports.
+        let options = DialOpts::peer_id(known.peer).condition(PeerCondition::Disconnected).allocate_new_port().addresses(addresses).build();
+        if let Err(error) = self.swarm.dial(options) {
+            self.not_reached(member, &error.to_string());
+        }
+    }
+
+    fn not_reached(&mut self, member: MemberId, error: &str) {
+        debug!(%member, error, "a member's node was not reached");
+        self.dialer.failed(&member, Instant::now());
+        self.went_wrong(&member, error);
+    }
+
+    pub(super) fn went_wrong(&mut self, member: &MemberId, error: &str) {
+        if let Some(peer) = self.peers.get_mut(member) {
+            peer.last_error = Some(error.chars().take(ERROR).collect());
+        }
+    }
+
+    fn opened(&mut self, peer: &PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
+        let Some(member) = self.plan.members.member(peer) else { return };
+        self.dialer.connected(&member);
+        let Some(state) = self.peers.get_mut(&member) else { return };
+        let first = state.connections.is_empty();
+        state.connections.insert(connection, endpoint.get_remote_address().clone());
+        if first {
+            state.since = wall_clock();
+            state.last_error = None;
+            info!(member = %self.plan.members.known(&member).map_or("", |known| &known.name), "connected");
+            self.step(Event::Connected(member));
+        }
+    }
+
+    fn closed(&mut self, peer: &PeerId, connection: ConnectionId, last: bool, cause: Option<String>) {
+        let Some(member) = self.plan.members.member(peer) else { return };
+        let Some(state) = self.peers.get_mut(&member) else { return };
+        state.connections.remove(&connection);
+        if let Some(cause) = cause {
+            self.went_wrong(&member, &cause);
+        }
+        if last {
+            if let Some(state) = self.peers.get_mut(&member) {
+                state.since = wall_clock();
+            }
+            self.leaving.retain(|_, (to, _)| *to != member);
+            self.asked.retain(|_, (of, _)| *of != member);
+            self.dialer.apart(&member, Instant::now());
+            info!(member = %self.plan.members.known(&member).map_or("", |known| &known.name), "disconnected");
+            self.step(Event::Disconnected(member));
+        }
+    }
+
+    /// A connection that does not answer pings is dead, whatever TCP believes.
+    fn pinged(&mut self, event: &ping::Event) {
+        if let Err(ping::Failure::Timeout) = event.result {
+            if let Some(member) = self.plan.members.member(&event.peer) {
+                self.went_wrong(&member, "it did not answer a ping");
+            }
+            self.swarm.close_connection(event.connection);
+        }
+    }
+}

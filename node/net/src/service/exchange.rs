@@ -1,0 +1,134 @@
+//! Requests and responses: what the sessions ask is sent, what others ask is answered.
+
+use libp2p::PeerId;
+use libp2p::request_response::{self, InboundRequestId, Message, ResponseChannel};
+use suyuan_core::{Fault, MemberId};
+use suyuan_engine::sync::{Action, Event};
+use suyuan_engine::wire::{Batch, LogSize, Request, Response};
+use tracing::{debug, info, warn};
+
+use super::{Done, Service};
+use crate::serve::Answer;
+
+impl Service {
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::Ask { member, request } => self.ask(member, request),
+            Action::TakeIn { batch, .. } => self.take_in(batch),
+            Action::Penalise { member, why, until } => {
+                let name = self.plan.members.known(&member).map_or("", |known| &known.name);
+                warn!(member = name, id = %member, %why, seconds = until.saturating_sub(self.now()) / 1000, "a member's node sent what does not hold; it is not asked for a while");
+                if let Some(peer) = self.peers.get_mut(&member) {
+                    peer.accused = Some(why.to_string());
+                    peer.traffic.refused = peer.traffic.refused.saturating_add(1);
+                }
+            }
+            Action::OwnHeadKnown => {
+                info!("this node holds its own log as far as anybody who answered");
+                self.plan.shared.own_head_known.send_replace(true);
+            }
+        }
+    }
+
+    fn ask(&mut self, member: MemberId, request: Request) {
+        let Some(known) = self.plan.members.known(&member) else { return };
+        let bytes = request.to_bytes();
+        if let Some(peer) = self.peers.get_mut(&member) {
+            peer.traffic.sent = peer.traffic.sent.saturating_add(bytes.len() as u64);
+        }
+        let id = self.swarm.behaviour_mut().sync.send_request(&known.peer, bytes);
+        self.asked.insert(id, (member, request));
+    }
+
+    fn take_in(&mut self, batch: Box<Batch>) {
+        let (handle, log) = (self.handle().clone(), batch.log);
+        self.beside(async move { Done::TakenIn { log, result: handle.take_in(*batch).await } });
+    }
+
+    pub(super) fn exchange_event(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
+        match event {
+            request_response::Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
+                self.requested(&peer, request_id, &request, channel);
+            }
+            request_response::Event::Message { message: Message::Response { request_id, response }, .. } => {
+                if let Some((member, request)) = self.asked.remove(&request_id) {
+                    self.answered(member, request, response);
+                }
+            }
+            request_response::Event::OutboundFailure { request_id, error, .. } => {
+                if let Some((member, request)) = self.asked.remove(&request_id) {
+                    self.went_wrong(&member, &error.to_string());
+                    self.step(Event::Failed { member, request });
+                }
+            }
+            request_response::Event::ResponseSent { request_id, .. } => {
+                self.leaving.remove(&request_id);
+            }
+            request_response::Event::InboundFailure { request_id, error, peer, .. } => {
+                debug!(%peer, %error, "an answer did not leave");
+                self.leaving.remove(&request_id);
+            }
+        }
+    }
+
+    /// Large answers are decoded beside this task.
+    fn answered(&mut self, member: MemberId, request: Request, bytes: Vec<u8>) {
+        if let Some(peer) = self.peers.get_mut(&member) {
+            peer.traffic.received = peer.traffic.received.saturating_add(bytes.len() as u64);
+        }
+        let alliance = self.handle().state().ledger.alliance.id();
+        self.beside(async move {
+            let decoded = tokio::task::spawn_blocking(move || Response::decode(&bytes, &alliance)).await;
+            Done::Decoded { member, request, response: decoded.unwrap_or(Err(Fault::Form)) }
+        });
+    }
+
+    fn requested(&mut self, peer: &PeerId, id: InboundRequestId, bytes: &[u8], channel: ResponseChannel<Vec<u8>>) {
+        let Some(member) = self.plan.members.member(peer) else { return };
+        let alliance = self.handle().state().ledger.alliance.id();
+        let Some(state) = self.peers.get_mut(&member) else { return };
+        state.traffic.received = state.traffic.received.saturating_add(bytes.len() as u64);
+        // Without an answer the stream closes.
+        let Ok(request) = Request::decode(bytes, &alliance) else {
+            state.traffic.bad_requests = state.traffic.bad_requests.saturating_add(1);
+            return;
+        };
+        let place = match request {
+            Request::Grown(_) => None,
+            _ => state.turnstile.enter(),
+        };
+        match (request, place) {
+            (Request::Grown(log), _) if state.turnstile.pass() => {
+                self.send(member, channel, Response::Noted.to_bytes());
+                self.step(Event::Holds { member, log });
+            }
+            (request, Some(place)) => {
+                let (turnstile, slots, handle) = (state.turnstile.clone(), self.slots.clone(), self.handle().clone());
+                if let Request::Pull { log, from } = request {
+                    self.step(Event::Holds { member, log: LogSize { log, size: from } });
+                }
+                self.beside(async move {
+                    let answer = turnstile.answer(place, slots, handle, member, request).await;
+                    Done::Answered { member, id, channel, answer }
+                });
+            }
+            _ => state.traffic.dropped_requests = state.traffic.dropped_requests.saturating_add(1),
+        }
+    }
+
+    pub(super) fn send_answer(&mut self, member: MemberId, id: InboundRequestId, channel: ResponseChannel<Vec<u8>>, answer: Option<Answer>) {
+        let Some(Answer { bytes, turn }) = answer else { return };
+        if self.send(member, channel, bytes) {
+            self.leaving.insert(id, (member, turn));
+        }
+    }
+
+    fn send(&mut self, member: MemberId, channel: ResponseChannel<Vec<u8>>, bytes: Vec<u8>) -> bool {
+        let len = bytes.len() as u64;
+        let sent = self.swarm.behaviour_mut().sync.send_response(channel, bytes).is_ok();
+        if let Some(peer) = self.peers.get_mut(&member).filter(|_| sent) {
+            peer.traffic.sent = peer.traffic.sent.saturating_add(len);
+        }
+        sent
+    }
+}

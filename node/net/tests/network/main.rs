@@ -1,0 +1,8 @@
+//! Real nodes on loopback: who gets what, who is kept out, and what a broken connection costs.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+mod converge;
+mod hostile;
+mod puppet;
+mod support;

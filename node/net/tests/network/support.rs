@@ -1,0 +1,235 @@
+//! An alliance whose nodes run in this process, each in a folder of its own.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::time::{Duration, Instant};
+
+use suyuan_core::charter::{Charter, CharterFile, Entry, MemberKeys, Role};
+use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
+use suyuan_core::key::SecretKey;
+use suyuan_core::log::LogId;
+use suyuan_core::note::TreeHead;
+use suyuan_core::{CircleId, MemberId};
+use suyuan_engine::epoch::CircleRequest;
+use suyuan_engine::record::{HeldRecord, Opened};
+use suyuan_engine::schema::Row;
+use suyuan_engine::{submission, sync};
+use suyuan_net::status::PeerStatus;
+use suyuan_net::{Multiaddr, NetConfig, Network};
+use suyuan_runtime::keyring::{Keyring, Passphrase};
+use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, SubmitError};
+
+pub struct Founder {
+    pub folder: tempfile::TempDir,
+    pub id: MemberId,
+    pub transport: SecretKey,
+    pub log: SecretKey,
+    pub witness: SecretKey,
+    pub port: u16,
+    entry: Entry,
+    root: SecretKey,
+}
+
+pub struct Alliance {
+    pub founders: Vec<Founder>,
+    pub charter: CharterFile,
+}
+
+/// A running node with its network.
+pub struct Running {
+    pub node: Node,
+    pub net: Network,
+    pub id: MemberId,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+pub fn multiaddr(port: u16) -> Multiaddr {
+    format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap()
+}
+
+impl Founder {
+    fn new(number: u8) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(folder.path(), &Passphrase::none()).unwrap();
+        let root = SecretKey::from_seed(&[number + 1; 32]);
+        let keys = MemberKeys {
+            root: root.public().to_bytes(),
+            log: keyring.log().public().to_bytes(),
+            witness: keyring.witness().public().to_bytes(),
+            transport: keyring.transport().public().to_bytes(),
+            encryption: keyring.encryption().public(),
+        };
+        let role = match number {
+            0 => Role::Leader,
+            2 => Role::Regulator,
+            _ => Role::Downstream,
+        };
+        let scope = if role == Role::Regulator { vec!["inspection".to_owned()] } else { Vec::new() };
+        let port = free_port();
+        let entry = Entry { name: format!("M{number}"), role, keys, addresses: vec![multiaddr(port).to_string()], scope };
+        let (transport, log, witness) = (keyring.transport().clone(), keyring.log().clone(), keyring.witness().clone());
+        Self { folder, id: entry.member(), transport, log, witness, port, entry, root }
+    }
+}
+
+impl Alliance {
+    /// `count` members; the first leads, the third is a regulator.
+    pub fn new(count: u8) -> Self {
+        Self::with(count, |_| {})
+    }
+
+    /// The same, with the members' entries changed before they are signed.
+    pub fn with(count: u8, change: impl Fn(&mut Vec<Founder>)) -> Self {
+        let mut founders: Vec<Founder> = (0..count).map(Founder::new).collect();
+        change(&mut founders);
+        for founder in &mut founders {
+            founder.entry.addresses = vec![multiaddr(founder.port).to_string()];
+            founder.id = founder.entry.member();
+        }
+        let charter = Charter {
+            nonce: [1; 32],
+            name: "链".into(),
+            purpose: String::new(),
+            chain: "绿色农业".into(),
+            time: 0,
+            members: founders.iter().map(|founder| founder.entry.clone()).collect(),
+            deputies: Vec::new(),
+            seal: 1000,
+            terms: String::new(),
+        };
+        let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };
+        for founder in &founders {
+            for key in [&founder.root, &founder.log, &founder.witness, &founder.transport] {
+                file.sign(key).unwrap();
+            }
+        }
+        Self { founders, charter: file }
+    }
+
+    pub fn id(&self, number: usize) -> MemberId {
+        self.founders[number].id
+    }
+
+    pub fn log(&self, number: usize) -> LogId {
+        LogId { alliance: self.charter.verify(None).unwrap().id(), member: self.id(number), incarnation: 0 }
+    }
+
+    /// Starts a node's writer without a network.
+    pub fn node(&self, number: usize) -> Node {
+        let folder = self.founders[number].folder.path();
+        let keyring = Keyring::open(folder, &Passphrase::none()).unwrap();
+        Node::start(NodeConfig { data: folder.to_owned(), charter: self.charter.clone(), keyring }).unwrap()
+    }
+
+    pub fn config(&self, number: usize) -> NetConfig {
+        let founder = &self.founders[number];
+        let sync = sync::Limits { heads_every: 1000, relay_after: 1500, fault_rest: 3000, ..sync::Limits::default() };
+        NetConfig { key: founder.transport.clone(), listen: vec![multiaddr(founder.port)], peers: Vec::new(), sync }
+    }
+
+    pub fn run(&self, number: usize) -> Running {
+        self.run_with(number, self.config(number))
+    }
+
+    pub fn run_with(&self, number: usize, config: NetConfig) -> Running {
+        let node = self.node(number);
+        let net = suyuan_net::start(node.handle.clone(), config).unwrap();
+        Running { node, net, id: self.id(number) }
+    }
+}
+
+impl Running {
+    pub fn handle(&self) -> &Handle {
+        &self.node.handle
+    }
+
+    pub async fn stop(self) {
+        self.net.stop().await;
+        self.node.handle.stop().await;
+        drop(self.node.handle);
+        drop(self.net);
+        tokio::task::spawn_blocking(|| self.node.writer.join()).await.unwrap().unwrap().unwrap();
+    }
+
+    pub fn size(&self, log: &LogId) -> u64 {
+        self.handle().state().ledger.logs.known(log).map_or(0, suyuan_engine::logs::LogHead::size)
+    }
+
+    pub async fn peer(&self, member: MemberId) -> PeerStatus {
+        self.net.status().await.peers.into_iter().find(|peer| peer.member == member).unwrap()
+    }
+
+    pub async fn put(&self, records: &str) -> Result<Receipt, SubmitError> {
+        let state = self.handle().state();
+        let body = format!(r#"{{"records":[{records}]}}"#);
+        let submissions = submission::parse(body.as_bytes(), &state.ledger.alliance, &state.ledger.me)?;
+        self.handle().submit(submissions, None).await
+    }
+
+    /// Puts so many small public records.
+    pub async fn put_notes(&self, count: usize) {
+        let note = r#"{"type":"note","sections":[{"for":"public","fields":{"a":1}}]}"#;
+        for chunk in vec![note; count].chunks(500) {
+            self.put(&chunk.join(",")).await.unwrap();
+        }
+    }
+
+    /// The sections of a record as this node sees them: index, and field values or why not.
+    pub fn seen(&self, log: &LogId, sequence: u64) -> Option<Vec<(u8, Result<Vec<String>, &'static str>)>> {
+        let state = self.handle().state();
+        let row = Row { log: state.ledger.logs.known(log)?.number, sequence };
+        let record = HeldRecord::load(row, self.handle().store().as_ref(), self.handle().local()).unwrap()?;
+        let open = |section| match record.open(section, &state.secrets).unwrap() {
+            Opened::Body(body) => Ok(body.fields().iter().map(|field| field.value.clone()).collect()),
+            Opened::Sealed => Err("sealed"),
+            Opened::Void(fault) => Err(fault.code()),
+        };
+        Some(record.sections.iter().map(|section| (section.index, open(section))).collect())
+    }
+
+    fn heads(&self) -> BTreeMap<LogId, TreeHead> {
+        self.handle().state().ledger.logs.iter().map(|head| (head.id, head.tree_head())).collect()
+    }
+}
+
+/// Waits until all nodes hold the same logs.
+pub async fn converged(nodes: &[&Running]) {
+    let same = || nodes.windows(2).all(|pair| pair[0].heads() == pair[1].heads());
+    wait("all logs are the same", Duration::from_secs(30), async || same()).await;
+}
+
+pub async fn wait(what: &str, most: Duration, done: impl AsyncFn() -> bool) {
+    let start = Instant::now();
+    while !done().await {
+        assert!(start.elapsed() < most, "not in {most:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until the network says that authoring is safe.
+pub async fn own_head_known(node: &Running) {
+    let mut known = node.net.own_head_known();
+    tokio::time::timeout(Duration::from_secs(20), known.wait_for(|known| *known)).await.unwrap().unwrap();
+}
+
+pub fn grant(name: &str, readers: &[MemberId]) -> CircleRequest {
+    let members = readers.iter().map(|member| CircleMember { member: *member, rights: Rights::Read }).collect();
+    CircleRequest { circle: None, name: name.into(), purpose: String::new(), tier: Tier::Authorized, members, terms: Terms::default(), until: None }
+}
+
+/// A record with a public section, one for a circle and one for its author alone.
+pub fn residue(circle: &CircleId) -> String {
+    format!(
+        r#"{{"type":"inspection","sections":[
+        {{"for":"public","fields":{{"result":"pass"}}}},
+        {{"for":"{circle}","fields":{{"residue":0.010}}}},
+        {{"for":"self","fields":{{"labCost":"380.00"}}}}]}}"#
+    )
+}
+
+pub fn local(port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
+}

@@ -1,0 +1,98 @@
+//! What a node's API takes and gives, as far as programs need it typed; what people look at stays JSON text.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use suyuan_core::circle::{Rights, Terms, Tier};
+use suyuan_core::{AllianceId, MemberId, StatementId};
+
+/// Records that became durable.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Written {
+    /// Sequence of the first one.
+    pub first: u64,
+    /// The records, in order.
+    pub records: Vec<WrittenRecord>,
+    /// Whether they had been written before, under the same idempotency key.
+    pub replayed: bool,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct WrittenRecord {
+    /// Its id.
+    pub id: StatementId,
+    /// Its sequence.
+    pub sequence: u64,
+}
+
+/// Which records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// All that the node holds.
+    All,
+    /// About a subject: a GS1 Digital Link or an EPC URN.
+    Subject(String),
+    /// Addressed to a circle: `public`, `alliance`, `self` or an id.
+    Circle(String),
+    /// Of a member's log: id or name.
+    Log(String),
+}
+
+impl Filter {
+    pub(crate) fn query(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::All => None,
+            Self::Subject(subject) => Some(("subject", subject)),
+            Self::Circle(circle) => Some(("circle", circle)),
+            Self::Log(member) => Some(("log", member)),
+        }
+    }
+}
+
+/// A page of records.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    /// The records as JSON text.
+    pub records: Vec<Box<RawValue>>,
+    /// What to ask for next.
+    pub next: Option<String>,
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NodeStatus {
+    /// The alliance.
+    pub alliance: AllianceId,
+    /// The member.
+    pub member: MemberId,
+    /// Everything, as it was sent.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A circle to be opened.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewCircle {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Kind of sharing.
+    pub tier: Tier,
+    /// Members other than the steward.
+    pub members: Vec<CircleMember>,
+    /// Terms.
+    pub terms: Terms,
+    /// End of a grant, milliseconds since 1970-01-01 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+}
+
+/// A member of a circle to be opened.
+#[derive(Clone, Debug, Serialize)]
+pub struct CircleMember {
+    /// Name or id.
+    pub member: String,
+    /// What it may do.
+    pub rights: Rights,
+}

@@ -1,0 +1,298 @@
+//! A cluster of real node processes on this machine's loopback, founded and driven through the same binary and API as anybody's.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use suyuan_client::Client;
+use suyuan_core::AllianceId;
+
+/// How long a node may take to answer after its start.
+const START: Duration = Duration::from_secs(30);
+
+/// A member to be founded.
+#[derive(Clone, Debug)]
+pub struct Founder {
+    /// Folder name, one letter or so.
+    pub key: &'static str,
+    /// Name in the charter.
+    pub name: &'static str,
+    /// Role in the charter.
+    pub role: &'static str,
+    /// Types that a regulator may read.
+    pub scope: &'static [&'static str],
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct NodeProcess {
+    /// Who.
+    pub founder: Founder,
+    /// Its data folder.
+    pub data: PathBuf,
+    /// Admin listener.
+    pub admin: SocketAddr,
+    /// Public listener.
+    pub public: SocketAddr,
+    /// Password of the console's operator.
+    pub password: String,
+    p2p: SocketAddr,
+    child: Option<Child>,
+}
+
+/// The cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    /// The nodes in the order of founding; the first is the leader.
+    pub nodes: Vec<NodeProcess>,
+    /// The alliance.
+    pub alliance: AllianceId,
+    binary: PathBuf,
+}
+
+/// The `suyuan` that was built beside this program.
+///
+/// # Errors
+/// Where it ought to be.
+pub fn binary() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    // A test's executable lies one folder deeper.
+    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("suyuan")).find(|path| path.is_file());
+    beside.ok_or_else(|| "the program `suyuan` is not built; run: cargo build --release --workspace".to_owned())
+}
+
+/// A loopback address that is free now.
+fn free_address() -> Result<SocketAddr, String> {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(|error| error.to_string())
+}
+
+impl Cluster {
+    /// Makes keys, charter and data folders in `folder`, and starts every node.
+    ///
+    /// # Errors
+    /// What failed, in words.
+    pub fn found(folder: &Path, founders: &[Founder], say: &impl Fn(&str)) -> Result<Self, String> {
+        let binary = binary()?;
+        let mut nodes = Vec::new();
+        for founder in founders {
+            say(&format!("keys of {}", founder.name));
+            nodes.push(NodeProcess::init(&binary, folder, founder)?);
+        }
+        say("charter, signed by all");
+        let charter = folder.join("charter");
+        let mut new = Command::new(&binary);
+        new.args(["charter", "new", path(&charter)?, "--name", "绿色农业链", "--purpose", "从田园到餐桌", "--chain", "绿色农业"]);
+        for node in &nodes {
+            new.args(["--entry", path(&node.data.join("entry"))?]);
+        }
+        output(new.args(["--deputy", founders.get(1).map_or("", |founder| founder.name)]))?;
+        for node in &nodes {
+            output(Command::new(&binary).args(["--data", path(&node.data)?, "charter", "sign", path(&charter)?]))?;
+        }
+        let checked: Value = json(Command::new(&binary).args(["--json", "charter", "check", path(&charter)?]))?;
+        let alliance = checked["alliance"].as_str().and_then(|id| id.parse().ok()).ok_or("the charter is not complete")?;
+        for node in &mut nodes {
+            say(&format!("starting {}", node.founder.name));
+            node.start(&binary, Some(&charter))?;
+        }
+        let mut cluster = Self { nodes, alliance, binary };
+        for node in &mut cluster.nodes {
+            node.wait()?;
+        }
+        Ok(cluster)
+    }
+
+    /// The node of a founder.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub fn node(&self, key: &str) -> Result<&NodeProcess, String> {
+        self.nodes.iter().find(|node| node.founder.key == key).ok_or_else(|| format!("no node {key}"))
+    }
+
+    /// Waits until every node has as much of every log as its author published.
+    ///
+    /// # Errors
+    /// Who is behind after `patience`.
+    pub fn settle(&self, patience: Duration) -> Result<(), String> {
+        let begun = Instant::now();
+        loop {
+            let sizes = self.nodes.iter().map(NodeProcess::log_sizes).collect::<Result<Vec<_>, _>>()?;
+            let all = sizes.iter().all(|size| sizes.first() == Some(size) && size.len() == self.nodes.len());
+            if all {
+                return Ok(());
+            }
+            if begun.elapsed() > patience {
+                return Err(format!("the nodes have not come to the same logs: {sizes:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Stops every node in order.
+    pub fn stop(&mut self) {
+        for node in &mut self.nodes {
+            node.stop();
+        }
+    }
+
+    /// Runs `suyuan fsck` on a stopped node.
+    ///
+    /// # Errors
+    /// What failed, in words.
+    pub fn fsck(&self, node: &NodeProcess) -> Result<Value, String> {
+        json(Command::new(&self.binary).args(["--json", "--data", path(&node.data)?, "fsck"]))
+    }
+
+    /// Runs `suyuan` with these words; its exit code and standard output.
+    ///
+    /// # Errors
+    /// That it could not be run.
+    pub fn suyuan(&self, words: &[&str]) -> Result<(Option<i32>, String), String> {
+        let done = Command::new(&self.binary).args(words).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+        Ok((done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned()))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl NodeProcess {
+    fn init(binary: &Path, folder: &Path, founder: &Founder) -> Result<Self, String> {
+        let data = folder.join(founder.key);
+        let (admin, public, p2p) = (free_address()?, free_address()?, free_address()?);
+        let mut init = Command::new(binary);
+        init.args(["--data", path(&data)?, "init", "--development", "--name", founder.name, "--role", founder.role]);
+        init.args(["--address", &multiaddr(p2p)]);
+        for kind in founder.scope {
+            init.args(["--scope", kind]);
+        }
+        output(&mut init)?;
+        let mut random = [0; 9];
+        getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+        let password = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut operator = Command::new(binary);
+        let mut child = operator
+            .args(["--data", path(&data)?, "operator"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let written = child.stdin.take().map(|mut stdin| writeln!(stdin, "{password}"));
+        written.transpose().map_err(|error| error.to_string())?;
+        let set = child.wait().map_err(|error| error.to_string())?;
+        if !set.success() {
+            return Err(format!("the operator of {} could not be set", founder.name));
+        }
+        Ok(Self { founder: founder.clone(), data, admin, public, password, p2p, child: None })
+    }
+
+    /// Starts the process; what it logs goes to `node.log` in its folder.
+    ///
+    /// # Errors
+    /// What failed, in words.
+    pub fn start(&mut self, binary: &Path, charter: Option<&Path>) -> Result<(), String> {
+        let log = File::options().create(true).append(true).open(self.data.with_extension("log")).map_err(|error| error.to_string())?;
+        let mut run = Command::new(binary);
+        run.args(["--data", path(&self.data)?, "run", "--admin", &self.admin.to_string(), "--public", &self.public.to_string()]);
+        run.args(["--p2p", &multiaddr(self.p2p), "--public-url", &format!("http://{}", self.public)]);
+        if let Some(charter) = charter {
+            run.args(["--charter", path(charter)?]);
+        }
+        let child = run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        self.child = Some(child.map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    /// Waits until the node answers.
+    ///
+    /// # Errors
+    /// The end of its log, when it does not.
+    pub fn wait(&mut self) -> Result<(), String> {
+        let begun = Instant::now();
+        while begun.elapsed() < START {
+            if self.client().is_ok_and(|client| client.node().is_ok()) {
+                return Ok(());
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            if ended.is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+        let end: Vec<&str> = log.lines().rev().take(8).collect();
+        Err(format!("{} does not answer; its log ends with:\n{}", self.founder.name, end.into_iter().rev().collect::<Vec<_>>().join("\n")))
+    }
+
+    /// A client with the token that the node left for this machine's operator.
+    ///
+    /// # Errors
+    /// That there is no token yet.
+    pub fn client(&self) -> Result<Client, String> {
+        Ok(Client::new(&format!("http://{}", self.admin), &self.token()?))
+    }
+
+    /// That token.
+    ///
+    /// # Errors
+    /// That there is none yet.
+    pub fn token(&self) -> Result<String, String> {
+        std::fs::read_to_string(self.data.join("token")).map_err(|error| format!("{}: {error}", self.founder.name))
+    }
+
+    /// Sizes of all logs that it holds, by member.
+    fn log_sizes(&self) -> Result<Vec<(String, u64)>, String> {
+        let text = self.client()?.json("/api/v1/logs").map_err(|error| error.to_string())?;
+        let logs: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let logs = logs.get("logs").unwrap_or(&logs);
+        let size = |log: &Value| Some((log["member"]["id"].as_str().or(log["member"].as_str())?.to_owned(), log["size"].as_u64()?));
+        let mut sizes: Vec<_> = logs.as_array().into_iter().flatten().filter_map(size).collect();
+        sizes.sort_unstable();
+        Ok(sizes)
+    }
+
+    /// Ends the process as an operator would, and waits for it.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(10) {
+                if matches!(child.try_wait(), Ok(Some(_))) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn multiaddr(address: SocketAddr) -> String {
+    format!("/ip4/{}/tcp/{}", address.ip(), address.port())
+}
+
+fn path(path: &Path) -> Result<&str, String> {
+    path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()))
+}
+
+fn output(command: &mut Command) -> Result<String, String> {
+    let done = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    if done.status.success() {
+        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
+    }
+    Err(String::from_utf8_lossy(&done.stderr).trim().to_owned())
+}
+
+fn json(command: &mut Command) -> Result<Value, String> {
+    let done = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    serde_json::from_slice(&done.stdout).map_err(|error| format!("{error}: {}", String::from_utf8_lossy(&done.stderr)))
+}
