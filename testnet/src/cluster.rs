@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +14,9 @@ use suyuan_core::AllianceId;
 
 /// How long a node may take to answer after its start.
 const START: Duration = Duration::from_secs(30);
+
+/// Ports for the listeners.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 /// A member to be founded.
 #[derive(Clone, Debug)]
@@ -65,9 +69,21 @@ pub fn binary() -> Result<PathBuf, String> {
     beside.ok_or_else(|| "the program `suyuan` is not built; run: cargo build --release --workspace".to_owned())
 }
 
-/// A loopback address that is free now.
+/// A loopback address that is free now, below the ports that systems give to outgoing connections, and never the same twice in one run.
 fn free_address() -> Result<SocketAddr, String> {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(|error| error.to_string())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    for _ in 0..PORTS.len() {
+        let mut random = [0; 2];
+        getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+        // The first port is drawn, so that two runs at once do not meet; then they are taken in turn.
+        let _ = NEXT.compare_exchange(0, u16::from_be_bytes(random) % 8000 + 1, Ordering::Relaxed, Ordering::Relaxed);
+        let port = PORTS.start.saturating_add(NEXT.fetch_add(1, Ordering::Relaxed) % 9000);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err("no port is free on this machine".to_owned())
 }
 
 impl Cluster {
@@ -114,7 +130,7 @@ impl Cluster {
         self.nodes.iter().find(|node| node.founder.key == key).ok_or_else(|| format!("no node {key}"))
     }
 
-    /// Waits until every node has as much of every log as its author published.
+    /// Waits until every node has as much of every log as every other one.
     ///
     /// # Errors
     /// Who is behind after `patience`.
@@ -122,8 +138,7 @@ impl Cluster {
         let begun = Instant::now();
         loop {
             let sizes = self.nodes.iter().map(NodeProcess::log_sizes).collect::<Result<Vec<_>, _>>()?;
-            let all = sizes.iter().all(|size| sizes.first() == Some(size) && size.len() == self.nodes.len());
-            if all {
+            if sizes.iter().all(|size| sizes.first() == Some(size)) {
                 return Ok(());
             }
             if begun.elapsed() > patience {

@@ -65,9 +65,9 @@ fn describe(cluster: &Cluster, told: &Told) -> Result<Value, String> {
     let mut nodes = Vec::new();
     for node in &cluster.nodes {
         let status = node.client()?.node().map_err(|error| error.to_string())?;
-        nodes.push(json!({ "key": node.founder.key, "name": node.founder.name, "role": node.founder.role, "member": status.member,
+        nodes.push(json!({ "key": node.founder.key, "name": node.founder.name, "role": node.founder.role, "member": status.member.id,
             "data": node.data, "admin": format!("http://{}", node.admin), "public": format!("http://{}", node.public),
-            "token": node.token()?, "password": node.password, "status": status.rest }));
+            "token": node.token()?, "password": node.password, "logSize": status.size, "checkpoint": status.published.map(|published| published.note) }));
     }
     let secrets: Vec<Value> = told.secrets.iter().map(|secret| json!({ "name": secret.name, "text": secret.text, "readers": secret.readers })).collect();
     let page = page(cluster, &cluster.alliance)?;

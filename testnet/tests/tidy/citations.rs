@@ -65,6 +65,8 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 /// Where a page may be that is cited in a file: beside it, from the root, among the specs.
 fn candidates(file: &File, page: &str) -> [String; 3] {
+    // A test names a page from its manifest's folder, as in "/../../specs/access.md".
+    let page = page.strip_prefix('/').map_or(page, |rest| rest.trim_start_matches("../"));
     let beside = page.split('/').fold(file.folder().to_string(), |folder, part| match part {
         "." => folder,
         ".." => folder.rsplit_once('/').map_or(String::new(), |(above, _)| above.into()),
@@ -119,5 +121,6 @@ fn headings_become_anchors() {
 fn a_page_is_looked_for_beside_the_file() {
     let file = File { path: "sdk/js/README.md".into(), text: String::new() };
     assert_eq!(candidates(&file, "../../specs/key.md")[0], "specs/key.md");
+    assert_eq!(candidates(&file, "/../../specs/key.md")[1], "specs/key.md");
     assert_eq!(candidates(&file, "key.md"), ["sdk/js/key.md", "key.md", "specs/key.md"]);
 }
