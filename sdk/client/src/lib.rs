@@ -12,7 +12,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 pub use error::{ClientError, Problem};
-pub use model::{CircleMember, Filter, NewCircle, NodeStatus, Page, Written, WrittenRecord};
+pub use model::{CircleMember, Filter, Named, NewCircle, NodeStatus, Page, Published, Written, WrittenRecord};
 
 /// Longest answer that is read, bytes.
 const ANSWER: u64 = 64 * 1024 * 1024;

@@ -62,12 +62,31 @@ pub struct Page {
 #[derive(Clone, Debug, Deserialize)]
 pub struct NodeStatus {
     /// The alliance.
-    pub alliance: AllianceId,
+    pub alliance: Named<AllianceId>,
     /// The member.
-    pub member: MemberId,
-    /// Everything, as it was sent.
-    #[serde(flatten)]
-    pub rest: serde_json::Map<String, serde_json::Value>,
+    pub member: Named<MemberId>,
+    /// Entries of its own log on the disk.
+    pub size: u64,
+    /// What it published last.
+    pub published: Option<Published>,
+}
+
+/// Something with an id and a name.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Named<I> {
+    /// Its id.
+    pub id: I,
+    /// Its name.
+    pub name: String,
+}
+
+/// A published checkpoint.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Published {
+    /// Entries under it.
+    pub size: u64,
+    /// The signed note.
+    pub note: String,
 }
 
 /// A circle to be opened.
