@@ -148,6 +148,25 @@ impl Cluster {
         }
     }
 
+    /// Starts a node that was stopped or killed, and waits until it answers.
+    ///
+    /// # Errors
+    /// The end of its log, when it does not.
+    pub fn restart(&mut self, key: &str) -> Result<(), String> {
+        let binary = self.binary.clone();
+        let node = self.node_mut(key)?;
+        node.start(&binary, None)?;
+        node.wait()
+    }
+
+    /// The node of a founder, to be stopped or killed.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub fn node_mut(&mut self, key: &str) -> Result<&mut NodeProcess, String> {
+        self.nodes.iter_mut().find(|node| node.founder.key == key).ok_or_else(|| format!("no node {key}"))
+    }
+
     /// Stops every node in order.
     pub fn stop(&mut self) {
         for node in &mut self.nodes {
@@ -214,9 +233,11 @@ impl NodeProcess {
     /// # Errors
     /// What failed, in words.
     pub fn start(&mut self, binary: &Path, charter: Option<&Path>) -> Result<(), String> {
-        let log = File::options().create(true).append(true).open(self.data.with_extension("log")).map_err(|error| error.to_string())?;
+        let log = File::options().create(true).append(true).open(self.log()).map_err(|error| error.to_string())?;
         let mut run = Command::new(binary);
         run.args(["--data", path(&self.data)?, "run", "--admin", &self.admin.to_string(), "--public", &self.public.to_string()]);
+        // The phases of every commit stand in the log, so that a crash can be told by where it struck.
+        run.env("SUYUAN_LOG", "info,suyuan::commit=debug");
         run.args(["--p2p", &multiaddr(self.p2p), "--public-url", &format!("http://{}", self.public)]);
         if let Some(charter) = charter {
             run.args(["--charter", path(charter)?]);
@@ -242,7 +263,7 @@ impl NodeProcess {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let log = std::fs::read_to_string(self.data.with_extension("log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         let end: Vec<&str> = log.lines().rev().take(8).collect();
         Err(format!("{} does not answer; its log ends with:\n{}", self.founder.name, end.into_iter().rev().collect::<Vec<_>>().join("\n")))
     }
@@ -272,6 +293,19 @@ impl NodeProcess {
         let mut sizes: Vec<_> = logs.as_array().into_iter().flatten().filter_map(size).collect();
         sizes.sort_unstable();
         Ok(sizes)
+    }
+
+    /// Kills the process as a power switch would, and waits for its end.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// What the node logs.
+    pub fn log(&self) -> PathBuf {
+        self.data.with_extension("log")
     }
 
     /// Ends the process as an operator would, and waits for it.

@@ -3,6 +3,7 @@
 mod bench;
 mod checks;
 mod cluster;
+mod crash;
 mod demo;
 mod founding;
 mod story;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Measure writing, replication, size on disk and start against this machine's own limits.
     Bench(bench::Flags),
+    /// Kill a node at random instants under load, and look for what it had acknowledged.
+    Crash(crash::Flags),
     /// Play one lettuce from field to table on five real nodes, and check everything.
     Demo(demo::Flags),
 }
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Bench(flags) => bench::run(&flags, cli.json),
+        Command::Crash(flags) => crash::run(&flags, cli.json),
         Command::Demo(flags) => demo::run(&flags, cli.json),
     };
     match done {

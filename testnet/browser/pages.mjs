@@ -1,0 +1,106 @@
+// Looks at the pages of a node as a phone and a desk see them, and keeps screenshots:
+//
+//   node pages.mjs FOLDER JSON
+//
+// JSON is what the example `site` of the crate suyuan-api prints. Ends with `N passed, N failed`.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Chromium } from "./chromium.mjs";
+
+const [folder, told] = process.argv.slice(2);
+if (!folder || !told) throw new Error("usage: node pages.mjs FOLDER JSON");
+const site = JSON.parse(told);
+mkdirSync(folder, { recursive: true });
+
+let passed = 0;
+const failures = [];
+
+function check(name, holds, found = "") {
+  if (holds) passed++;
+  else failures.push(`${name}${found === "" ? "" : `: ${JSON.stringify(found)}`}`);
+}
+
+async function keep(page, name, options) {
+  writeFileSync(join(folder, `${name}.png`), await page.screenshot(options));
+}
+
+const phone = { width: 390, height: 844, mobile: true, scale: 2 };
+const desk = { width: 1280, height: 800 };
+const VERDICT = "document.body.dataset.verdict && document.body.dataset.verdict !== 'checking' && document.body.dataset.verdict";
+const OTHER = "ab".repeat(32);
+
+const browser = new Chromium();
+try {
+  await consumer();
+  await console_();
+} finally {
+  await browser.close();
+}
+for (const failure of failures) console.log(`not so: ${failure}`);
+console.log(`${passed} passed, ${failures.length} failed`);
+process.exitCode = failures.length === 0 ? 0 : 1;
+
+async function consumer() {
+  const scans = [
+    ["lot-zh", site.lot, `?a=${site.alliance}`, "zh-CN", "verified"],
+    ["lot-en", site.lot, `?a=${site.alliance}`, "en", "verified"],
+    ["recall-zh", site.recalled, `?a=${site.alliance}`, "zh-CN", "verified"],
+    ["unbound-en", site.lot, "", "en", "warning"],
+    ["other-alliance-zh", site.lot, `?a=${OTHER}`, "zh-CN", "failed"],
+    ["damaged-zh", site.lot, "?a=xyz", "zh-CN", "failed"],
+  ];
+  for (const [name, path, query, language, verdict] of scans) {
+    const page = await browser.page({ ...phone, language });
+    await page.open(site.public + path + query);
+    const found = await page.until(VERDICT).catch((error) => error.message);
+    check(`${name}: verdict`, found === verdict, [found, await page.evaluate("document.getElementById('verdict').innerText")]);
+    check(`${name}: nothing to complain of`, page.complaints.length === 0, page.complaints);
+    const marks = await page.evaluate("[...document.querySelectorAll('.mark')].map((mark) => mark.dataset.state).join()");
+    check(`${name}: marks`, marks.split(",").every((mark) => mark === (verdict === "failed" ? "failed" : "verified")), marks);
+    check(`${name}: language`, (await page.evaluate("document.documentElement.lang")) === language);
+    check(`${name}: no sideways scrolling`, await page.evaluate("document.documentElement.scrollWidth <= innerWidth"));
+    check(`${name}: transfer`, page.bytes < 80 * 1024, page.bytes);
+    console.log(`${name}: ${page.bytes} bytes`);
+    await keep(page, name);
+    await keep(page, `${name}-whole`, { whole: true });
+  }
+  for (const [name, path] of [["empty-zh", "/01/06901234567892/10/NONE"], ["invalid-zh", "/01/06901234567893/10/L1"], ["root-zh", "/"]]) {
+    const page = await browser.page(phone);
+    await page.open(site.public + path);
+    await keep(page, name);
+  }
+  const narrow = await browser.page({ ...phone, width: 360, height: 740 });
+  await narrow.send("Emulation.setScriptExecutionDisabled", { value: true });
+  await narrow.open(`${site.public}${site.lot}?a=${site.alliance}`);
+  await keep(narrow, "no-script-zh");
+}
+
+async function console_() {
+  for (const language of ["zh-CN", "en"]) {
+    const page = await browser.page({ ...desk, language });
+    const short = language.slice(0, 2);
+    await page.open(`${site.admin}/records`);
+    check(`${short}: a stranger is led to the login`, (await page.evaluate("location.pathname")) === "/login");
+    await keep(page, `console-login-${short}`);
+    await page.evaluate(`document.getElementById("password").value = ${JSON.stringify(site.password)}; document.querySelector(".login form").submit()`);
+    await page.until("location.pathname === '/records' && document.readyState === 'complete'").catch(() => {});
+    check(`${short}: logged in`, (await page.evaluate("location.pathname")) === "/records", await page.evaluate("document.body.innerText"));
+    await keep(page, `console-records-${short}`);
+    const record = await page.evaluate("[...document.querySelectorAll('tbody tr')].find((row) => row.querySelectorAll('.chip').length > 2)?.querySelector('a').getAttribute('href')");
+    const circle = `${site.admin}/circles`;
+    for (const [name, address] of [
+      ["overview", `${site.admin}/`], ["logs", `${site.admin}/logs`], ["record", site.admin + record], ["circles", circle], ["new-circle", `${circle}/new`],
+      ["code", `${site.admin}/code?gtin=6901234567892&lot=L20261120`],
+    ]) {
+      await page.open(address);
+      await keep(page, `console-${name}-${short}`, { whole: true });
+      check(`${short}: ${name} fits`, await page.evaluate("document.documentElement.scrollWidth <= innerWidth"));
+    }
+    await page.open(circle);
+    await page.open(site.admin + (await page.evaluate("[...document.querySelectorAll('tbody a')].at(-1).getAttribute('href')")));
+    await keep(page, `console-circle-${short}`, { whole: true });
+    check(`${short}: nothing to complain of`, page.complaints.length === 0, page.complaints);
+  }
+}
