@@ -18,7 +18,7 @@ const FOUNDERS: [Founder; 2] = [
     Founder { key: "B", name: "B", role: "downstream", scope: &[] },
 ];
 /// Phases of a commit, as the node logs them.
-const PHASES: [&str; 6] = ["prepared", "writing", "durable", "acknowledged", "anchored", "published"];
+const PHASES: [&str; 4] = ["writing", "durable", "acknowledged", "published"];
 /// Clients that write at once.
 const CLIENTS: usize = 3;
 

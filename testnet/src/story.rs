@@ -181,7 +181,7 @@ impl Teller<'_> {
         for day in 0..20 {
             self.put("S", "field-log", true, json!([{ "for": "alliance", "fields": { "day": day, "irrigationMm": 3.5, "plot": "B7" } }]), ALL)?;
         }
-        self.put("S", "planting", true, step(0, "commissioning", "active", "B7 号田", json!({ "variety": "奶油生菜" })), ALL)?;
+        self.put("S", "planting", true, step(0, "commissioning", "active", "B7 号田", json!({ "productName": "有机奶油生菜", "variety": "奶油生菜" })), ALL)?;
         self.put("G", "harvesting", true, step(8, "harvesting", "in_progress", "B7 号田", json!({ "harvestDate": "2026-11-18" })), ALL)?;
         self.residue()?;
         self.put("G", "packing", true, step(9, "packing", "in_progress", "加工一厂", json!({ "packDate": "2026-11-19" })), ALL)?;

@@ -1,6 +1,7 @@
 //! Who may use the node's own API: bearer tokens for machines, one operator with a password for people (`specs/http-api.md`, Access).
 //!
-//! Tokens and password are on the disk only as hashes, in one file of mode 0600 that is replaced as a whole. Sessions are in memory: a restart ends them.
+//! Tokens and password are on the disk only as hashes, in one file of mode 0600 that is replaced as a whole; what another process puts in its place counts at
+//! once. Sessions are in memory: a restart ends them.
 
 mod attempts;
 mod file;
@@ -9,12 +10,13 @@ mod session;
 mod token;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use attempts::Attempts;
-use file::Stored;
+use file::{Stamp, Stored};
 use session::Sessions;
 
 pub use file::AuthError;
@@ -102,13 +104,18 @@ pub enum LoginError {
     Wait(u64),
 }
 
+/// The file as it was read or written last.
+#[derive(Debug)]
+struct Known {
+    stamp: Option<Stamp>,
+    stored: Arc<Stored>,
+}
+
 /// Tokens, operator and sessions of one node.
 #[derive(Debug)]
 pub struct Auth {
     path: PathBuf,
-    stored: RwLock<Stored>,
-    /// One change of the file at a time.
-    changing: Mutex<()>,
+    known: Mutex<Known>,
     sessions: Mutex<Sessions>,
     attempts: Mutex<Attempts>,
     /// One password at a time is hashed: each takes memory and a core.
@@ -125,27 +132,46 @@ impl Auth {
     /// # Errors
     /// [`AuthError`].
     pub fn open(path: &Path) -> Result<Self, AuthError> {
+        let (stored, stamp) = file::load(path)?;
         Ok(Self {
             path: path.to_owned(),
-            stored: RwLock::new(file::load(path)?),
-            changing: Mutex::new(()),
+            known: Mutex::new(Known { stamp, stored: Arc::new(stored) }),
             sessions: Mutex::default(),
             attempts: Mutex::default(),
             hashing: Semaphore::new(1),
         })
     }
 
-    fn stored(&self) -> RwLockReadGuard<'_, Stored> {
-        self.stored.read().unwrap_or_else(PoisonError::into_inner)
+    fn stored(&self) -> Arc<Stored> {
+        self.refresh(&mut lock(&self.known))
+    }
+
+    /// Reads the file again where it is another one than before. One that cannot be read leaves what was known.
+    fn refresh(&self, known: &mut Known) -> Arc<Stored> {
+        if file::stamp(&self.path) != known.stamp {
+            match file::load(&self.path) {
+                Ok((stored, stamp)) => self.replace(known, stored, stamp),
+                Err(error) => warn!(%error, "tokens and operator stay as they were"),
+            }
+        }
+        known.stored.clone()
+    }
+
+    /// Takes over what the file holds. Sessions of another password end.
+    fn replace(&self, known: &mut Known, stored: Stored, stamp: Option<Stamp>) {
+        if stored.operator != known.stored.operator {
+            lock(&self.sessions).clear();
+        }
+        *known = Known { stamp, stored: Arc::new(stored) };
     }
 
     /// Changes the file first, and what this process knows after it.
     fn change<T>(&self, change: impl FnOnce(&mut Stored) -> Result<T, AuthError>) -> Result<T, AuthError> {
-        let _one_at_a_time = lock(&self.changing);
-        let mut next = self.stored().clone();
+        let mut known = lock(&self.known);
+        let mut next = Stored::clone(&self.refresh(&mut known));
         let made = change(&mut next)?;
-        file::save(&self.path, &next)?;
-        *self.stored.write().unwrap_or_else(PoisonError::into_inner) = next;
+        let stamp = file::save(&self.path, &next)?;
+        self.replace(&mut known, next, stamp);
         Ok(made)
     }
 
@@ -158,9 +184,7 @@ impl Auth {
         self.change(|stored| {
             stored.operator = Some(hash);
             Ok(())
-        })?;
-        lock(&self.sessions).clear();
-        Ok(())
+        })
     }
 
     /// Whether an operator has been set.
@@ -233,11 +257,15 @@ impl Auth {
     pub async fn login(&self, password: String, now: u64) -> Result<String, LoginError> {
         let Ok(_permit) = self.hashing.acquire().await else { return Err(LoginError::Wait(1)) };
         lock(&self.attempts).check(now).map_err(LoginError::Wait)?;
-        let operator = self.stored().operator.clone();
-        let right = tokio::task::spawn_blocking(move || operator.is_some_and(|operator| operator.is(&password))).await;
+        let before = self.stored();
+        let stored = before.clone();
+        let right = tokio::task::spawn_blocking(move || stored.operator.as_ref().is_some_and(|operator| operator.is(&password))).await;
         if !right.unwrap_or(false) {
             lock(&self.attempts).failed(now);
             return Err(LoginError::Wrong);
+        }
+        if self.stored().operator != before.operator {
+            return Err(LoginError::Wait(1));
         }
         lock(&self.attempts).clear();
         lock(&self.sessions).begin(now).ok_or(LoginError::Wait(1))
@@ -248,6 +276,8 @@ impl Auth {
     /// # Errors
     /// [`Denied`].
     pub fn session(&self, cookie: &str, now: u64) -> Result<Principal, Denied> {
+        // Another password may have ended it.
+        self.stored();
         lock(&self.sessions).touch(cookie, now).map(|()| Principal::Operator)
     }
 

@@ -7,24 +7,44 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::limits;
 use crate::problem::{Kind, Problem};
 
+/// Room for long bodies, in MiB.
+static ROOM: Semaphore = Semaphore::const_new(limits::BODIES);
+
+/// The room that a body takes until it has been worked on.
+#[derive(Debug)]
+pub struct Room(#[expect(dead_code, reason = "held, not read")] Option<SemaphorePermit<'static>>);
+
 /// Reads a whole body of at most `limit` bytes.
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(Kind::TooLarge, format!("at most {limit} bytes; send it in parts"));
+async fn read(request: Request, limit: usize) -> Result<(Bytes, Room), Problem> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|len| len.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|len| len > limit as u64) {
-        return Err(too_large());
+    let size = announced.unwrap_or(limit as u64);
+    if size > limit as u64 {
+        return Err(too_large(limit));
     }
     let late = |_| Problem::new(Kind::Timeout, format!("the body took longer than {} seconds", limits::BODY_TIME.as_secs()));
-    let body = tokio::time::timeout(limits::BODY_TIME, axum::body::to_bytes(request.into_body(), limit)).await.map_err(late)?;
-    body.map_err(|error| {
-        let broken = Problem::new(Kind::Malformed, "the body broke off");
+    let reading = async {
+        let room = match u32::try_from(size.div_ceil(1 << 20)) {
+            Ok(mib) if size > limits::FREE_BODY => ROOM.acquire_many(mib).await.ok(),
+            _ => None,
+        };
+        (axum::body::to_bytes(request.into_body(), limit).await, Room(room))
+    };
+    let (body, room) = tokio::time::timeout(limits::BODY_TIME, reading).await.map_err(late)?;
+    let body = body.map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string);
-        if source.is_some_and(|source| source.contains("length limit")) { too_large() } else { broken }
-    })
+        let long = source.is_some_and(|source| source.contains("length limit"));
+        if long { too_large(limit) } else { Problem::new(Kind::Malformed, "the body broke off") }
+    })?;
+    Ok((body, room))
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(Kind::TooLarge, format!("at most {limit} bytes; send it in parts"))
 }
 
 fn check_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
@@ -40,40 +60,40 @@ fn check_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
 
 /// A submission of records: JSON of at most [`limits::BODY`] bytes, as received.
 #[derive(Debug)]
-pub struct Submitted(pub Bytes);
+pub struct Submitted(pub Bytes, pub Room);
 
 impl<S: Send + Sync> FromRequest<S> for Submitted {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_type(request.headers(), &["application/json"])?;
-        read(request, limits::BODY).await.map(Self)
+        read(request, limits::BODY).await.map(|(body, room)| Self(body, room))
     }
 }
 
 /// A bundle, as received.
 #[derive(Debug)]
-pub struct BundleBytes(pub Bytes);
+pub struct BundleBytes(pub Bytes, pub Room);
 
 impl<S: Send + Sync> FromRequest<S> for BundleBytes {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_type(request.headers(), &["application/cbor", "application/octet-stream"])?;
-        read(request, suyuan_core::limits::BUNDLE).await.map(Self)
+        read(request, suyuan_core::limits::BUNDLE).await.map(|(body, room)| Self(body, room))
     }
 }
 
-/// Any other JSON body, at most [`limits::SMALL_BODY`] bytes: no member twice, none unknown, not too deep.
+/// Any other JSON body, at most `LIMIT` bytes: no member twice, none unknown, not too deep.
 #[derive(Debug)]
-pub struct Json<T>(pub T);
+pub struct Json<T, const LIMIT: usize = { limits::SMALL_BODY }>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+impl<S: Send + Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for Json<T, LIMIT> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_type(request.headers(), &["application/json"])?;
-        let body = read(request, limits::SMALL_BODY).await?;
+        let (body, _room) = read(request, LIMIT).await?;
         parse(&body).map(Self)
     }
 }

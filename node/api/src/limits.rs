@@ -6,12 +6,20 @@ use std::time::Duration;
 pub const BODY: usize = 16 * 1024 * 1024;
 /// Bytes of any other JSON body.
 pub const SMALL_BODY: usize = 1024 * 1024;
+/// Bytes of the body of a login, which anybody may send.
+pub const LOGIN_BODY: usize = 8 * 1024;
+/// Bodies longer than this share [`BODIES`].
+pub const FREE_BODY: u64 = 64 * 1024;
+/// MiB of bodies that are read and worked on at a time; further ones wait.
+pub const BODIES: usize = 256;
 /// Bytes of a request's line and headers.
 pub const HEAD: usize = 32 * 1024;
 /// Headers of a request.
 pub const HEADERS: usize = 64;
 /// Connections of one listener. Who comes then waits in the system's queue.
 pub const CONNECTIONS: usize = 1024;
+/// Connections of one address at a time. Those of this machine have no such bound: a proxy brings everybody's.
+pub const CONNECTIONS_OF_ONE: usize = 128;
 /// Time for a request's headers to arrive, also between two requests of one connection.
 pub const HEAD_TIME: Duration = Duration::from_secs(15);
 /// Time for a request's body to arrive.

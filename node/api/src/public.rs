@@ -9,8 +9,7 @@ mod shown;
 mod summary;
 
 use axum::Router;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +19,7 @@ use suyuan_core::AllianceId;
 use suyuan_trace::{IdentifierError, ProductPage};
 
 use crate::pages::assets;
+use crate::pages::lenient::Lenient;
 use crate::pages::words::Lang;
 use crate::problem::{Kind, Problem};
 use crate::state::{AppState, blocking};
@@ -80,9 +80,7 @@ fn read_path(path: &str) -> Result<(ProductPage, Option<Wanted>), IdentifierErro
     whole.map(|page| (page, None)).or_else(|error| part.ok_or(error))
 }
 
-async fn root(State(state): State<AppState>, query: Result<Query<Parameters>, QueryRejection>, headers: HeaderMap) -> Response {
-    // What cannot be read of a query is passed over: whoever scans a code did not write it.
-    let Query(parameters) = query.unwrap_or_default();
+async fn root(State(state): State<AppState>, Lenient(parameters): Lenient<Parameters>, headers: HeaderMap) -> Response {
     notice::welcome(language(&parameters, &headers), &state.handle.state().ledger)
 }
 
@@ -91,8 +89,7 @@ fn language(parameters: &Parameters, headers: &HeaderMap) -> Lang {
 }
 
 /// A scan.
-async fn scan(State(state): State<AppState>, uri: Uri, query: Result<Query<Parameters>, QueryRejection>, headers: HeaderMap) -> Response {
-    let Query(parameters) = query.unwrap_or_default();
+async fn scan(State(state): State<AppState>, uri: Uri, Lenient(parameters): Lenient<Parameters>, headers: HeaderMap) -> Response {
     let lang = language(&parameters, &headers);
     let program = wants_json(&headers);
     let (page, wanted) = match read_path(uri.path()) {

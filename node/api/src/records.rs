@@ -104,7 +104,7 @@ enum Audience {
 pub(crate) async fn submit(
     State(state): State<AppState>,
     headers: HeaderMap,
-    Submitted(body): Submitted,
+    Submitted(body, _room): Submitted,
 ) -> Result<(StatusCode, axum::Json<Written>), Problem> {
     let key = idempotency_key(&headers)?;
     let ledger = state.handle.state().ledger;

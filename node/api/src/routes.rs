@@ -119,6 +119,7 @@ pub fn admin_router(state: AppState) -> Router {
         router = router.route(&path, guarded);
     }
     router
+        .merge(crate::pages::router(&state))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::addressed))

@@ -1,9 +1,11 @@
 //! One listener: bounded connections, times for headers, bodies and the connection itself, and an end in order.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -26,6 +28,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let address = listener.local_addr()?;
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let guests = Guests::default();
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -33,17 +36,19 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         let permit = room.clone().acquire_owned();
         let accepted = async {
             let permit = permit.await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, _)| (stream, permit))
+            listener.accept().await.map(|(stream, peer)| (stream, peer.ip(), permit))
         };
         tokio::select! {
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             accepted = accepted => match accepted {
-                Ok((stream, permit)) => {
+                Ok((stream, peer, permit)) => {
+                    // Who has too many is cut off: the accepted stream is dropped.
+                    let Some(guest) = guests.admit(peer) else { continue };
                     let (router, stopped) = (router.clone(), stopped.clone());
                     connections.spawn(async move {
                         connection(stream, router, stopped).await;
-                        drop(permit);
+                        drop((guest, permit));
                     });
                 }
                 Err(error) => {
@@ -60,6 +65,43 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         connections.shutdown().await;
     }
     Ok(())
+}
+
+/// How many connections each address has.
+#[derive(Clone, Debug, Default)]
+struct Guests(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+/// One of an address's connections; dropped, it makes room for the next.
+#[derive(Debug)]
+struct Guest(Guests, IpAddr);
+
+impl Guests {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(&self, address: IpAddr) -> Option<Guest> {
+        let address = address.to_canonical();
+        let mut guests = self.lock();
+        let count = guests.entry(address).or_default();
+        if *count >= limits::CONNECTIONS_OF_ONE && !address.is_loopback() {
+            return None;
+        }
+        *count = count.saturating_add(1);
+        Some(Guest(self.clone(), address))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut guests = self.0.lock();
+        let left = guests.get(&self.1).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            guests.remove(&self.1);
+        } else {
+            guests.insert(self.1, left);
+        }
+    }
 }
 
 async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()>) {
@@ -81,5 +123,24 @@ async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Recei
     };
     if let Err(error) = ended {
         debug!(%error, "a connection broke off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_its_share_and_gives_it_back() {
+        let guests = Guests::default();
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let held: Vec<Guest> = std::iter::from_fn(|| guests.admit(ip("192.0.2.1"))).collect();
+        assert_eq!(held.len(), limits::CONNECTIONS_OF_ONE);
+        assert!(guests.admit(ip("::ffff:192.0.2.1")).is_none(), "the same address in its other spelling");
+        assert!(guests.admit(ip("192.0.2.2")).is_some() && guests.admit(ip("2001:db8::1")).is_some());
+        let own: Vec<Guest> = (0..1000).filter_map(|_| guests.admit(ip("127.0.0.1"))).collect();
+        assert_eq!(own.len(), 1000);
+        drop((held, own));
+        assert!(guests.lock().is_empty() && guests.admit(ip("192.0.2.1")).is_some());
     }
 }

@@ -27,7 +27,11 @@ pub(crate) struct Login {
 ///
 /// Sets a cookie that scripts cannot read and other sites cannot send. Changes under it must come from a page of this listener.
 #[utoipa::path(post, path = "/api/v1/session", tag = "access", request_body = Login, responses((status = 204, description = "Logged in")))]
-pub(crate) async fn login(State(state): State<AppState>, _: OwnPage, Json(Login { password }): Json<Login>) -> Result<Response, Problem> {
+pub(crate) async fn login(
+    State(state): State<AppState>,
+    _: OwnPage,
+    Json(Login { password }): Json<Login, { limits::LOGIN_BODY }>,
+) -> Result<Response, Problem> {
     let cookie = begin(&state, password).await?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response())
 }

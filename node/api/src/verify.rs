@@ -248,7 +248,7 @@ pub(crate) struct Expected {
 pub(crate) async fn verify(
     State(state): State<AppState>,
     Parameters(Expected { alliance }): Parameters<Expected>,
-    BundleBytes(bytes): BundleBytes,
+    BundleBytes(bytes, _room): BundleBytes,
 ) -> Result<axum::Json<Report>, Problem> {
     let expected: Option<AllianceId> = match alliance.as_deref() {
         None => Some(state.handle.state().ledger.alliance.id()),

@@ -1,7 +1,7 @@
 //! Who may do what: one table of standing, tier and action, and one function that reads it (`specs/access.md`).
 
 use suyuan_core::charter::{Alliance, Role};
-use suyuan_core::circle::{Rights, Tier};
+use suyuan_core::circle::{PUBLIC, Rights, Tier};
 use suyuan_core::{CircleId, MemberId};
 
 use crate::circles::{Circles, Circle};
@@ -108,8 +108,13 @@ pub fn standing(alliance: &Alliance, circles: &Circles, who: &MemberId, circle: 
     let Some(member) = alliance.member(who) else {
         return Standing::Stranger;
     };
+    let regulates = member.entry.role == Role::Regulator;
+    let regulator = || if in_scope(&member.entry.scope, kind) { Standing::Regulator } else { Standing::RegulatorOutOfScope };
     if circle.0 == who.0 {
         return Standing::Steward;
+    }
+    if *circle == PUBLIC && regulates {
+        return regulator();
     }
     let Some(found) = circles.circle(circle) else {
         return Standing::Outsider;
@@ -117,12 +122,11 @@ pub fn standing(alliance: &Alliance, circles: &Circles, who: &MemberId, circle: 
     let Some(rights) = found.rights(who, epoch) else {
         return Standing::Outsider;
     };
-    match (member.entry.role, rights) {
+    match rights {
         _ if found.steward == *who => Standing::Steward,
-        (Role::Regulator, _) if in_scope(&member.entry.scope, kind) => Standing::Regulator,
-        (Role::Regulator, _) => Standing::RegulatorOutOfScope,
-        (_, Rights::Write) => Standing::Writer,
-        (_, Rights::Read) => Standing::Reader,
+        _ if regulates => regulator(),
+        Rights::Write => Standing::Writer,
+        Rights::Read => Standing::Reader,
     }
 }
 
@@ -133,7 +137,7 @@ fn in_scope(scope: &[String], kind: &str) -> bool {
 
 /// Tier of a circle.
 pub fn sharing(circles: &Circles, circle: &CircleId) -> Sharing {
-    if *circle == suyuan_core::circle::PUBLIC {
+    if *circle == PUBLIC {
         return Sharing::Public;
     }
     match circles.circle(circle).map(Circle::tier) {

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod limits;
 pub mod local;
 pub mod logs;
+pub mod mend;
 pub mod query;
 pub mod record;
 pub mod replica;

@@ -26,6 +26,14 @@ pub const BATCH_ENTRIES: usize = 1024;
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Logs of which a node tells its size.
 pub const HEADS: usize = 4096;
+/// Rows of an answer about counters.
+pub const COUNTS: usize = 4096;
+/// Sequences of one listing: so many rows of an index are looked at for it.
+pub const LISTING: usize = 1024;
+/// Statements that are asked for by their sequences at once.
+pub const ITEMS: usize = 256;
+/// Gaps in circles that a node keeps in mind. Further ones are found again later.
+pub const GAPS: usize = 1024;
 /// Logs that are pulled at once. Each may have three batches in memory.
 pub const SYNC_PULLS: usize = 4;
 /// Rows of a page of results.

@@ -79,13 +79,18 @@ impl HeldRecord {
                 changes.put(Table::ByCircle, index_key(&name, self.row), Vec::new());
             }
         }
-        for subject in subjects {
-            changes.put(Table::BySubject, index_key(&local.name(Table::BySubject, subject.as_bytes()), self.row), Vec::new());
-        }
+        self.index(subjects, local, changes);
         if self.statement.kind.starts_with(RESERVED_TYPES) {
             changes.put(Table::System, self.row.key(), Vec::new());
         }
         Ok(())
+    }
+
+    /// Writes the rows by which the record is found under what it is about.
+    pub fn index(&self, subjects: &[String], local: &LocalKeys, changes: &mut Changes) {
+        for subject in subjects {
+            changes.put(Table::BySubject, index_key(&local.name(Table::BySubject, subject.as_bytes()), self.row), Vec::new());
+        }
     }
 
     /// Reads a record back. Nothing where the row is masked or not there.

@@ -54,7 +54,7 @@ impl From<StoreError> for BatchError {
     }
 }
 
-fn sender(fault: Fault) -> BatchError {
+pub(crate) fn sender(fault: Fault) -> BatchError {
     BatchError::Sender { fault, sequence: None }
 }
 
@@ -139,7 +139,7 @@ fn check_head(batch: &Batch, ours: &TreeHead, log: &NamedKey, witness: &NamedKey
     Ok(checkpoint.head.size)
 }
 
-fn sections(statement: &Statement, item: &Item) -> Result<Vec<HeldSection>, Fault> {
+pub(crate) fn sections(statement: &Statement, item: &Item) -> Result<Vec<HeldSection>, Fault> {
     let mut sections: Vec<HeldSection> = Vec::with_capacity(item.sections.len());
     for section in &item.sections {
         let ascending = sections.last().is_none_or(|last| last.index < section.index);
@@ -169,7 +169,7 @@ fn held(section: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSec
 
 /// Opens what can be opened, and says what it is about. A wrap that does not open is dropped, so that a good one can be asked for elsewhere: wraps are
 /// not signed, and whose fault it is cannot be told.
-fn open_all(record: &mut HeldRecord, secrets: &EpochSecrets) -> Vec<String> {
+pub(crate) fn open_all(record: &mut HeldRecord, secrets: &EpochSecrets) -> Vec<String> {
     let mut subjects = Vec::new();
     for section in &mut record.sections {
         match record::open_section(&record.statement, section, secrets) {

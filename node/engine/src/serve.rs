@@ -1,19 +1,22 @@
 //! Answering other nodes: each gets the entries of every log, and of statements and sections only what it may hold (`specs/sync.md`).
 
-use suyuan_core::MemberId;
 use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE};
 use suyuan_core::log::LogId;
 use suyuan_core::note::UnverifiedCheckpoint;
+use suyuan_core::section::AudienceHeader;
+use suyuan_core::statement::Statement;
+use suyuan_core::{CircleId, MemberId};
 
 use crate::access::{self, Action};
+use crate::circles::Circle;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
 use crate::logs;
 use crate::record::{HeldRecord, HeldSection};
-use crate::schema::{Row, Table, log_key, slip_key};
+use crate::schema::{Row, Table, index_key, log_key, slip_key};
 use crate::view::{StoreError, View};
-use crate::wire::{Batch, Item, ItemSection, LogSize, Request, Response};
+use crate::wire::{Batch, Count, Gap, Item, ItemSection, LogSize, Request, Response};
 
 /// Answers a member's request. `published` is this node's own newest checkpoint, the only one that is not in the store.
 ///
@@ -24,6 +27,9 @@ pub fn answer(request: &Request, member: &MemberId, ledger: &Ledger, published: 
         Request::Heads => heads(ledger, published, view).map(Response::Heads),
         Request::Grown(_) => Ok(Response::Noted),
         Request::Pull { log, from } => batch(log, *from, member, ledger, published, view, local).map(|batch| Response::Batch(batch.map(Box::new))),
+        Request::Counters(from) => Ok(counters(from, member, ledger)),
+        Request::Listing { gap, from } => listing(gap, *from, member, ledger, view, local),
+        Request::Items { log, sequences } => items(log, sequences, member, ledger, view, local).map(Response::Items),
     }
 }
 
@@ -78,19 +84,65 @@ fn batch(log: &LogId, from: u64, member: &MemberId, ledger: &Ledger, published: 
     Ok(Some(Batch { log: *log, from, entries, checkpoint, consistency, items }))
 }
 
+/// The counters of the circles that the member is in, whole circles at a time.
+fn counters(from: &CircleId, member: &MemberId, ledger: &Ledger) -> Response {
+    let mut counts = Vec::new();
+    let shared = |circle: &CircleId| access::may(&ledger.alliance, &ledger.circles, member, Action::Hold, circle, None, CIRCLE_TYPE);
+    for circle in ledger.known_circles().into_iter().filter(|circle| circle >= from && circle.0 != member.0 && shared(circle)) {
+        let epoch = ledger.circles.circle(&circle).map_or(0, Circle::epoch);
+        let logs = ledger.counters.in_circle(&circle).filter_map(|(log, counter)| Some((ledger.logs.numbered(log)?.id, counter.next)));
+        let found: Vec<Count> = logs.map(|(log, next)| Count { of: Gap { circle, log }, next, epoch }).collect();
+        if counts.len().saturating_add(found.len()) > limits::COUNTS && !counts.is_empty() {
+            return Response::Counters(counts, Some(circle));
+        }
+        counts.extend(found.into_iter().take(limits::COUNTS));
+    }
+    Response::Counters(counts, None)
+}
+
+/// Where one author's statements to a circle stand, as far as the member may hold them.
+fn listing(gap: &Gap, from: u64, member: &MemberId, ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Response, StoreError> {
+    let Some(head) = ledger.logs.known(&gap.log) else { return Ok(Response::Listing(Vec::new(), None)) };
+    let name = local.name(Table::ByCircle, &gap.circle.0);
+    let key = |sequence| index_key(&name, Row { log: head.number, sequence });
+    let rows = view.rows(Table::ByCircle, &key(from), &key(u64::MAX), limits::LISTING)?;
+    let full = rows.len() == limits::LISTING;
+    let mut next = None;
+    let mut sequences = Vec::new();
+    for (key, _) in rows {
+        let row = key.get(name.len()..).and_then(Row::from_key).ok_or_else(|| StoreError("a circle's row".into()))?;
+        next = row.sequence.checked_add(1).filter(|_| full);
+        let Some(record) = HeldRecord::load(row, view, local)? else { continue };
+        let mut audiences = record.sections.iter().flat_map(|section| &section.audiences);
+        if audiences.any(|audience| audience.header.circle == gap.circle && may_hold(member, &record.statement, &audience.header, ledger)) {
+            sequences.push(row.sequence);
+        }
+    }
+    Ok(Response::Listing(sequences, next))
+}
+
+fn items(log: &LogId, sequences: &[u64], member: &MemberId, ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Vec<Item>, StoreError> {
+    let Some(head) = ledger.logs.known(log) else { return Ok(Vec::new()) };
+    let (mut items, mut weight) = (Vec::new(), 0usize);
+    for sequence in sequences {
+        if weight >= limits::BATCH_BYTES {
+            break;
+        }
+        if let Some(item) = item(Row { log: head.number, sequence: *sequence }, member, ledger, view, local)? {
+            weight = weight.saturating_add(item.weight());
+            items.push(item);
+        }
+    }
+    Ok(items)
+}
+
 /// What one member may hold of a statement; nothing where it is masked for it, or here.
 fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<Item>, StoreError> {
     let Some(record) = HeldRecord::load(row, view, local)? else { return Ok(None) };
     let kind = &record.statement.kind;
     let author = record.statement.place.author == *member;
-    let sections: Vec<ItemSection> = record
-        .sections
-        .iter()
-        .filter_map(|section| offer(section, |audience| {
-            let (circle, epoch) = (&audience.circle, Some(audience.epoch).filter(|epoch| *epoch > 0));
-            author || access::may(&ledger.alliance, &ledger.circles, member, Action::Hold, circle, epoch, kind)
-        }))
-        .collect();
+    let allowed = |audience: &AudienceHeader| may_hold(member, &record.statement, audience, ledger);
+    let sections: Vec<ItemSection> = record.sections.iter().filter_map(|section| offer(section, allowed)).collect();
     let open = record.statement.sections.is_empty();
     if sections.is_empty() && !open && !author {
         return Ok(None);
@@ -103,7 +155,14 @@ fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &
     Ok(Some(Item { sequence: row.sequence, statement: record.bytes, signature: record.signature, sections, slip }))
 }
 
-fn offer(section: &HeldSection, allowed: impl Fn(&suyuan_core::section::AudienceHeader) -> bool) -> Option<ItemSection> {
+/// Whether a member may hold the section that is addressed so: its author may, and whoever is in the circle in that epoch.
+fn may_hold(member: &MemberId, statement: &Statement, audience: &AudienceHeader, ledger: &Ledger) -> bool {
+    let epoch = Some(audience.epoch).filter(|epoch| *epoch > 0);
+    let entitled = || access::may(&ledger.alliance, &ledger.circles, member, Action::Hold, &audience.circle, epoch, &statement.kind);
+    statement.place.author == *member || entitled()
+}
+
+fn offer(section: &HeldSection, allowed: impl Fn(&AudienceHeader) -> bool) -> Option<ItemSection> {
     let audiences: Vec<_> = section
         .audiences
         .iter()

@@ -6,128 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use suyuan_core::log::LogId;
-use suyuan_core::{Fault, MemberId};
+use suyuan_core::{CircleId, Fault, MemberId};
 
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::replica::BatchError;
 use crate::wire::{Batch, LogSize, Request, Response};
 
+mod mending;
 mod peer;
+mod talk;
 
+use mending::Mending;
 use peer::{Peer, Pulling};
-pub use peer::Why;
-
-/// How long things take and how many there are. Times are in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Pulls under way at once. For each, at most three batches are in memory: one on its way, one that waits and one being verified.
-    pub pulls: usize,
-    /// Time between two questions for a peer's heads; up to half of it is added at random.
-    pub heads_every: u64,
-    /// Shortest time between two pushes to one peer.
-    pub tell_every: u64,
-    /// How long the author's own node must have had nothing to give before another member's copy is pulled.
-    pub relay_after: u64,
-    /// How long a peer is not asked after the first failed request; doubled by each further one.
-    pub failure_rest: u64,
-    /// The longest such rest.
-    pub failure_rest_most: u64,
-    /// How long a peer is not asked after it sent what does not verify; doubled by each further time.
-    pub fault_rest: u64,
-    /// The longest such rest.
-    pub fault_rest_most: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            pulls: limits::SYNC_PULLS,
-            heads_every: 8_000,
-            tell_every: 100,
-            relay_after: 10_000,
-            failure_rest: 1_000,
-            failure_rest_most: 60_000,
-            fault_rest: 10_000,
-            fault_rest_most: 600_000,
-        }
-    }
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// A member can be asked.
-    Connected(MemberId),
-    /// It no longer can; what it was asked will not be answered.
-    Disconnected(MemberId),
-    /// It answered, or what it sent could not be decoded.
-    Answer {
-        /// Who.
-        member: MemberId,
-        /// What it had been asked.
-        request: Request,
-        /// The answer.
-        response: Result<Response, Fault>,
-    },
-    /// It did not answer in time, or broke off.
-    Failed {
-        /// Who.
-        member: MemberId,
-        /// What it had been asked.
-        request: Request,
-    },
-    /// It said, by a push or by what it pulls, that it has at least so much of a log.
-    Holds {
-        /// Who.
-        member: MemberId,
-        /// How far.
-        log: LogSize,
-    },
-    /// A batch was verified and written.
-    TakenIn(LogSize),
-    /// A batch was not; the size is that of this node's copy.
-    Refused {
-        /// The log and how far this node has it.
-        log: LogSize,
-        /// Why.
-        error: BatchError,
-    },
-    /// This node's copies are so long, however they grew.
-    Local(Vec<LogSize>),
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Send a request. It ends in one [`Event::Answer`] or [`Event::Failed`], unless the member disconnects.
-    Ask {
-        /// Whom.
-        member: MemberId,
-        /// What.
-        request: Request,
-    },
-    /// Verify and write a batch. It ends in [`Event::TakenIn`] or [`Event::Refused`].
-    TakeIn {
-        /// Who sent it.
-        member: MemberId,
-        /// The batch.
-        batch: Box<Batch>,
-    },
-    /// A member sent what it should not have: say so. It is asked for no entries until then.
-    Penalise {
-        /// Who.
-        member: MemberId,
-        /// What it did.
-        why: Why,
-        /// Until when it is not asked.
-        until: u64,
-    },
-    /// This node now knows that it holds its own log as far as anybody does. Said once.
-    OwnHeadKnown,
-}
+pub use talk::{Action, Event, Limits, Why};
 
 /// A log that is followed.
 #[derive(Debug, Default)]
@@ -165,6 +57,7 @@ pub struct Sync {
     limits: Limits,
     logs: BTreeMap<LogId, Following>,
     peers: BTreeMap<MemberId, Peer>,
+    mending: Mending,
     own_head_known: bool,
     /// Where the next round over the logs begins, so that none waits behind the others.
     turn: Option<LogId>,
@@ -184,7 +77,7 @@ impl Sync {
         let others: BTreeSet<MemberId> = logs.iter().map(|log| log.log.member).filter(|member| *member != me).collect();
         let logs = logs.into_iter().map(|LogSize { log, size }| (log, Following { size, ..Following::default() })).collect();
         let peers = others.into_iter().map(|member| (member, Peer::default())).collect();
-        Self { me, limits, logs, peers, own_head_known: false, turn: None, dice: seed }
+        Self { me, limits, logs, peers, mending: Mending::default(), own_head_known: false, turn: None, dice: seed }
     }
 
     /// Takes in what happened and says what to do. `now` is in milliseconds and never goes back.
@@ -198,6 +91,10 @@ impl Sync {
             Event::Holds { member, log } => self.holds(member, log),
             Event::TakenIn(log) => self.taken_in(log, &mut actions),
             Event::Refused { log, error } => self.refused(log, error, now, &mut actions),
+            Event::Gaps { member, counts } => self.found(member, counts),
+            Event::Lacking { member, gap, sequences, next } => self.lacking(&member, &gap, sequences, next),
+            Event::Filled => self.filled(),
+            Event::NotFilled(error) => self.not_filled(error, now, &mut actions),
             Event::Local(logs) => logs.into_iter().for_each(|log| self.grown(log)),
             Event::Tick => {}
         }
@@ -220,7 +117,7 @@ impl Sync {
 
     fn connected(&mut self, member: &MemberId, now: u64) {
         if let Some(peer) = self.peers.get_mut(member) {
-            peer.connect(now);
+            peer.connect(&self.limits, now);
         }
     }
 
@@ -231,6 +128,7 @@ impl Sync {
         for following in self.logs.values_mut() {
             following.asked.take_if(|(asked, _)| asked == member);
         }
+        self.break_off(member);
     }
 
     fn answered(&mut self, member: MemberId, request: &Request, response: Result<Response, Fault>, now: u64, actions: &mut Vec<Action>) {
@@ -249,10 +147,22 @@ impl Sync {
             (Request::Heads, Response::Heads(heads)) => self.heads(member, heads, now),
             (Request::Grown(_), Response::Noted) => peer.failures = 0,
             (Request::Pull { log, from }, Response::Batch(batch)) => self.pulled(member, *log, *from, batch, now, actions),
+            (Request::Counters(from), Response::Counters(_, next)) => self.counted(member, *from, next, now),
+            // What is lacking of it is looked up by whoever has the store: `Event::Lacking`.
+            (Request::Listing { .. }, Response::Listing(..)) => {}
+            (Request::Items { sequences, .. }, Response::Items(items)) => self.items(member, items, sequences, actions),
             _ => {
                 self.release(member, request);
                 self.penalise(member, Why::Unasked, now, actions);
             }
+        }
+    }
+
+    fn counted(&mut self, member: MemberId, from: CircleId, next: Option<CircleId>, now: u64) {
+        let wait = self.limits.counters_every.saturating_add(self.roll(self.limits.counters_every / 2));
+        if let Some(peer) = self.peers.get_mut(&member) {
+            peer.counters_from = next.filter(|next| *next > from);
+            peer.counters_at = if peer.counters_from.is_some() { now } else { now.saturating_add(wait) };
         }
     }
 
@@ -309,8 +219,11 @@ impl Sync {
         }
     }
 
-    /// The log no longer waits for this request.
+    /// Nothing waits for this request any longer.
     fn release(&mut self, member: MemberId, request: &Request) {
+        if matches!(request, Request::Listing { .. } | Request::Items { .. }) {
+            self.break_off(&member);
+        }
         if let Request::Pull { log, from } = request
             && let Some(following) = self.logs.get_mut(log)
         {
@@ -357,10 +270,14 @@ impl Sync {
 
     fn plan(&mut self, now: u64, actions: &mut Vec<Action>) {
         self.plan_pulls(now, actions);
+        self.plan_mending(now, actions);
         let own: Vec<(LogId, u64)> = self.logs.iter().filter(|(log, _)| log.member == self.me).map(|(log, own)| (*log, own.size)).collect();
         for (member, peer) in &mut self.peers {
             if peer.wants_heads(now) {
                 actions.push(Action::Ask { member: *member, request: Request::Heads });
+            }
+            if let Some(from) = peer.wants_counters(now) {
+                actions.push(Action::Ask { member: *member, request: Request::Counters(from) });
             }
             for (log, size) in &own {
                 if peer.wants_push(*size, self.limits.tell_every, now) {

@@ -5,7 +5,7 @@ use suyuan_core::circle::{Slip, Wrap};
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::key::Signature;
 use suyuan_core::log::LogId;
-use suyuan_core::{AllianceId, Fault, MemberId};
+use suyuan_core::{AllianceId, CircleId, Fault, MemberId};
 
 use crate::limits;
 
@@ -23,6 +23,42 @@ pub enum Request {
     },
     /// My copy of this log has grown; nothing is asked.
     Grown(LogSize),
+    /// How many statements has whom addressed to the circles that we share, from this circle on?
+    Counters(CircleId),
+    /// At which sequences of a log, from one on, do statements stand that are addressed to a circle and that I may hold?
+    Listing {
+        /// Of which author in which circle.
+        gap: Gap,
+        /// The first sequence wanted.
+        from: u64,
+    },
+    /// Statements at these sequences of a log.
+    Items {
+        /// The log.
+        log: LogId,
+        /// Ascending, 1 to 256.
+        sequences: Vec<u64>,
+    },
+}
+
+/// One author's statements to one circle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// The circle.
+    pub circle: CircleId,
+    /// The author's log.
+    pub log: LogId,
+}
+
+/// What a node knows of one author's statements to one circle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// Whose, and where.
+    pub of: Gap,
+    /// How many there are, as far as the node knows.
+    pub next: u64,
+    /// The circle's newest epoch that the node knows.
+    pub epoch: u64,
 }
 
 /// How far somebody has a log.
@@ -43,6 +79,12 @@ pub enum Response {
     Batch(Option<Box<Batch>>),
     /// To `Grown`.
     Noted,
+    /// To `Counters`: by circle and log, and the circle to go on with, if there are more.
+    Counters(Vec<Count>, Option<CircleId>),
+    /// To `Listing`: ascending, and the sequence to go on with, if there may be more.
+    Listing(Vec<u64>, Option<u64>),
+    /// To `Items`: those that may be held, as far as a response has room, ascending by sequence.
+    Items(Vec<Item>),
 }
 
 /// Entries of one log, with the opened part of what the receiver may hold.
@@ -100,6 +142,12 @@ impl Request {
             Self::Heads => writer.uint(0).null(),
             Self::Pull { log, from } => write_size(writer.uint(1), log, *from),
             Self::Grown(head) => write_size(writer.uint(2), &head.log, head.size),
+            Self::Counters(from) => writer.uint(3).bytes(&from.0),
+            Self::Listing { gap, from } => write_size(writer.uint(4).array(2).bytes(&gap.circle.0), &gap.log, *from),
+            Self::Items { log, sequences } => {
+                write_size(writer.uint(5).array(2), log, 0);
+                write_sequences(&mut writer, sequences)
+            }
         };
         writer.finish()
     }
@@ -115,6 +163,18 @@ impl Request {
             0 if reader.null() => Ok(Self::Heads),
             1 => read_size(&mut reader, alliance).map(|LogSize { log, size }| Self::Pull { log, from: size }),
             2 => read_size(&mut reader, alliance).map(Self::Grown),
+            3 => Ok(Self::Counters(CircleId(reader.fixed()?))),
+            4 => {
+                reader.array(2)?;
+                let circle = CircleId(reader.fixed()?);
+                read_size(&mut reader, alliance).map(|LogSize { log, size }| Self::Listing { gap: Gap { circle, log }, from: size })
+            }
+            5 => {
+                reader.array(2)?;
+                let LogSize { log, size } = read_size(&mut reader, alliance)?;
+                let sequences = read_sequences(&mut reader, 1..=limits::ITEMS)?;
+                if size == 0 { Ok(Self::Items { log, sequences }) } else { Err(Fault::Form) }
+            }
             _ => Err(Fault::Form),
         }
     }
@@ -138,6 +198,27 @@ impl Response {
             Self::Noted => {
                 writer.uint(2).null();
             }
+            Self::Counters(counts, next) => {
+                writer.uint(3).array(2).array(counts.len());
+                for Count { of, next, epoch } in counts {
+                    write_size(writer.array(3).bytes(&of.circle.0), &of.log, *next).uint(*epoch);
+                }
+                match next {
+                    None => writer.null(),
+                    Some(circle) => writer.bytes(&circle.0),
+                };
+            }
+            Self::Listing(sequences, next) => {
+                write_sequences(writer.uint(4).array(2), sequences);
+                match next {
+                    None => writer.null(),
+                    Some(next) => writer.uint(*next),
+                };
+            }
+            Self::Items(items) => {
+                writer.uint(5).array(items.len());
+                items.iter().for_each(|item| item.write(&mut writer));
+            }
         }
         writer.finish()
     }
@@ -157,9 +238,46 @@ impl Response {
             1 if reader.null() => Ok(Self::Batch(None)),
             1 => Batch::read(&mut reader, alliance).map(|batch| Self::Batch(Some(Box::new(batch)))),
             2 if reader.null() => Ok(Self::Noted),
+            3 => read_counters(&mut reader, alliance),
+            4 => {
+                reader.array(2)?;
+                let sequences = read_sequences(&mut reader, 0..=limits::LISTING)?;
+                Ok(Self::Listing(sequences, if reader.null() { None } else { Some(reader.uint()?) }))
+            }
+            5 => {
+                let items = 0..reader.array_in(0..=limits::ITEMS)?;
+                items.map(|_| Item::read(&mut reader)).collect::<Result<_, _>>().map(Self::Items)
+            }
             _ => Err(Fault::Form),
         }
     }
+}
+
+fn read_counters(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Response, Fault> {
+    reader.array(2)?;
+    let counts = (0..reader.array_in(0..=limits::COUNTS)?)
+        .map(|_| {
+            reader.array(3)?;
+            let circle = CircleId(reader.fixed()?);
+            let LogSize { log, size } = read_size(reader, alliance)?;
+            Ok(Count { of: Gap { circle, log }, next: size, epoch: reader.uint()? })
+        })
+        .collect::<Result<_, Fault>>()?;
+    Ok(Response::Counters(counts, if reader.null() { None } else { Some(CircleId(reader.fixed()?)) }))
+}
+
+fn write_sequences<'a>(writer: &'a mut Writer, sequences: &[u64]) -> &'a mut Writer {
+    writer.array(sequences.len());
+    for sequence in sequences {
+        writer.uint(*sequence);
+    }
+    writer
+}
+
+/// A list of ascending sequences.
+fn read_sequences(reader: &mut Reader<'_>, count: std::ops::RangeInclusive<usize>) -> Result<Vec<u64>, Fault> {
+    let sequences: Vec<u64> = (0..reader.array_in(count)?).map(|_| reader.uint()).collect::<Result<_, _>>()?;
+    if sequences.is_sorted_by(|one, next| one < next) { Ok(sequences) } else { Err(Fault::Form) }
 }
 
 /// `[member, incarnation, size]`: the alliance is the connection's.

@@ -4,7 +4,7 @@
 
 use suyuan_engine::access::{Action, Sharing, Standing, allowed};
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/access.md");
+const PAGE: &str = include_str!("../../../specs/access.md");
 
 const fn standing(standing: Standing) -> &'static str {
     match standing {
@@ -46,7 +46,7 @@ fn rows(page: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_cell_of_the_page_is_what_the_function_says() {
-    let rows = rows(&std::fs::read_to_string(PAGE).unwrap());
+    let rows = rows(PAGE);
     let mut head = vec!["action", "standing"];
     head.extend(Sharing::ALL.map(sharing));
     assert_eq!(rows[0], head);

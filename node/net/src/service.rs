@@ -12,7 +12,7 @@ use suyuan_core::log::LogId;
 use suyuan_core::{Fault, MemberId};
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{self, Event, Sync};
-use suyuan_engine::wire::{LogSize, Request, Response};
+use suyuan_engine::wire::{Gap, LogSize, Request, Response};
 use suyuan_runtime::handle::TakenIn;
 use suyuan_runtime::node::now as wall_clock;
 use suyuan_runtime::{Handle, SubmitError};
@@ -24,7 +24,7 @@ use crate::dialer::Dialer;
 use crate::limits;
 use crate::network::{Plan, Question};
 use crate::serve::{Answer, Turnstile};
-use crate::status::{LogStatus, PeerStatus, Status, Traffic};
+use crate::status::{GapStatus, LogStatus, PeerStatus, Status, Traffic};
 use crate::swarm::Behaviour;
 
 mod connections;
@@ -45,8 +45,9 @@ struct Peer {
 /// What a task beside this one has finished.
 enum Done {
     Answered { member: MemberId, id: InboundRequestId, channel: ResponseChannel<Vec<u8>>, answer: Option<Answer> },
-    Decoded { member: MemberId, request: Request, response: Result<Response, Fault> },
+    Decoded { member: MemberId, request: Request, response: Result<Response, Fault>, study: Option<Event> },
     TakenIn { log: LogId, result: Result<TakenIn, SubmitError> },
+    Filled { result: Result<(), SubmitError> },
     Resolved { member: MemberId, addresses: Vec<Multiaddr> },
 }
 
@@ -151,13 +152,19 @@ impl Service {
     fn done(&mut self, done: Done) {
         match done {
             Done::Answered { member, id, channel, answer } => self.send_answer(member, id, channel, answer),
-            Done::Decoded { member, request, response } => {
+            Done::Decoded { member, request, response, study } => {
                 if let (Some(peer), Ok(Response::Batch(Some(batch)))) = (self.peers.get_mut(&member), &response) {
                     peer.traffic.entries_received = peer.traffic.entries_received.saturating_add(batch.entries.len() as u64);
                 }
                 self.step(Event::Answer { member, request, response });
+                study.into_iter().for_each(|found| self.step(found));
             }
             Done::TakenIn { log, result } => self.taken_in(log, result),
+            Done::Filled { result } => self.step(match result {
+                Ok(()) => Event::Filled,
+                Err(SubmitError::Batch(error)) => Event::NotFilled(error),
+                Err(_) => Event::NotFilled(BatchError::Elsewhere),
+            }),
             Done::Resolved { member, addresses } => self.dial(member, addresses),
         }
     }
@@ -190,6 +197,7 @@ impl Service {
             listening: self.swarm.listeners().map(ToString::to_string).collect(),
             peers: self.peers.iter().map(|(member, peer)| self.peer_status(member, peer)).collect(),
             logs: self.sync.holders().map(|(log, holders)| LogStatus { log, holders }).collect(),
+            gaps: self.sync.gaps().map(|(Gap { circle, log }, known)| GapStatus { circle, log, known }).collect(),
             own_head_known: *shared.own_head_known.borrow(),
             turned_away: shared.turned_away.load(Relaxed),
             handshakes_failed: shared.handshakes_failed.load(Relaxed),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use suyuan_core::MemberId;
 use suyuan_core::log::LogId;
+use suyuan_core::{CircleId, MemberId};
 
 /// The network at one moment.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// Every log that is followed, and who holds it how far.
     pub logs: Vec<LogStatus>,
+    /// Statements that are known to exist and to be meant for this member, and have not come.
+    pub gaps: Vec<GapStatus>,
     /// Whether this node holds its own log as far as anybody who answered.
     pub own_head_known: bool,
     /// Connections of peers that proved a key which is no member's.
@@ -71,4 +73,15 @@ pub struct LogStatus {
     pub log: LogId,
     /// How far each member last said it has it; this node's own size under its own id.
     pub holders: BTreeMap<MemberId, u64>,
+}
+
+/// One author's statements to one circle, of which not all are here.
+#[derive(Clone, Debug)]
+pub struct GapStatus {
+    /// The circle.
+    pub circle: CircleId,
+    /// The author's log.
+    pub log: LogId,
+    /// How many there are, by what other members say. How many of them are here is in the ledger's counters.
+    pub known: u64,
 }

@@ -41,7 +41,11 @@ async fn supervise(plan: Plan, first: Service, stopping: watch::Receiver<bool>) 
             Err(why) => error!(%why, "the network could not be started again"),
         }
         plan.shared.restarts.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(restart_pause(failed)).await;
+        let mut stop = stopping.clone();
+        let stopped = tokio::time::timeout(restart_pause(failed), stop.wait_for(|stop| *stop)).await;
+        if stopped.is_ok() {
+            return;
+        }
         failed = failed.saturating_add(1);
         next = swarm(&plan).and_then(|swarm| service(&plan, swarm));
     }

@@ -10,7 +10,7 @@ use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::submission::Submission;
-use suyuan_engine::wire::{Batch, LogSize};
+use suyuan_engine::wire::{Batch, Item, LogSize};
 use suyuan_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Protocol { submission: Submission, reply: Reply<Receipt> },
     Circle { request: CircleRequest, reply: Reply<Circle> },
     TakeIn { batch: Box<Batch>, reply: Reply<TakenIn> },
+    Fill { log: LogId, items: Vec<Item>, reply: Reply<()> },
     Open,
     Stop { reply: oneshot::Sender<()> },
 }
@@ -93,6 +94,7 @@ impl std::fmt::Debug for Command {
             Self::Protocol { .. } => "Protocol",
             Self::Circle { .. } => "Circle",
             Self::TakeIn { .. } => "TakeIn",
+            Self::Fill { .. } => "Fill",
             Self::Open => "Open",
             Self::Stop { .. } => "Stop",
         })
@@ -133,6 +135,14 @@ impl Handle {
     /// [`SubmitError::Batch`] says whose fault it is.
     pub async fn take_in(&self, batch: Batch) -> Result<TakenIn, SubmitError> {
         self.ask(|reply| Command::TakeIn { batch: Box::new(batch), reply }).await
+    }
+
+    /// Verifies and takes in statements of entries that are here already.
+    ///
+    /// # Errors
+    /// [`SubmitError::Batch`] says whose fault it is.
+    pub async fn fill(&self, log: LogId, items: Vec<Item>) -> Result<(), SubmitError> {
+        self.ask(|reply| Command::Fill { log, items, reply }).await
     }
 
     /// Holds back everything that would be authored, or lets it through again. While it is held back, a submission waits for at most ten seconds, and at most

@@ -103,7 +103,7 @@ impl Node {
             handle.commands.try_send(Command::Open).map_err(|error| StartError::System(error.to_string()))?;
         }
         let rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
-        let writer = Writer { queue, state, store, local, keyring, anchor, announce, rng };
+        let writer = Writer { queue, state, store, local, keyring, anchor, announce, rng, cursor: None };
         let spawned = std::thread::Builder::new().name("commit".into()).spawn(move || writer.run());
         let writer = spawned.map_err(|error| StartError::System(error.to_string()))?;
         Ok(Self { handle, writer })

@@ -7,7 +7,6 @@ use std::sync::{Arc, RwLock};
 
 use rand::rngs::StdRng;
 use suyuan_core::StatementId;
-use suyuan_core::circle::TYPE as CIRCLE_TYPE;
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{TreeHead, sign_checkpoint};
 use suyuan_engine::author::{AuthorError, Draft, Plan};
@@ -15,23 +14,24 @@ use suyuan_engine::circles::Circle;
 use suyuan_engine::epoch::{self, CircleRequest, NewEpoch};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
+use suyuan_engine::mend::Cursor;
 use suyuan_engine::record::HeldRecord;
-use suyuan_engine::replica::{self, BatchError};
 use suyuan_engine::schema::{Table, slip_key};
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::submission::{self, Submission};
 use suyuan_engine::view::{Changes, StoreError, View};
-use suyuan_engine::wire::{Batch, LogSize};
+use suyuan_engine::wire::LogSize;
 use suyuan_store::Store;
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use crate::anchor::{Anchor, Published};
 use crate::error::SubmitError;
-use crate::handle::{Command, Idempotent, Receipt, Reply, State, TakenIn};
+use crate::handle::{Command, Idempotent, Receipt, Reply, State};
 use crate::keyring::Keyring;
 use crate::node::now;
 
+mod incoming;
 mod once;
 mod own;
 mod work;
@@ -48,6 +48,8 @@ pub(crate) struct Writer {
     pub anchor: Anchor,
     pub announce: watch::Sender<Vec<LogSize>>,
     pub rng: StdRng,
+    /// How far the chain of the log whose gaps are being filled was followed.
+    pub cursor: Option<Cursor>,
 }
 
 /// A submission that was assembled and waits for the sync.
@@ -100,6 +102,10 @@ impl Writer {
                     let taken = self.take_in(*batch)?;
                     let _ = reply.send(taken);
                 }
+                Command::Fill { log, items, reply } => {
+                    let filled = self.fill(&log, items)?;
+                    let _ = reply.send(filled);
+                }
                 Command::Open => self.found_alliance()?,
                 Command::Stop { reply } => {
                     self.commit(std::mem::take(&mut submissions))?;
@@ -150,7 +156,6 @@ impl Writer {
             }
         }
         self.save(&records, &draft, &state.ledger, &mut changes).map_err(|error| error.to_string())?;
-        debug!(target: "suyuan::commit", phase = "prepared", size = draft.head.size(), records = records.len());
         if records.is_empty() {
             return Ok(());
         }
@@ -213,7 +218,6 @@ impl Writer {
             let checkpoint = returned.map(|returned| returned.note).unwrap_or_else(|| self.sign(&head.id, &tree, &state));
             let published = Published { size: tree.size, root: tree.root, checkpoint };
             self.anchor.write(&published).map_err(|error| format!("the anchor cannot be written: {error}"))?;
-            debug!(target: "suyuan::commit", phase = "anchored", size = tree.size);
             self.replace(|state| state.published = Some(Arc::new(published)));
             debug!(target: "suyuan::commit", phase = "published", size = tree.size);
         }
@@ -285,52 +289,6 @@ impl Writer {
             ledger.learn(record, &state.secrets)?;
         }
         Ok(ledger)
-    }
-
-    fn take_in(&mut self, batch: Batch) -> Result<Result<TakenIn, SubmitError>, Fatal> {
-        let state = self.snapshot();
-        let log = batch.log;
-        let own = (log == state.ledger.own_log()).then(|| batch.checkpoint.clone());
-        let mut verified = match replica::verify(batch, &state.ledger, self.store.as_ref(), &self.local, &state.secrets, &mut self.rng) {
-            Ok(verified) => verified,
-            Err(BatchError::Store(error)) => return Err(error.to_string()),
-            Err(error) => return Ok(Err(SubmitError::Batch(error))),
-        };
-        if let Some(note) = &own {
-            self.keep_returned(note, &mut verified.changes).map_err(|error| error.to_string())?;
-        }
-        self.accept_slips(&verified, &state)?;
-        self.write(&verified.changes)?;
-        let mut ledger = Ledger::clone(&state.ledger);
-        let size = verified.head.size();
-        ledger.logs.set(verified.head);
-        ledger.counters.merge(verified.counters);
-        let secrets = self.snapshot().secrets;
-        for record in verified.records.iter().filter(|record| record.statement.kind == CIRCLE_TYPE) {
-            if let Some(void) = ledger.learn(record, &secrets).map_err(|error| error.to_string())? {
-                warn!(statement = %record.statement.id(), why = void.explain(), "an epoch statement has no effect");
-            }
-        }
-        self.replace(|state| state.ledger = Arc::new(ledger));
-        self.publish()?;
-        Ok(Ok(TakenIn { log: LogSize { log, size }, held: verified.records.len() }))
-    }
-
-    /// Secrets go into the keyring before the statements that need them are written.
-    fn accept_slips(&mut self, verified: &replica::Verified, state: &State) -> Result<(), Fatal> {
-        for slip in &verified.slips {
-            let record = verified.records.iter().find(|record| record.statement.id() == slip.statement);
-            let Some(record) = record else { continue };
-            match epoch::accept(slip, record, &state.ledger, self.keyring.encryption()) {
-                Ok(content) => {
-                    let added = self.keyring.add_epoch_secret(content.circle, content.epoch, content.secret);
-                    added.map_err(|error| format!("the keyring cannot be written: {error}"))?;
-                    self.learn_secrets();
-                }
-                Err(fault) => warn!(statement = %slip.statement, %fault, "a key that was handed out does not fit its circle"),
-            }
-        }
-        Ok(())
     }
 
     fn learn_secrets(&mut self) {

@@ -1,9 +1,9 @@
 //! The file of tokens and operator: JSON of mode 0600, replaced as a whole and fsynced before it counts.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -63,12 +63,25 @@ impl From<io::Error> for AuthError {
     }
 }
 
+/// Tells two files of one name apart: inode, size, and time of the last change in seconds and nanoseconds.
+pub type Stamp = (u64, u64, i64, i64);
+
+/// The stamp of the file that is there now.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).ok().map(|metadata| stamp_of(&metadata))
+}
+
+fn stamp_of(metadata: &Metadata) -> Stamp {
+    (metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec())
+}
+
 /// Reads the file; nobody and nothing where there is none.
-pub fn load(path: &Path) -> Result<Stored, AuthError> {
+pub fn load(path: &Path) -> Result<(Stored, Option<Stamp>), AuthError> {
     let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stored { version: VERSION, operator: None, tokens: Vec::new() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Stored { version: VERSION, operator: None, tokens: Vec::new() }, None)),
         other => other?,
     };
+    let stamp = stamp_of(&file.metadata()?);
     let mut bytes = Vec::new();
     file.take(limits::AUTH_FILE.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limits::AUTH_FILE {
@@ -79,11 +92,11 @@ pub fn load(path: &Path) -> Result<Stored, AuthError> {
     if value.get("version").and_then(serde_json::Value::as_u64).is_some_and(|version| version > VERSION) {
         return Err(AuthError::Newer);
     }
-    serde_json::from_value(value).map_err(damaged)
+    serde_json::from_value(value).map(|stored| (stored, Some(stamp))).map_err(damaged)
 }
 
-/// Replaces the file. When this returns, the change is on the disk.
-pub fn save(path: &Path, stored: &Stored) -> Result<(), AuthError> {
+/// Replaces the file. When this returns, the change is on the disk; the stamp is that of the new file.
+pub fn save(path: &Path, stored: &Stored) -> Result<Option<Stamp>, AuthError> {
     let bytes = serde_json::to_vec_pretty(stored).map_err(|error| AuthError::Io(error.to_string()))?;
     let new = path.with_extension("new");
     match std::fs::remove_file(&new) {
@@ -93,9 +106,10 @@ pub fn save(path: &Path, stored: &Stored) -> Result<(), AuthError> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
+    let stamp = stamp_of(&file.metadata()?);
     std::fs::rename(&new, path)?;
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => Ok(File::open(folder)?.sync_all()?),
-        None => Ok(()),
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
     }
+    Ok(Some(stamp))
 }

@@ -22,7 +22,7 @@ fn a_token_is_kept_only_as_a_hash_and_survives_a_restart() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let again = Auth::open(&path).unwrap();
     assert_eq!(again.bearer(&secret, NOW), Ok(Principal::Token { id: info.id.clone(), rights: Rights::Write }));
-    assert_eq!(again.tokens(), [info.clone()]);
+    assert_eq!(again.tokens(), std::slice::from_ref(&info));
     assert_eq!(again.bearer(&secret, NOW + 1000), Err(Denied::Expired));
     assert!(again.remove_token(&info.id).unwrap());
     assert!(!again.remove_token(&info.id).unwrap());
@@ -118,4 +118,27 @@ fn damaged_and_newer_files_are_refused() {
     }
     std::fs::write(&path, good.replace("\"version\": 1", "\"version\": 2")).unwrap();
     assert_eq!(Auth::open(&path).err(), Some(AuthError::Newer));
+}
+
+#[tokio::test]
+async fn what_another_process_changes_counts_at_once() {
+    let (folder, auth) = auth();
+    let path = folder.path().join("auth.json");
+    auth.set_operator("correct horse").unwrap();
+    let cookie = auth.login("correct horse".into(), NOW).await.unwrap();
+    let other = Auth::open(&path).unwrap();
+    let (info, secret) = other.add_token("cli", Rights::Admin, NOW, NOW + 1000).unwrap();
+    assert!(auth.bearer(&secret, NOW).is_ok());
+    assert!(auth.session(&cookie, NOW).is_ok(), "a token ends no session");
+    let (_, second) = auth.add_token("erp", Rights::Read, NOW, NOW + 1000).unwrap();
+    assert!(other.bearer(&second, NOW).is_ok() && other.remove_token(&info.id).unwrap());
+    assert_eq!(auth.bearer(&secret, NOW), Err(Denied::Unknown));
+    other.set_operator("battery staple").unwrap();
+    assert_eq!(auth.tokens().len(), 1);
+    assert_eq!(auth.session(&cookie, NOW), Err(Denied::Unknown), "another password ends them");
+    auth.login("battery staple".into(), NOW).await.unwrap();
+    std::fs::write(&path, "{").unwrap();
+    assert!(auth.bearer(&second, NOW).is_ok(), "a damaged file changes nothing");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(auth.bearer(&second, NOW), Err(Denied::Unknown));
 }

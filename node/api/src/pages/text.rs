@@ -54,3 +54,30 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     let january = if month <= 2 { 1 } else { 0 };
     (year + era * 400 + january, month, day)
 }
+
+/// Days from 1970-01-01 to a date written `YYYY-MM-DD`; nothing where it is none, or before.
+pub fn days_until(date: &str) -> Option<u64> {
+    let mut parts = date.split('-').map(|part| part.parse::<u64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1970..=9999).contains(&year) || parts.next().is_some() {
+        return None;
+    }
+    // A year has at most 366 days and no date is further from the first of January.
+    let first = year.saturating_sub(1970).saturating_mul(365);
+    (first..first.saturating_add(3000)).find(|days| civil(*days) == (year, month, day))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(days_until("1970-01-01"), Some(0));
+        assert_eq!(days_until("2026-11-20"), Some(20_777));
+        assert_eq!(days_until("9999-12-31").map(civil), Some((9999, 12, 31)));
+        for none in ["", "2026-11", "2026-02-29", "1969-12-31", "2026-13-01", "2026-1-0", "x-y-z", "2026-11-20-1", "10000-01-01"] {
+            assert_eq!(days_until(none), None, "{none}");
+        }
+    }
+}

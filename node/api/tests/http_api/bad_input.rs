@@ -34,9 +34,26 @@ impl Case {
     }
 
     fn row(&self) -> String {
-        format!("| `{}` | {} | {} | `{}` |", self.route, self.wrong, self.problem.status().as_u16(), self.problem.code())
+        row(&format!("`{}`", self.route), self.wrong, self.problem)
     }
 }
+
+fn row(route: &str, wrong: &str, problem: Kind) -> String {
+    format!("| {route} | {wrong} | {} | `{}` |", problem.status().as_u16(), problem.code())
+}
+
+/// What the tests of access and of the document send to every route.
+const EVERYWHERE: [(&str, &str, Kind); 9] = [
+    ("every route", "another name of the listener", Kind::Host),
+    ("every route", "a foreign origin, with a token too", Kind::Origin),
+    ("every route", "another method", Kind::Method),
+    ("every route that needs a right", "no credentials, or wrong ones", Kind::Unauthenticated),
+    ("every route that needs a right", "an expired token", Kind::Expired),
+    ("every route that needs a right", "a token without the right", Kind::Right),
+    ("every change under a session", "no origin, `null`, or another page's", Kind::Origin),
+    ("every route of a record or a circle", "an id that is none, unknown, or not for this node", Kind::NotFound),
+    ("every other path", "anything", Kind::NotFound),
+];
 
 /// A body that each route takes, as the start of what is wrong with it.
 fn good(route: &str) -> String {
@@ -62,7 +79,11 @@ fn json_routes() -> Vec<&'static str> {
 /// What every JSON body can have wrong with it.
 fn malformed(route: &'static str) -> Vec<Case> {
     let good = good(route);
-    let limit = if route == "POST /api/v1/records" { limits::BODY } else { limits::SMALL_BODY };
+    let limit = match route {
+        "POST /api/v1/records" => limits::BODY,
+        "POST /api/v1/session" => limits::LOGIN_BODY,
+        _ => limits::SMALL_BODY,
+    };
     let deep = format!(r#"{{"surprise":{}1{},{}"#, "[".repeat(200), "]".repeat(200), &good[1..]);
     let twice = format!("{{{},{}", good[1..].rsplit_once('}').unwrap().0, &good[1..]);
     let case = |wrong, problem, body: Vec<u8>| Case::new(route, wrong, problem, body);
@@ -97,7 +118,7 @@ fn submissions() -> Vec<Case> {
     let many_fields: Vec<String> = (0..257).map(|index| format!("\"f{index}\":1")).collect();
     let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
     let many = vec![RECORD; 1001].join(",");
-    let section_list = vec![r#"{"for":"self","fields":{"a":1}}"#; 9].join(",");
+    let section_list = [r#"{"for":"self","fields":{"a":1}}"#; 9].join(",");
     vec![
         case("no record", Kind::Malformed, r#"{"records":[]}"#.into()),
         case("more records than 1000", Kind::Limit, records_with(&many)),
@@ -253,17 +274,20 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
 #[test]
 fn the_specification_has_both_tables() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../specs/http-api.md")).unwrap();
-    let kinds: Vec<String> = Kind::ALL.iter().map(|kind| format!("| `{}` | {} | {} |", kind.code(), kind.status().as_u16(), kind.title())).collect();
-    let rows: Vec<String> = cases().iter().map(Case::row).collect();
-    for expected in [kinds.join("\n"), rows.join("\n")] {
-        assert!(page.contains(&expected), "the page should have:\n{expected}");
-    }
-    assert_eq!(
-        page.lines()
-            .filter(|line| line.starts_with("| `POST /") && line.ends_with("` |") || line.starts_with("| `GET /") && line.ends_with("` |"))
-            .count(),
-        rows.len()
-    );
+    let table = |head: &str| -> Vec<String> {
+        let lines = page.lines().skip_while(|line| *line != head).skip(2).take_while(|line| line.starts_with('|'));
+        lines.map(str::to_owned).collect()
+    };
+    let kinds = Kind::ALL.iter().map(|kind| format!("| `{}` | {} | {} |", kind.code(), kind.status().as_u16(), kind.title()));
+    compare(&table("| code | status | title |"), &kinds.collect::<Vec<_>>());
+    let everywhere = EVERYWHERE.iter().map(|(route, wrong, problem)| row(route, wrong, *problem));
+    let json = malformed("POST /api/v1/records").into_iter().map(|case| row("every JSON body", case.wrong, case.problem));
+    let others = submissions().into_iter().chain(others()).map(|case| case.row());
+    compare(&table("| route | what is wrong | status | code |"), &everywhere.chain(json).chain(others).collect::<Vec<_>>());
+}
+
+fn compare(page: &[String], expected: &[String]) {
+    assert_eq!(page, expected, "the page should have:\n{}", expected.join("\n"));
 }
 
 /// What does not exist, what another member keeps to itself, and what is no id get the same answer, byte for byte.

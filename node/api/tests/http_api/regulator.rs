@@ -121,3 +121,19 @@ async fn without_the_record_nothing_is_returned() {
     assert_eq!(reply.problem(), "read-not-logged");
     assert_eq!(r.get(&format!("/api/v1/records/{}", ids[2])).await.status, 200, "what is public needs no record");
 }
+
+#[tokio::test]
+async fn a_regulator_writes_for_nobody_but_itself() {
+    let ([g, _, r], _) = alliance_with_inspections().await;
+    sync(&g, &r).await;
+    let grant = r.get("/api/v1/circles").await.json();
+    let grant = grant.as_array().unwrap().iter().find(|circle| circle["name"] == "x").unwrap()["id"].as_str().unwrap().to_owned();
+    let before = r.size();
+    for circle in ["public", "alliance", &grant] {
+        let record = format!(r#"{{"records":[{{"type":"inspection","sections":[{{"for":"{circle}","fields":{{"a":1}}}}]}}]}}"#);
+        assert_eq!(r.post("/api/v1/records", record).await.problem(), "not-a-writer", "{circle}");
+    }
+    assert_eq!(r.post("/api/v1/circles", r#"{"name":"mine","tier":"codevelopment","members":[]}"#).await.problem(), "malformed");
+    assert_eq!(r.size(), before);
+    r.put(r#"{"type":"inspection","sections":[{"for":"self","fields":{"a":1}}]}"#).await;
+}

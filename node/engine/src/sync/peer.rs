@@ -1,40 +1,11 @@
 //! One member's node as the sessions see it: what it was asked, and whether it may be asked more.
 
-use suyuan_core::Fault;
+use suyuan_core::CircleId;
 use suyuan_core::log::LogId;
 
 use super::Limits;
-use crate::replica::BatchError;
+use super::mending::FIRST;
 use crate::wire::Request;
-
-/// What a member did wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// What it sent cannot be decoded.
-    Undecodable(Fault),
-    /// It answered another question than it was asked.
-    Unasked,
-    /// It said that it has more of a log, and then did not give it.
-    Short(LogId),
-    /// Its batch does not verify.
-    Batch {
-        /// Of which log.
-        log: LogId,
-        /// What does not hold.
-        error: BatchError,
-    },
-}
-
-impl std::fmt::Display for Why {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Undecodable(fault) => write!(f, "its answer cannot be decoded: {fault}"),
-            Self::Unasked => f.write_str("it answered something else than it was asked"),
-            Self::Short(log) => write!(f, "it withholds entries of {} that it said it has", log.origin()),
-            Self::Batch { log, error } => write!(f, "its batch of {} was refused: {error}", log.origin()),
-        }
-    }
-}
 
 /// A pull that a peer has not answered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +24,12 @@ pub(super) struct Peer {
     pub heads_at: u64,
     asked_heads: bool,
     pub pulling: Option<Pulling>,
+    /// The request that fills a gap.
+    pub mending: Option<Request>,
+    asked_counters: bool,
+    /// From which circle on it is next asked for counters, and when.
+    pub counters_from: Option<CircleId>,
+    pub counters_at: u64,
     /// The push under way.
     telling: Option<u64>,
     /// Up to where it was told that this node's log has grown, and when.
@@ -67,15 +44,19 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub fn connect(&mut self, now: u64) {
+    pub fn connect(&mut self, limits: &Limits, now: u64) {
         self.connected = true;
         self.heads_at = now;
+        self.counters_at = now.saturating_add(limits.counters_after);
+        self.counters_from = None;
     }
 
     pub fn disconnect(&mut self) {
         self.connected = false;
         self.asked_heads = false;
+        self.asked_counters = false;
         self.pulling = None;
+        self.mending = None;
         self.telling = None;
         // What was pushed may have been lost.
         self.told = 0;
@@ -86,6 +67,8 @@ impl Peer {
         match request {
             Request::Heads => std::mem::take(&mut self.asked_heads),
             Request::Pull { log, from } => self.pulling.take_if(|pulling| *pulling == Pulling { log: *log, from: *from }).is_some(),
+            Request::Counters(_) => std::mem::take(&mut self.asked_counters),
+            Request::Listing { .. } | Request::Items { .. } => self.mending.take_if(|mending| mending == request).is_some(),
             Request::Grown(_) => self.telling.take().is_some_and(|size| {
                 self.told = self.told.max(size);
                 true
@@ -104,6 +87,13 @@ impl Peer {
         wants
     }
 
+    /// Whether to ask for counters now, and from which circle on; counts as asked.
+    pub fn wants_counters(&mut self, now: u64) -> Option<CircleId> {
+        let wants = self.may_be_asked(now) && self.answered && !self.asked_counters && self.counters_at <= now;
+        self.asked_counters |= wants;
+        wants.then(|| self.counters_from.unwrap_or(FIRST))
+    }
+
     /// Whether to push a size of this node's own log now; counts as pushed.
     pub fn wants_push(&mut self, size: u64, every: u64, now: u64) -> bool {
         let wants = self.connected && self.telling.is_none() && size > self.told && self.tell_at <= now;
@@ -120,6 +110,7 @@ impl Peer {
         self.failures = self.failures.saturating_add(1);
         self.rest_until = self.rest_until.max(now.saturating_add(rest));
         self.heads_at = self.heads_at.max(now.saturating_add(rest));
+        self.counters_at = self.counters_at.max(now.saturating_add(rest));
     }
 
     /// It sent what it should not have: rest, longer each time. Returns until when.

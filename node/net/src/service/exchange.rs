@@ -3,9 +3,11 @@
 use libp2p::PeerId;
 use libp2p::request_response::{self, InboundRequestId, Message, ResponseChannel};
 use suyuan_core::{Fault, MemberId};
+use suyuan_engine::mend;
 use suyuan_engine::sync::{Action, Event};
 use suyuan_engine::wire::{Batch, LogSize, Request, Response};
-use tracing::{debug, info, warn};
+use suyuan_runtime::Handle;
+use tracing::{debug, error, info, warn};
 
 use super::{Done, Service};
 use crate::serve::Answer;
@@ -15,6 +17,10 @@ impl Service {
         match action {
             Action::Ask { member, request } => self.ask(member, request),
             Action::TakeIn { batch, .. } => self.take_in(batch),
+            Action::Fill { log, items, .. } => {
+                let handle = self.handle().clone();
+                self.beside(async move { Done::Filled { result: handle.fill(log, items).await } });
+            }
             Action::Penalise { member, why, until } => {
                 let name = self.plan.members.known(&member).map_or("", |known| &known.name);
                 warn!(member = name, id = %member, %why, seconds = until.saturating_sub(self.now()) / 1000, "a member's node sent what does not hold; it is not asked for a while");
@@ -76,10 +82,16 @@ impl Service {
         if let Some(peer) = self.peers.get_mut(&member) {
             peer.traffic.received = peer.traffic.received.saturating_add(bytes.len() as u64);
         }
-        let alliance = self.handle().state().ledger.alliance.id();
+        let handle = self.handle().clone();
         self.beside(async move {
-            let decoded = tokio::task::spawn_blocking(move || Response::decode(&bytes, &alliance)).await;
-            Done::Decoded { member, request, response: decoded.unwrap_or(Err(Fault::Form)) }
+            let (alliance, asked) = (handle.state().ledger.alliance.id(), request.clone());
+            let decode = move || {
+                let response = Response::decode(&bytes, &alliance);
+                let study = response.as_ref().ok().and_then(|response| study(member, &asked, response, &handle));
+                (response, study)
+            };
+            let (response, study) = tokio::task::spawn_blocking(decode).await.unwrap_or((Err(Fault::Form), None));
+            Done::Decoded { member, request, response, study }
         });
     }
 
@@ -130,5 +142,23 @@ impl Service {
             peer.traffic.sent = peer.traffic.sent.saturating_add(len);
         }
         sent
+    }
+}
+
+/// What an answer about circles says, held against this node's own ledger.
+fn study(member: MemberId, request: &Request, response: &Response, handle: &Handle) -> Option<Event> {
+    let state = handle.state();
+    match (request, response) {
+        (Request::Counters(_), Response::Counters(counts, _)) => Some(Event::Gaps { member, counts: mend::gaps(counts, &state.ledger) }),
+        (Request::Listing { gap, .. }, Response::Listing(listed, next)) => {
+            match mend::lacking(gap, listed, &state.ledger, &state.secrets, handle.store().as_ref(), handle.local()) {
+                Ok(sequences) => Some(Event::Lacking { member, gap: *gap, sequences, next: *next }),
+                Err(error) => {
+                    error!(%error, "a gap cannot be looked up");
+                    None
+                }
+            }
+        }
+        _ => None,
     }
 }

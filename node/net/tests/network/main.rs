@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod converge;
+mod gaps;
 mod hostile;
+mod own_log;
+mod partition;
+mod proxy;
 mod puppet;
 mod support;
+mod speed;

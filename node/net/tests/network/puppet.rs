@@ -89,8 +89,9 @@ impl Puppet {
         self
     }
 
-    pub fn dial(mut self, address: Multiaddr) -> Self {
-        self.swarm.dial(address).unwrap();
+    /// Tells it where to dial somebody whom it asks.
+    pub fn know(mut self, peer: &PeerId, address: Multiaddr) -> Self {
+        self.swarm.add_peer_address(*peer, address);
         self
     }
 

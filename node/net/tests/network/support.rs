@@ -13,7 +13,7 @@ use suyuan_core::{CircleId, MemberId};
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::record::{HeldRecord, Opened};
 use suyuan_engine::schema::Row;
-use suyuan_engine::{submission, sync};
+use suyuan_engine::{query, submission, sync};
 use suyuan_net::status::PeerStatus;
 use suyuan_net::{Multiaddr, NetConfig, Network};
 use suyuan_runtime::keyring::{Keyring, Passphrase};
@@ -25,7 +25,10 @@ pub struct Founder {
     pub transport: SecretKey,
     pub log: SecretKey,
     pub witness: SecretKey,
+    /// Where its node listens.
     pub port: u16,
+    /// Where the charter says that it does.
+    pub public: u16,
     entry: Entry,
     root: SecretKey,
 }
@@ -39,10 +42,9 @@ pub struct Alliance {
 pub struct Running {
     pub node: Node,
     pub net: Network,
-    pub id: MemberId,
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
@@ -71,7 +73,7 @@ impl Founder {
         let port = free_port();
         let entry = Entry { name: format!("M{number}"), role, keys, addresses: vec![multiaddr(port).to_string()], scope };
         let (transport, log, witness) = (keyring.transport().clone(), keyring.log().clone(), keyring.witness().clone());
-        Self { folder, id: entry.member(), transport, log, witness, port, entry, root }
+        Self { folder, id: entry.member(), transport, log, witness, port, public: port, entry, root }
     }
 }
 
@@ -86,7 +88,7 @@ impl Alliance {
         let mut founders: Vec<Founder> = (0..count).map(Founder::new).collect();
         change(&mut founders);
         for founder in &mut founders {
-            founder.entry.addresses = vec![multiaddr(founder.port).to_string()];
+            founder.entry.addresses = vec![multiaddr(founder.public).to_string()];
             founder.id = founder.entry.member();
         }
         let charter = Charter {
@@ -117,27 +119,31 @@ impl Alliance {
         LogId { alliance: self.charter.verify(None).unwrap().id(), member: self.id(number), incarnation: 0 }
     }
 
-    /// Starts a node's writer without a network.
-    pub fn node(&self, number: usize) -> Node {
+    fn node_config(&self, number: usize) -> NodeConfig {
         let folder = self.founders[number].folder.path();
         let keyring = Keyring::open(folder, &Passphrase::none()).unwrap();
-        Node::start(NodeConfig { data: folder.to_owned(), charter: self.charter.clone(), keyring }).unwrap()
+        NodeConfig { data: folder.to_owned(), charter: self.charter.clone(), keyring }
     }
 
     pub fn config(&self, number: usize) -> NetConfig {
         let founder = &self.founders[number];
-        let sync = sync::Limits { heads_every: 1000, relay_after: 1500, fault_rest: 3000, ..sync::Limits::default() };
+        let pace = sync::Limits { heads_every: 1000, relay_after: 1500, fault_rest: 3000, ..sync::Limits::default() };
+        let sync = sync::Limits { counters_after: 500, counters_every: 2000, ..pace };
         NetConfig { key: founder.transport.clone(), listen: vec![multiaddr(founder.port)], peers: Vec::new(), sync }
     }
 
     pub fn run(&self, number: usize) -> Running {
-        self.run_with(number, self.config(number))
+        self.with_network(Node::start(self.node_config(number)).unwrap(), number)
     }
 
-    pub fn run_with(&self, number: usize, config: NetConfig) -> Running {
-        let node = self.node(number);
-        let net = suyuan_net::start(node.handle.clone(), config).unwrap();
-        Running { node, net, id: self.id(number) }
+    /// Starts a node that authors nothing yet, and its network.
+    pub fn run_held(&self, number: usize) -> Running {
+        self.with_network(Node::start_held(self.node_config(number)).unwrap(), number)
+    }
+
+    fn with_network(&self, node: Node, number: usize) -> Running {
+        let net = suyuan_net::start(node.handle.clone(), self.config(number)).unwrap();
+        Running { node, net }
     }
 }
 
@@ -188,6 +194,15 @@ impl Running {
             Opened::Void(fault) => Err(fault.code()),
         };
         Some(record.sections.iter().map(|section| (section.index, open(section))).collect())
+    }
+
+    /// How many records this node finds about something.
+    pub fn about(&self, subject: &str) -> usize {
+        let state = self.handle().state();
+        let published = state.published.as_ref().map(|published| published.checkpoint.as_str());
+        let (view, local) = (self.handle().store().as_ref(), self.handle().local());
+        let reader = query::Reader { ledger: &state.ledger, secrets: &state.secrets, published, view, local };
+        reader.page(&query::Filter::Subject(subject.to_owned()), None, 10).unwrap().records.len()
     }
 
     fn heads(&self) -> BTreeMap<LogId, TreeHead> {

@@ -153,8 +153,9 @@ function mark(article: HTMLElement, state: State, text: string, more?: HTMLEleme
 
 function details(record: VerifiedRecord): HTMLElement {
   const place = t(lang, "mark.place", clean(record.author.name), record.sequence + 1, record.size);
-  const box = element("details", "", element("summary", "", t(lang, "mark.id")), element("p", "id", record.id), element("p", "", place));
+  const box = element("details", "", element("summary", "", t(lang, "mark.details")), element("p", "", place));
   if (record.checkpointTime !== null) box.append(element("p", "", t(lang, "mark.asof", stamp(record.checkpointTime * 1000))));
+  box.append(element("p", "id", t(lang, "mark.id", record.id)));
   return box;
 }
 

@@ -6,6 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::wire::{Count, Gap, Item};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Nature {
@@ -22,6 +23,8 @@ struct Node {
     nature: Nature,
     sync: Sync,
     held: BTreeMap<LogId, u64>,
+    /// Sequences of statements that are held and not masked.
+    open: BTreeMap<LogId, BTreeSet<u64>>,
     /// Pulls on their way, by log and peer.
     pulls: Vec<(MemberId, LogId)>,
     taking: Vec<LogId>,
@@ -33,6 +36,7 @@ enum Due {
     Request { from: usize, to: usize, request: Request, session: u64 },
     Response { from: usize, to: usize, request: Request, response: Option<Response>, session: u64 },
     Verified { at: usize, batch: Box<Batch> },
+    Filled { at: usize, log: LogId, items: Vec<Item> },
 }
 
 pub struct World {
@@ -56,6 +60,7 @@ impl World {
                 nature: if at < 2 { Nature::Honest } else { natures[rng.random_range(0..natures.len())] },
                 sync: Sync::new(logs[at].log.member, logs.clone(), Limits::default(), rng.random()),
                 held: logs.iter().map(|log| (log.log, 0)).collect(),
+                open: logs.iter().map(|log| (log.log, BTreeSet::new())).collect(),
                 pulls: Vec::new(),
                 taking: Vec::new(),
                 named: BTreeSet::new(),
@@ -85,12 +90,17 @@ impl World {
         panic!("not converged: {state:?}");
     }
 
-    /// The logs of honest authors are everywhere where an honest node is.
+    /// The logs of honest authors are everywhere where an honest node is, and everything in them is held by those it is for.
     fn converged(&self) -> bool {
         let honest = |node: &&Node| node.nature == Nature::Honest;
+        let count = self.nodes.len();
         self.nodes.iter().filter(honest).all(|author| {
             let log = own(author);
-            self.nodes.iter().filter(honest).all(|node| node.held[&log] == author.held[&log])
+            let complete = |node: &Node| {
+                let mut entitled = (0..author.held[&log]).filter(|sequence| is_for(own(node).member, &log, *sequence, count));
+                node.held[&log] == author.held[&log] && entitled.all(|sequence| node.open[&log].contains(&sequence))
+            };
+            self.nodes.iter().filter(honest).all(complete)
         })
     }
 
@@ -109,8 +119,11 @@ impl World {
         let at = self.rng.random_range(0..self.nodes.len());
         if self.rng.random_ratio(1, 20) {
             let log = own(&self.nodes[at]);
-            let grown = self.nodes[at].held[&log] + self.rng.random_range(1..2000u64);
+            let most = if self.rng.random_ratio(1, 10) { 3000 } else { 50 };
+            let before = self.nodes[at].held[&log];
+            let grown = before + self.rng.random_range(1..most);
             self.nodes[at].held.insert(log, grown);
+            self.nodes[at].open.get_mut(&log).unwrap().extend(before..grown);
             self.event(at, Event::Local(vec![LogSize { log, size: grown }]));
         }
         let links: Vec<_> = self.links.keys().copied().collect();
@@ -159,7 +172,7 @@ impl World {
                 if let Request::Grown(log) = request {
                     self.event(to, Event::Holds { member: asker, log });
                 }
-                let response = self.serve(to, &request);
+                let response = self.serve(to, asker, &request);
                 let delay = if response.is_some() { self.rng.random_range(1..200) } else { 60_000 };
                 self.later(delay, Due::Response { from: to, to: from, request, response, session });
             }
@@ -174,22 +187,26 @@ impl World {
                 if let Some(Response::Batch(Some(batch))) = &response {
                     self.nodes[to].received += batch.entries.len() as u64;
                 }
+                let study = response.as_ref().and_then(|response| self.study(to, member, &request, response));
                 self.event(to, match response {
                     Some(response) => Event::Answer { member, request, response: Ok(response) },
                     None => Event::Failed { member, request },
                 });
+                study.into_iter().for_each(|event| self.event(to, event));
             }
+            Due::Filled { at, log, items } => self.fill(at, log, &items),
             Due::Verified { at, batch } => self.verify(at, &batch),
         }
     }
 
-    fn serve(&mut self, at: usize, request: &Request) -> Option<Response> {
+    fn serve(&mut self, at: usize, asker: MemberId, request: &Request) -> Option<Response> {
+        let count = self.nodes.len();
         let node = &self.nodes[at];
         let boast = if node.nature == Nature::Boaster { 1_000_000 } else { 0 };
         match request {
             Request::Heads => Some(Response::Heads(node.held.iter().map(|(log, size)| LogSize { log: *log, size: size + boast }).collect())),
             Request::Grown(_) => Some(Response::Noted),
-            Request::Pull { .. } if node.nature == Nature::Mute => None,
+            _ if node.nature == Nature::Mute => None,
             Request::Pull { log, from } => {
                 let len = node.held[log].saturating_sub(*from).min(limits::BATCH_ENTRIES as u64);
                 let mut answer = (len > 0).then(|| batch(*log, *from, len));
@@ -197,7 +214,26 @@ impl World {
                     let at = self.rng.random_range(0..batch.entries.len());
                     batch.entries[at].0[31] ^= 1;
                 }
+                if let Some(batch) = &mut answer {
+                    let node = &self.nodes[at];
+                    batch.items = (*from..from + len).filter(|sequence| node.gives(asker, log, *sequence, count)).map(item).collect();
+                }
                 Some(Response::Batch(answer))
+            }
+            Request::Counters(_) => Some(Response::Counters(node.counts(asker, count, boast), None)),
+            Request::Listing { gap, from } => {
+                let sequences = node.open[&gap.log].range(from..).copied();
+                let listed = sequences.filter(|sequence| circle(*sequence, count) == gap.circle && node.gives(asker, &gap.log, *sequence, count));
+                let listed: Vec<u64> = listed.take(limits::LISTING).collect();
+                let next = listed.last().filter(|_| listed.len() == limits::LISTING).map(|last| last + 1);
+                Some(Response::Listing(listed, next))
+            }
+            Request::Items { log, sequences } => {
+                let mut items: Vec<Item> = sequences.iter().filter(|sequence| node.gives(asker, log, **sequence, count)).map(|at| item(*at)).collect();
+                if node.nature == Nature::Liar && log.member != own(node).member {
+                    items.push(item(u64::MAX));
+                }
+                Some(Response::Items(items))
             }
         }
     }
@@ -215,7 +251,38 @@ impl World {
         } else {
             let size = held + batch.entries.len() as u64;
             node.held.insert(batch.log, size);
+            node.open.get_mut(&batch.log).unwrap().extend(batch.items.iter().map(|item| item.sequence));
             Event::TakenIn(LogSize { log: batch.log, size })
+        };
+        self.event(at, event);
+    }
+
+    /// What the node itself finds in an answer.
+    fn study(&self, at: usize, member: MemberId, request: &Request, response: &Response) -> Option<Event> {
+        let node = &self.nodes[at];
+        match (request, response) {
+            (Request::Counters(_), Response::Counters(counts, _)) => {
+                let held = |of: Gap| node.open[&of.log].iter().filter(|sequence| circle(**sequence, self.nodes.len()) == of.circle).count() as u64;
+                let counts = counts.iter().map(|count| (*count, count.next.saturating_sub(held(count.of)))).filter(|(_, missing)| *missing > 0).collect();
+                Some(Event::Gaps { member, counts })
+            }
+            (Request::Listing { gap, .. }, Response::Listing(listed, next)) => {
+                let lacking = |sequence: &&u64| **sequence < node.held[&gap.log] && !node.open[&gap.log].contains(sequence);
+                let sequences = listed.iter().filter(lacking).copied().collect();
+                Some(Event::Lacking { member, gap: *gap, sequences, next: *next })
+            }
+            _ => None,
+        }
+    }
+
+    fn fill(&mut self, at: usize, log: LogId, items: &[Item]) {
+        let node = &mut self.nodes[at];
+        let held = node.held[&log];
+        let event = if items.iter().any(|item| item.sequence >= held) {
+            Event::NotFilled(lie(0))
+        } else {
+            node.open.get_mut(&log).unwrap().extend(items.iter().map(|item| item.sequence));
+            Event::Filled
         };
         self.event(at, event);
     }
@@ -253,6 +320,10 @@ impl World {
                     assert!(until > self.now && until <= self.now + limits.fault_rest_most);
                     self.nodes[at].named.insert(member);
                 }
+                Action::Fill { log, items, .. } => {
+                    let delay = self.rng.random_range(1..300);
+                    self.later(delay, Due::Filled { at, log, items });
+                }
                 Action::OwnHeadKnown => {}
             }
         }
@@ -266,4 +337,42 @@ impl World {
 
 fn own(node: &Node) -> LogId {
     *node.held.keys().find(|log| log.member == node.sync.me).unwrap()
+}
+
+/// Statements go round the circles; circle `n` is nodes `n` and `n + 1`.
+fn circle(sequence: u64, count: usize) -> CircleId {
+    CircleId([u8::try_from(sequence % count as u64).unwrap() + 1; 32])
+}
+
+fn is_in(member: MemberId, circle: CircleId, author: MemberId, count: usize) -> bool {
+    let first = usize::from(circle.0[0]) - 1;
+    member == author || usize::from(member.0[0]) == first || usize::from(member.0[0]) == (first + 1) % count
+}
+
+fn is_for(member: MemberId, log: &LogId, sequence: u64, count: usize) -> bool {
+    is_in(member, circle(sequence, count), log.member, count)
+}
+
+fn item(sequence: u64) -> Item {
+    Item { sequence, statement: Vec::new(), signature: [0; 64], sections: Vec::new(), slip: None }
+}
+
+impl Node {
+    fn gives(&self, asker: MemberId, log: &LogId, sequence: u64, count: usize) -> bool {
+        self.open[log].contains(&sequence) && is_for(asker, log, sequence, count)
+    }
+
+    fn counts(&self, asker: MemberId, count: usize, boast: u64) -> Vec<Count> {
+        let mut counts = Vec::new();
+        for (log, open) in &self.open {
+            for number in 0..count as u64 {
+                let circle = circle(number, count);
+                let last = open.iter().rev().find(|sequence| **sequence % count as u64 == number);
+                if let Some(last) = last.filter(|_| is_in(asker, circle, log.member, count)) {
+                    counts.push(Count { of: Gap { circle, log: *log }, next: last / count as u64 + 1 + boast, epoch: 0 });
+                }
+            }
+        }
+        counts
+    }
 }

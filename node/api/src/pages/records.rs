@@ -1,0 +1,193 @@
+//! The list of records, with a filter and pages.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use serde::Deserialize;
+use suyuan_core::circle::PUBLIC;
+use suyuan_core::log::LogId;
+use suyuan_engine::ledger::Ledger;
+use suyuan_engine::query::{Filter, RecordView, SectionContent, SectionView};
+use suyuan_engine::schema::Row;
+
+use super::frame::{self, Frame, filters};
+use super::lenient::Lenient;
+use super::text::{clean, stamp};
+use super::words::Lang;
+use crate::problem::{Kind, Problem};
+use crate::reads::{self, Purpose};
+use crate::records::circle_named;
+use crate::state::AppState;
+
+/// Records of one page.
+const LIMIT: usize = 50;
+/// Pages of the engine that are looked through for one of the console's, where only some types are wanted.
+const LOOKS: usize = 20;
+
+#[derive(Template)]
+#[template(path = "console/records.html")]
+struct Records {
+    frame: Frame,
+    subject: String,
+    kind: String,
+    circle: String,
+    log: String,
+    circles: Vec<Choice>,
+    members: Vec<Choice>,
+    why: Option<String>,
+    records: Vec<Listed>,
+    next: Option<String>,
+}
+
+struct Choice {
+    value: String,
+    name: String,
+}
+
+struct Listed {
+    id: String,
+    time: String,
+    kind: String,
+    author: String,
+    role: &'static str,
+    about: Vec<String>,
+    sections: Vec<Chip>,
+    published: bool,
+}
+
+struct Chip {
+    state: &'static str,
+    text: String,
+}
+
+/// What the form asks for; a field that was left empty asks for nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    subject: String,
+    r#type: String,
+    circle: String,
+    log: String,
+    after: String,
+}
+
+/// State of a section for its colour, and words for it.
+pub(crate) fn chip(section: &SectionView, lang: Lang) -> (&'static str, String) {
+    let count = section.fields.to_string();
+    match &section.content {
+        SectionContent::Open(_) if section.circles.contains(&PUBLIC) => ("public", lang.fill("record.public", &[&count])),
+        SectionContent::Open(_) => ("open", lang.fill("record.open", &[&count])),
+        SectionContent::Withheld => ("closed", lang.fill("record.closed", &[&count])),
+        SectionContent::Void(_) => ("void", lang.t("record.void").to_owned()),
+    }
+}
+
+impl Listed {
+    fn new(record: &RecordView, ledger: &Ledger, lang: Lang) -> Self {
+        let chips = record.sections.iter().map(|section| {
+            let (state, text) = chip(section, lang);
+            Chip { state, text }
+        });
+        Self {
+            id: record.id.to_string(),
+            time: stamp(record.time),
+            kind: lang.kind(&record.kind),
+            author: frame::member(ledger, &record.author),
+            role: frame::role(ledger, &record.author, lang),
+            about: record.about.iter().map(|subject| clean(subject.strip_prefix("https://id.gs1.org").unwrap_or(subject))).collect(),
+            sections: chips.collect(),
+            published: record.published,
+        }
+    }
+}
+
+impl Wanted {
+    /// What to ask the engine for.
+    fn filter(&self, ledger: &Ledger, lang: Lang) -> Result<(Filter, Option<Row>), Problem> {
+        let wrong = |detail: String| Problem::new(Kind::Parameter, detail);
+        let given = [&self.subject, &self.circle, &self.log].into_iter().filter(|text| !text.is_empty()).count();
+        if given > 1 {
+            return Err(wrong(lang.t("records.one").to_owned()));
+        }
+        let filter = if !self.subject.is_empty() {
+            let text = self.subject.trim();
+            let whole = if text.starts_with('/') { format!("https://id.gs1.org{text}") } else { text.to_owned() };
+            Filter::Subject(suyuan_trace::subject(&whole).map_err(|error| wrong(error.to_string()))?.to_string())
+        } else if !self.circle.is_empty() {
+            Filter::Circle(circle_named(ledger, &self.circle).ok_or_else(Problem::not_found)?)
+        } else if self.log.is_empty() {
+            Filter::Log(None)
+        } else {
+            let member = self.log.parse().map_err(|_| Problem::not_found())?;
+            Filter::Log(Some(LogId { alliance: ledger.alliance.id(), member, incarnation: 0 }))
+        };
+        let after = hex::decode(&self.after).ok().and_then(|key| Row::from_key(&key));
+        Ok((filter, after))
+    }
+
+    /// The address of the page from `row` on.
+    fn next(&self, row: Row) -> String {
+        let mut link = format!("/records?after={}", hex::encode(row.key()));
+        for (name, value) in [("subject", &self.subject), ("type", &self.r#type), ("circle", &self.circle), ("log", &self.log)] {
+            if !value.is_empty() {
+                link.push_str(&format!("&{name}="));
+                value.bytes().for_each(|byte| link.push_str(&format!("%{byte:02X}")));
+            }
+        }
+        link
+    }
+}
+
+/// The page.
+pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri, Lenient(wanted): Lenient<Wanted>) -> Response {
+    let frame = Frame::new(&state, &headers, &uri);
+    let ledger = state.handle.state().ledger;
+    let found = find(&state, &wanted, &ledger, frame.lang).await;
+    let (why, (records, next)) = match found {
+        Ok(found) => (None, found),
+        Err(problem) => (Some(clean(&problem.detail)), (Vec::new(), None)),
+    };
+    let page = Records {
+        records: records.iter().map(|record| Listed::new(record, &ledger, frame.lang)).collect(),
+        next: next.map(|row| wanted.next(row)),
+        why,
+        circles: circles(&ledger),
+        members: ledger.alliance.members().iter().map(|member| Choice { value: member.id.to_string(), name: clean(&member.entry.name) }).collect(),
+        subject: clean(&wanted.subject),
+        kind: clean(&wanted.r#type),
+        circle: wanted.circle,
+        log: wanted.log,
+        frame: frame.clone(),
+    };
+    frame::finish(frame, Ok(page))
+}
+
+/// The records that match, and where to go on. Whatever a regulator sees of sealed sections here is in its log first.
+async fn find(state: &AppState, wanted: &Wanted, ledger: &Ledger, lang: Lang) -> Result<(Vec<RecordView>, Option<Row>), Problem> {
+    let (filter, mut from) = wanted.filter(ledger, lang)?;
+    let kind = wanted.r#type.trim().to_owned();
+    let (records, next) = state
+        .read(move |reading| {
+            let reader = reading.reader();
+            let mut records = Vec::new();
+            for _ in 0..LOOKS {
+                let page = reader.page(&filter, from, LIMIT)?;
+                records.extend(page.records.into_iter().filter(|record| kind.is_empty() || record.kind == kind));
+                from = page.next;
+                if from.is_none() || records.len() >= LIMIT || kind.is_empty() {
+                    break;
+                }
+            }
+            Ok((records, from))
+        })
+        .await?;
+    reads::log(state, &records, &Purpose::new("console: list")?).await?;
+    Ok((records, next))
+}
+
+fn circles(ledger: &Ledger) -> Vec<Choice> {
+    let fixed = [("public", "public"), ("self", "self")].map(|(value, name)| Choice { value: value.to_owned(), name: name.to_owned() });
+    let known = ledger.circles.iter().map(|circle| Choice { value: circle.id.to_string(), name: clean(&circle.name) });
+    fixed.into_iter().chain(known).collect()
+}

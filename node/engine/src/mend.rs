@@ -1,0 +1,219 @@
+//! Gaps: what was addressed to this member and did not come, because it was pulled from a node that may not hold it, or because somebody withheld it
+//! (`specs/sync.md`, Gaps).
+//!
+//! Nodes that share a circle compare how many statements each author addressed to it. Where this node holds fewer than another knows of, it asks at which
+//! sequences they stand, and then for those that it lacks. Entries of logs never change by this: only masked ones are opened.
+
+use std::collections::BTreeSet;
+
+use rand_core::CryptoRng;
+use suyuan_core::circle::{PUBLIC, Slip, TYPE as CIRCLE_TYPE};
+use suyuan_core::id::{Hash, StatementId};
+use suyuan_core::log::{LogId, chain_next};
+use suyuan_core::statement::UnverifiedStatement;
+use suyuan_core::{CircleId, Fault};
+
+use crate::counters::Counters;
+use crate::ledger::Ledger;
+use crate::limits;
+use crate::local::LocalKeys;
+use crate::logs;
+use crate::record::{HeldAudience, HeldRecord, HeldSection};
+use crate::replica::{BatchError, open_all, sections, sender};
+use crate::schema::{Row, Table, index_key};
+use crate::secrets::EpochSecrets;
+use crate::view::{Changes, StoreError, View};
+use crate::wire::{Count, Gap, Item};
+
+/// The counts of another node that are ahead of what is held here, each with how many statements are missing. Some may only be on their way with the next
+/// batch; the sessions see to that.
+pub fn gaps(counts: &[Count], ledger: &Ledger) -> Vec<(Count, u64)> {
+    let lacks = |count: &Count| {
+        let number = ledger.logs.known(&count.of.log).map(|head| head.number);
+        let held = number.map_or(0, |number| ledger.counters.of(&count.of.circle, number).held);
+        let epoch = ledger.circles.circle(&count.of.circle).map_or(0, crate::circles::Circle::epoch);
+        (held < count.next || epoch < count.epoch).then(|| (*count, count.next.saturating_sub(held)))
+    };
+    counts.iter().filter_map(lacks).take(limits::GAPS).collect()
+}
+
+/// Which of these sequences of a log lack something that the circle's members hold: the statement, its section for the circle, the wrap, or the secret that
+/// an epoch statement came with.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn lacking(gap: &Gap, sequences: &[u64], ledger: &Ledger, secrets: &EpochSecrets, view: &impl View, local: &LocalKeys) -> Result<Vec<u64>, StoreError> {
+    let Some(head) = ledger.logs.known(&gap.log) else { return Ok(Vec::new()) };
+    let mut lacking = Vec::new();
+    for sequence in sequences.iter().copied().filter(|sequence| *sequence < head.size()) {
+        let record = HeldRecord::load(Row { log: head.number, sequence }, view, local)?;
+        if record.is_none_or(|record| !holds(&record, &gap.circle, secrets)) {
+            lacking.push(sequence);
+        }
+    }
+    Ok(lacking)
+}
+
+fn holds(record: &HeldRecord, circle: &CircleId, secrets: &EpochSecrets) -> bool {
+    let audiences = record.sections.iter().flat_map(|section| &section.audiences);
+    let mut addressed = audiences.filter(|audience| audience.header.circle == *circle);
+    addressed.next().is_some_and(|audience| {
+        let opened = record.statement.kind != CIRCLE_TYPE || secrets.of(circle, audience.header.epoch).is_some();
+        opened && (*circle == PUBLIC || audience.wrap.is_some())
+    })
+}
+
+/// How far the chain of a log was followed, so that the next step need not begin at its start.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    log: LogId,
+    sequence: u64,
+    chain: Hash,
+}
+
+/// Statements that were verified, with everything to be written.
+#[derive(Debug)]
+pub struct Filled {
+    /// Rows.
+    pub changes: Changes,
+    /// The author's counters afterwards.
+    pub counters: Counters,
+    /// The records, with what was held of them before.
+    pub records: Vec<HeldRecord>,
+    /// Slips for this member that came along.
+    pub slips: Vec<Slip>,
+}
+
+/// Verifies statements for entries that this node has, as [`crate::replica::verify`] does those of a batch, and puts them together with what is held already.
+///
+/// # Errors
+/// [`BatchError`]; nothing is half accepted.
+pub fn fill(
+    log: &LogId,
+    items: Vec<Item>,
+    ledger: &Ledger,
+    view: &impl View,
+    keys: (&LocalKeys, &EpochSecrets),
+    cursor: &mut Option<Cursor>,
+    rng: &mut impl CryptoRng,
+) -> Result<Filled, BatchError> {
+    let (local, secrets) = keys;
+    let head = ledger.logs.known(log).ok_or(BatchError::Elsewhere)?;
+    let mut filled = Filled { changes: Changes::default(), counters: ledger.counters.scratch(head.number), records: Vec::new(), slips: Vec::new() };
+    let mut next = 0;
+    for item in items {
+        let sequence = item.sequence;
+        let fault = |fault| BatchError::Sender { fault, sequence: Some(sequence) };
+        if sequence < next || sequence >= head.size() {
+            return Err(fault(Fault::Index));
+        }
+        next = sequence.saturating_add(1);
+        let row = Row { log: head.number, sequence };
+        let (id, previous) = entry(log, row, view, cursor)?;
+        let unverified = UnverifiedStatement::decode(&item.statement).map_err(fault)?;
+        let statement = unverified.verify_in_log(&log.place(sequence), &id, &previous).map_err(fault)?;
+        let sections = sections(&statement, &item).map_err(fault)?;
+        filled.slips.extend(item.slip.filter(|slip| slip.statement == id && slip.recipient == ledger.me));
+        let before = HeldRecord::load(row, view, local)?;
+        let held: BTreeSet<(u8, u8)> = before.iter().flat_map(places).collect();
+        let mut record = HeldRecord { row, bytes: item.statement, signature: item.signature, statement, sections };
+        if let Some(before) = before {
+            merge(&mut record, before);
+        }
+        let subjects = open_all(&mut record, secrets);
+        for section in &record.sections {
+            for audience in section.audiences.iter().filter(|audience| !held.contains(&(section.index, audience.index))) {
+                filled.counters.count(&audience.header, head.number, id);
+            }
+        }
+        record.save(&subjects, local, rng, &mut filled.changes)?;
+        filled.records.push(record);
+    }
+    filled.counters.save(&ledger.counters, local, &mut filled.changes);
+    if filled.records.is_empty() { Err(sender(Fault::Form)) } else { Ok(filled) }
+}
+
+fn places(record: &HeldRecord) -> Vec<(u8, u8)> {
+    let sections = record.sections.iter();
+    sections.flat_map(|section| section.audiences.iter().map(|audience| (section.index, audience.index))).collect()
+}
+
+fn wraps(record: &HeldRecord) -> BTreeSet<(u8, u8)> {
+    let sections = record.sections.iter();
+    let wrapped = |section: &HeldSection| {
+        let index = section.index;
+        let audiences = section.audiences.iter().filter(|audience| audience.wrap.is_some());
+        audiences.map(|audience| (index, audience.index)).collect::<Vec<_>>()
+    };
+    sections.flat_map(wrapped).collect()
+}
+
+/// The id at a row, and the chain value before it.
+fn entry(log: &LogId, row: Row, view: &impl View, cursor: &mut Option<Cursor>) -> Result<(StatementId, Hash), StoreError> {
+    let start = Cursor { log: *log, sequence: 0, chain: log.chain_start() };
+    let mut at = cursor.filter(|cursor| cursor.log == *log && cursor.sequence <= row.sequence).unwrap_or(start);
+    while at.sequence < row.sequence {
+        let to = row.sequence.min(at.sequence.saturating_add(limits::BATCH_ENTRIES as u64));
+        for id in logs::entries(view, row.log, at.sequence..to)? {
+            at.chain = chain_next(&at.chain, &id);
+        }
+        at.sequence = to;
+    }
+    *cursor = Some(at);
+    let id = logs::entries(view, row.log, row.sequence..row.sequence.saturating_add(1))?.pop();
+    Ok((id.ok_or_else(|| StoreError(format!("entry {} of log number {}", row.sequence, row.log)))?, at.chain))
+}
+
+/// Adds what was held before of the same statement. Both fit the same commitments.
+fn merge(record: &mut HeldRecord, before: HeldRecord) {
+    for section in before.sections {
+        match record.sections.iter_mut().find(|new| new.index == section.index) {
+            None => record.sections.push(section),
+            Some(new) => merge_audiences(new, section.audiences),
+        }
+    }
+    record.sections.sort_by_key(|section| section.index);
+}
+
+fn merge_audiences(section: &mut HeldSection, before: Vec<HeldAudience>) {
+    for audience in before {
+        match section.audiences.iter_mut().find(|new| new.index == audience.index) {
+            None => section.audiences.push(audience),
+            // A wrap that opened once is worth more than one that was just sent.
+            Some(new) => new.wrap = audience.wrap.or(new.wrap),
+        }
+    }
+    section.audiences.sort_by_key(|audience| audience.index);
+}
+
+/// Indexes what can be opened of a circle's records by subject, after a secret of the circle has come: some may have been there before it. `from` is the key
+/// to go on with; returns the next one, while there are more.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn index_circle(
+    circle: &CircleId,
+    from: Option<Vec<u8>>,
+    secrets: &EpochSecrets,
+    view: &impl View,
+    local: &LocalKeys,
+    changes: &mut Changes,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let name = local.name(Table::ByCircle, &circle.0);
+    let from = from.unwrap_or_else(|| index_key(&name, Row { log: 0, sequence: 0 }));
+    let end = index_key(&name, Row { log: u32::MAX, sequence: u64::MAX });
+    let rows = view.rows(Table::ByCircle, &from, &end, limits::LISTING)?;
+    let next = rows.last().filter(|_| rows.len() == limits::LISTING).map(|(key, _)| [key.as_slice(), &[0]].concat());
+    for (key, _) in rows {
+        let row = key.get(name.len()..).and_then(Row::from_key).ok_or_else(|| StoreError("a circle's row".into()))?;
+        let Some(mut record) = HeldRecord::load(row, view, local)? else { continue };
+        let wrapped = wraps(&record);
+        let subjects = open_all(&mut record, secrets);
+        record.index(&subjects, local, changes);
+        // A wrap that does not open is forgotten, so that a good one is asked for.
+        for (section, audience) in wrapped.difference(&wraps(&record)) {
+            changes.delete(Table::Wrap, row.audience(*section, *audience));
+        }
+    }
+    Ok(next)
+}

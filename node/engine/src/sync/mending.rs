@@ -1,0 +1,155 @@
+//! Filling gaps: one at a time, from a node that said it holds more of a circle's statements than this one does.
+
+use std::collections::BTreeMap;
+
+use suyuan_core::{CircleId, MemberId};
+
+use super::peer::Peer;
+use super::{Action, Sync, Why};
+use crate::limits;
+use crate::replica::BatchError;
+use crate::wire::{Count, Gap, Item, Request};
+
+/// Gaps that are known, and the one that is being filled.
+#[derive(Debug, Default)]
+pub(super) struct Mending {
+    /// Gaps with those who can fill them, and what they said.
+    gaps: BTreeMap<Gap, BTreeMap<MemberId, Known>>,
+    /// What was asked for already: until they say more, these members have nothing more to give.
+    settled: BTreeMap<(Gap, MemberId), Known>,
+    running: Option<Running>,
+}
+
+/// What a node knows of one author in one circle: number of statements, newest epoch.
+type Known = (u64, u64);
+
+#[derive(Debug)]
+struct Running {
+    gap: Gap,
+    member: MemberId,
+    known: Known,
+    /// Sequences to be asked for.
+    wanted: Vec<u64>,
+    /// Where the listing goes on.
+    listing: Option<u64>,
+    /// Whether something is under way for it: a request, a look into the store, or a verification.
+    busy: bool,
+}
+
+impl Sync {
+    /// Gaps that are known and not filled, each with the highest count that anybody knows.
+    pub fn gaps(&self) -> impl Iterator<Item = (Gap, u64)> + '_ {
+        self.mending.gaps.iter().map(|(gap, known)| (*gap, known.values().map(|(next, _)| *next).max().unwrap_or(0)))
+    }
+
+    /// Notes gaps that a member can fill. What may still come with the entries that this node has not pulled yet is no gap.
+    pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>) {
+        for (Count { of, next, epoch }, missing) in counts {
+            let known = (next, epoch);
+            let Some(log) = self.logs.get(&of.log) else { continue };
+            let behind = log.claims.get(&member).map(|size| size.saturating_sub(log.size));
+            let gap = behind.is_some_and(|behind| behind == 0 || missing > behind);
+            let room = self.mending.gaps.contains_key(&of) || self.mending.gaps.len() < limits::GAPS;
+            if gap && room && self.mending.settled.get(&(of, member)) != Some(&known) {
+                self.mending.gaps.entry(of).or_default().insert(member, known);
+            }
+        }
+    }
+
+    /// What of a listing is lacking here.
+    pub(super) fn lacking(&mut self, member: &MemberId, gap: &Gap, sequences: Vec<u64>, next: Option<u64>) {
+        if let Some(running) = self.mending.running.as_mut().filter(|running| running.member == *member && running.gap == *gap) {
+            running.wanted = sequences;
+            running.listing = next.filter(|next| running.listing.is_none_or(|before| *next > before));
+            running.busy = false;
+        }
+    }
+
+    /// Statements came. Those asked for that lie before the last one and are not among them will not come from there.
+    pub(super) fn items(&mut self, member: MemberId, items: Vec<Item>, asked: &[u64], actions: &mut Vec<Action>) {
+        let Some(running) = self.mending.running.as_mut().filter(|running| running.member == member) else { return };
+        let last = items.last().map(|item| item.sequence).or(asked.last().copied()).unwrap_or(u64::MAX);
+        running.wanted.retain(|sequence| *sequence > last);
+        if items.is_empty() {
+            running.busy = false;
+        } else {
+            actions.push(Action::Fill { member, log: running.gap.log, items });
+        }
+    }
+
+    pub(super) fn filled(&mut self) {
+        if let Some(running) = &mut self.mending.running {
+            running.busy = false;
+        }
+    }
+
+    pub(super) fn not_filled(&mut self, error: BatchError, now: u64, actions: &mut Vec<Action>) {
+        let Some(Running { gap, member, .. }) = self.mending.running.take() else { return };
+        self.mending.forget(&gap, &member);
+        if matches!(error, BatchError::Sender { .. }) {
+            self.penalise(member, Why::Batch { log: gap.log, error }, now, actions);
+        }
+    }
+
+    /// A member failed, lied or went away: whatever it was to fill, others may.
+    pub(super) fn break_off(&mut self, member: &MemberId) {
+        if let Some(Running { gap, .. }) = self.mending.running.take_if(|running| running.member == *member) {
+            self.mending.forget(&gap, member);
+        }
+    }
+
+    pub(super) fn plan_mending(&mut self, now: u64, actions: &mut Vec<Action>) {
+        if self.mending.running.is_none() {
+            self.mending.running = self.mending.begin(&self.peers, now);
+        }
+        let Some(running) = self.mending.running.as_mut().filter(|running| !running.busy) else { return };
+        let (gap, member) = (running.gap, running.member);
+        let request = if !running.wanted.is_empty() {
+            let sequences = running.wanted.iter().take(limits::ITEMS).copied().collect();
+            Request::Items { log: gap.log, sequences }
+        } else if let Some(from) = running.listing {
+            Request::Listing { gap, from }
+        } else {
+            let known = running.known;
+            return self.mending.finish(gap, member, known);
+        };
+        running.busy = true;
+        if let Some(peer) = self.peers.get_mut(&member) {
+            peer.mending = Some(request.clone());
+        }
+        actions.push(Action::Ask { member, request });
+    }
+}
+
+impl Mending {
+    /// The next gap that somebody can fill now; its author's own node comes first.
+    fn begin(&self, peers: &BTreeMap<MemberId, Peer>, now: u64) -> Option<Running> {
+        let able = |member: &MemberId| peers.get(member).is_some_and(|peer| peer.may_be_asked(now) && peer.mending.is_none());
+        self.gaps.iter().find_map(|(gap, known)| {
+            let author = known.get_key_value(&gap.log.member).filter(|(member, _)| able(member));
+            let (member, known) = author.or_else(|| known.iter().find(|(member, _)| able(member)))?;
+            Some(Running { gap: *gap, member: *member, known: *known, wanted: Vec::new(), listing: Some(0), busy: false })
+        })
+    }
+
+    fn finish(&mut self, gap: Gap, member: MemberId, known: Known) {
+        self.running = None;
+        self.gaps.remove(&gap);
+        if self.settled.len() >= limits::GAPS {
+            self.settled.clear();
+        }
+        self.settled.insert((gap, member), known);
+    }
+
+    fn forget(&mut self, gap: &Gap, member: &MemberId) {
+        if let Some(known) = self.gaps.get_mut(gap) {
+            known.remove(member);
+            if known.is_empty() {
+                self.gaps.remove(gap);
+            }
+        }
+    }
+}
+
+/// Where counting begins, and begins again.
+pub(super) const FIRST: CircleId = CircleId([0; 32]);
