@@ -386,3 +386,6 @@ impl ItemSection {
 fn small(reader: &mut Reader<'_>) -> Result<u8, Fault> {
     u8::try_from(reader.uint()?).map_err(|_| Fault::Form)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,7 @@ struct Peer {
 /// What a task beside this one has finished.
 enum Done {
     Answered { member: MemberId, id: InboundRequestId, channel: ResponseChannel<Vec<u8>>, answer: Option<Answer> },
-    Decoded { member: MemberId, request: Request, response: Result<Response, Fault>, study: Option<Event> },
+    Decoded { member: MemberId, request: Request, response: Result<Response, Fault>, study: Option<Box<Event>> },
     TakenIn { log: LogId, result: Result<TakenIn, SubmitError> },
     Filled { result: Result<(), SubmitError> },
     Resolved { member: MemberId, addresses: Vec<Multiaddr> },
@@ -157,7 +157,7 @@ impl Service {
                     peer.traffic.entries_received = peer.traffic.entries_received.saturating_add(batch.entries.len() as u64);
                 }
                 self.step(Event::Answer { member, request, response });
-                study.into_iter().for_each(|found| self.step(found));
+                study.into_iter().for_each(|found| self.step(*found));
             }
             Done::TakenIn { log, result } => self.taken_in(log, result),
             Done::Filled { result } => self.step(match result {

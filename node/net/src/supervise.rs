@@ -20,40 +20,44 @@ use crate::swarm::{self, Behaviour};
 /// # Errors
 /// [`NetError`].
 pub(crate) fn spawn(plan: Plan, stopping: watch::Receiver<bool>) -> Result<(), NetError> {
-    let first = service(&plan, swarm(&plan)?)?;
-    tokio::spawn(supervise(plan, first, stopping));
+    let first = service(&plan)?.run(stopping.clone());
+    let watched = stopping.clone();
+    let again = move || {
+        plan.shared.restarts.fetch_add(1, Ordering::Relaxed);
+        service(&plan).map(|service| service.run(stopping.clone()))
+    };
+    tokio::spawn(supervise(first, again, watched));
     Ok(())
 }
 
-async fn supervise(plan: Plan, first: Service, stopping: watch::Receiver<bool>) {
-    let mut next = Ok(first);
+/// Runs until a run ends by itself, or it is told to stop.
+async fn supervise<R: Future<Output = ()> + Send + 'static>(
+    first: R,
+    mut again: impl FnMut() -> Result<R, NetError>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut run = Some(first);
     let mut failed = 0u32;
     loop {
-        match next {
-            Ok(service) => {
-                let ended = tokio::spawn(service.run(stopping.clone())).await;
-                plan.shared.questions.write().unwrap_or_else(PoisonError::into_inner).take();
-                if ended.is_ok() {
-                    return info!("the network has stopped");
-                }
-                error!("the network's task panicked and is started again; connections are lost, data is not touched");
+        if let Some(run) = run {
+            if tokio::spawn(run).await.is_ok() {
+                return info!("the network has stopped");
             }
-            Err(why) => error!(%why, "the network could not be started again"),
+            error!("the network's task panicked and is started again; connections are lost, data is not touched");
         }
-        plan.shared.restarts.fetch_add(1, Ordering::Relaxed);
-        let mut stop = stopping.clone();
-        let stopped = tokio::time::timeout(restart_pause(failed), stop.wait_for(|stop| *stop)).await;
+        let stopped = tokio::time::timeout(restart_pause(failed), stopping.wait_for(|stop| *stop)).await;
         if stopped.is_ok() {
-            return;
+            return info!("the network has stopped");
         }
         failed = failed.saturating_add(1);
-        next = swarm(&plan).and_then(|swarm| service(&plan, swarm));
+        run = again().inspect_err(|why| error!(%why, "the network could not be started again")).ok();
     }
 }
 
-fn service(plan: &Plan, swarm: Swarm<Behaviour>) -> Result<Service, NetError> {
+/// A run, and the way by which it is asked.
+fn service(plan: &Plan) -> Result<Service, NetError> {
     let (questions, asked) = mpsc::channel(limits::QUESTIONS);
-    let service = Service::new(plan.clone(), swarm, asked)?;
+    let service = Service::new(plan.clone(), swarm(plan)?, asked)?;
     *plan.shared.questions.write().unwrap_or_else(PoisonError::into_inner) = Some(questions);
     Ok(service)
 }
@@ -68,4 +72,49 @@ fn swarm(plan: &Plan) -> Result<Swarm<Behaviour>, NetError> {
 
 fn has_no_port(address: &Multiaddr) -> bool {
     address.iter().any(|part| part == Protocol::Tcp(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU32;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_panic_it_runs_again_within_a_second() {
+        let (_stop, stopping) = watch::channel(false);
+        let runs = Arc::new(AtomicU32::new(0));
+        let count = runs.clone();
+        let run = move |panics: bool| {
+            let count = count.clone();
+            async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                assert!(!panics, "as the test wants it");
+            }
+        };
+        let start = Instant::now();
+        let mut left = 2;
+        let again = {
+            let run = run.clone();
+            move || {
+                left -= 1;
+                Ok(run(left > 0))
+            }
+        };
+        supervise(run(true), again, stopping).await;
+        assert_eq!(runs.load(Ordering::Relaxed), 3);
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn it_stops_while_it_cannot_be_started_again() {
+        let (stop, stopping) = watch::channel(false);
+        let first = async { assert_eq!(1, 2, "as the test wants it") };
+        let supervised = tokio::spawn(supervise(first, || Err(NetError::Key), stopping));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stop.send_replace(true);
+        tokio::time::timeout(Duration::from_secs(1), supervised).await.unwrap().unwrap();
+    }
 }

@@ -74,11 +74,10 @@ pub(crate) struct Wanted {
 
 /// State of a section for its colour, and words for it.
 pub(crate) fn chip(section: &SectionView, lang: Lang) -> (&'static str, String) {
-    let count = section.fields.to_string();
     match &section.content {
-        SectionContent::Open(_) if section.circles.contains(&PUBLIC) => ("public", lang.fill("record.public", &[&count])),
-        SectionContent::Open(_) => ("open", lang.fill("record.open", &[&count])),
-        SectionContent::Withheld => ("closed", lang.fill("record.closed", &[&count])),
+        SectionContent::Open(fields) if section.circles.contains(&PUBLIC) => ("public", lang.fill("record.public", &[&fields.len().to_string()])),
+        SectionContent::Open(fields) => ("open", lang.fill("record.open", &[&fields.len().to_string()])),
+        SectionContent::Withheld => ("closed", lang.fill("record.closed", &[&section.fields.to_string()])),
         SectionContent::Void(_) => ("void", lang.t("record.void").to_owned()),
     }
 }

@@ -91,7 +91,7 @@ impl Service {
                 (response, study)
             };
             let (response, study) = tokio::task::spawn_blocking(decode).await.unwrap_or((Err(Fault::Form), None));
-            Done::Decoded { member, request, response, study }
+            Done::Decoded { member, request, response, study: study.map(Box::new) }
         });
     }
 

@@ -25,7 +25,7 @@ async fn three_nodes_hold_the_same_logs_and_each_reads_what_is_for_it() {
     let public = (0, Ok(vec!["\"pass\"".to_owned()]));
     let secret = (1, Ok(vec!["0.010".to_owned()]));
     assert_eq!(g.seen(&log, receipt.first).unwrap().len(), 3);
-    assert_eq!(z.seen(&log, receipt.first).unwrap(), [public.clone()]);
+    assert_eq!(z.seen(&log, receipt.first).unwrap(), std::slice::from_ref(&public));
     assert_eq!(r.seen(&log, receipt.first).unwrap(), [public, secret]);
     assert_eq!(z.seen(&log, receipt.first - 1), None, "the grant circle's statement is masked for Z");
     assert_eq!(g.seen(&alliance.log(1), 0).unwrap(), [(0, Ok(vec!["1".to_owned()]))]);

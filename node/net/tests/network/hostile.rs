@@ -252,3 +252,36 @@ async fn a_lying_member_is_named_and_another_source_is_used() {
     z.stop().await;
     s.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_floods_gets_its_share_and_others_theirs() {
+    let alliance = Alliance::new(3);
+    let (g, z) = (alliance.run(0), alliance.run(2));
+    own_head_known(&g).await;
+    g.put_notes(3000).await;
+    converged(&[&g, &z]).await;
+    let before = memory();
+    let (log, target) = (alliance.log(0), peer_id(&alliance.founders[0].transport));
+    let pull = frame(&Request::Pull { log, from: 0 }.to_bytes());
+    // Both of its connections are full of requests for a whole batch, all the time.
+    let flood = Puppet::new(&keypair(&alliance.founders[1].transport), &log.alliance).know(&target, multiaddr(alliance.founders[0].port));
+    let seen = flood.flood(target, pull, 64);
+    let start = Instant::now();
+    for _ in 0..10 {
+        g.put_notes(100).await;
+        let start = Instant::now();
+        converged(&[&g, &z]).await;
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let answers = seen.lock().unwrap().responses.len();
+    assert!(answers > 0, "it has its share");
+    let most = 200.0 * (start.elapsed().as_secs_f64() + 2.0);
+    assert!((answers as f64) < most, "{answers} answers");
+    let traffic = g.peer(alliance.id(1)).await.traffic;
+    assert!(traffic.received < 200 << 20, "{traffic:?}");
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 256 << 20, "{grown} bytes");
+    g.stop().await;
+    z.stop().await;
+}

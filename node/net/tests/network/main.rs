@@ -10,4 +10,3 @@ mod partition;
 mod proxy;
 mod puppet;
 mod support;
-mod speed;

@@ -100,6 +100,35 @@ impl Puppet {
         self
     }
 
+    /// Keeps so many requests under way, whatever comes back. Answers are counted, not kept.
+    pub fn flood(mut self, peer: PeerId, request: Vec<u8>, width: usize) -> Arc<Mutex<Seen>> {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let shared = seen.clone();
+        for _ in 0..width {
+            self.swarm.behaviour_mut().send_request(&peer, request.clone());
+        }
+        let mut swarm = self.swarm;
+        tokio::spawn(async move {
+            loop {
+                let event = swarm.select_next_some().await;
+                let ended = match event {
+                    SwarmEvent::Behaviour(request_response::Event::Message { message: Message::Response { response, .. }, .. }) => {
+                        if !response.is_empty() {
+                            shared.lock().unwrap().responses.push(Vec::new());
+                        }
+                        true
+                    }
+                    SwarmEvent::Behaviour(request_response::Event::OutboundFailure { .. }) => true,
+                    _ => false,
+                };
+                if ended {
+                    swarm.behaviour_mut().send_request(&peer, request.clone());
+                }
+            }
+        });
+        seen
+    }
+
     /// Plays on in the background; `answer` says what it answers to whom.
     pub fn play(self, mut answer: impl FnMut(&PeerId, &[u8]) -> Option<Vec<u8>> + Send + 'static) -> Arc<Mutex<Seen>> {
         let seen = Arc::new(Mutex::new(Seen::default()));

@@ -1,0 +1,146 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::*;
+
+const ALLIANCE: AllianceId = AllianceId([9; 32]);
+
+fn log(member: u8) -> LogId {
+    LogId { alliance: ALLIANCE, member: MemberId([member; 32]), incarnation: 0 }
+}
+
+fn gap(circle: u8) -> Gap {
+    Gap { circle: CircleId([circle; 32]), log: log(3) }
+}
+
+fn an_item(sequence: u64) -> Item {
+    let audiences = vec![(0, vec![1; 90], None), (2, vec![2; 90], Some([7; 48]))];
+    let section = ItemSection { index: 1, header: vec![5; 40], audiences, content: vec![8; 600] };
+    Item { sequence, statement: vec![4; 300], signature: [6; 64], sections: vec![section], slip: None }
+}
+
+fn a_batch() -> Batch {
+    Batch {
+        log: log(1),
+        from: 5,
+        entries: vec![StatementId([1; 32]), StatementId([2; 32])],
+        checkpoint: "note".into(),
+        consistency: vec![[3; 32]],
+        items: vec![an_item(5), an_item(6)],
+    }
+}
+
+fn requests() -> Vec<Request> {
+    let size = LogSize { log: log(1), size: 7 };
+    vec![
+        Request::Heads,
+        Request::Pull { log: log(1), from: 1 << 50 },
+        Request::Grown(size),
+        Request::Counters(CircleId([0; 32])),
+        Request::Listing { gap: gap(1), from: 12 },
+        Request::Items { log: log(2), sequences: vec![1, 2, 900] },
+    ]
+}
+
+fn responses() -> Vec<Response> {
+    let size = LogSize { log: log(1), size: 7 };
+    let count = Count { of: gap(1), next: 8, epoch: 2 };
+    vec![
+        Response::Heads(vec![size, size]),
+        Response::Batch(None),
+        Response::Batch(Some(Box::new(a_batch()))),
+        Response::Noted,
+        Response::Counters(vec![count], None),
+        Response::Counters(Vec::new(), Some(CircleId([4; 32]))),
+        Response::Listing(vec![0, 5, 6], None),
+        Response::Listing(Vec::new(), Some(1024)),
+        Response::Items(vec![an_item(3)]),
+        Response::Items(Vec::new()),
+    ]
+}
+
+#[test]
+fn what_is_encoded_is_decoded_as_it_was() {
+    for request in requests() {
+        assert_eq!(Request::decode(&request.to_bytes(), &ALLIANCE), Ok(request));
+    }
+    for response in responses() {
+        assert_eq!(Response::decode(&response.to_bytes(), &ALLIANCE), Ok(response));
+    }
+}
+
+#[test]
+fn no_cut_and_no_further_byte_is_decoded() {
+    for request in requests() {
+        let bytes = request.to_bytes();
+        assert!((0..bytes.len()).all(|end| Request::decode(&bytes[..end], &ALLIANCE).is_err()), "{request:?}");
+        assert!(Request::decode(&[&bytes[..], &[0]].concat(), &ALLIANCE).is_err());
+    }
+    for response in responses() {
+        let bytes = response.to_bytes();
+        assert!((0..bytes.len()).all(|end| Response::decode(&bytes[..end], &ALLIANCE).is_err()), "{response:?}");
+        assert!(Response::decode(&[&bytes[..], &[0]].concat(), &ALLIANCE).is_err());
+    }
+}
+
+#[test]
+fn what_is_out_of_bounds_or_order_is_refused() {
+    let refused = |request: Request| Request::decode(&request.to_bytes(), &ALLIANCE).is_err();
+    let items = |sequences| Request::Items { log: log(1), sequences };
+    assert!(refused(items(Vec::new())), "none");
+    assert!(refused(items((0..=limits::ITEMS as u64).collect())), "too many");
+    assert!(!refused(items((0..limits::ITEMS as u64).collect())));
+    assert!(refused(items(vec![1, 1])) && refused(items(vec![2, 1])), "not ascending");
+    let refused = |response: Response| Response::decode(&response.to_bytes(), &ALLIANCE).is_err();
+    assert!(refused(Response::Heads(vec![LogSize { log: log(1), size: 0 }; limits::HEADS + 1])));
+    assert!(refused(Response::Counters(vec![Count { of: gap(1), next: 0, epoch: 0 }; limits::COUNTS + 1], None)));
+    assert!(refused(Response::Listing((0..=limits::LISTING as u64).collect(), None)));
+    assert!(refused(Response::Listing(vec![3, 3], None)));
+    assert!(refused(Response::Items(vec![an_item(1); limits::ITEMS + 1])));
+    let batch = |change: &dyn Fn(&mut Batch)| {
+        let mut batch = a_batch();
+        change(&mut batch);
+        Response::Batch(Some(Box::new(batch)))
+    };
+    assert!(refused(batch(&|batch| batch.entries = vec![StatementId([0; 32]); limits::BATCH_ENTRIES + 1])));
+    assert!(refused(batch(&|batch| batch.items = vec![an_item(0); limits::BATCH_ENTRIES + 1])));
+    assert!(refused(batch(&|batch| batch.items[0].statement = vec![0; suyuan_core::limits::STATEMENT + 1])));
+    assert!(refused(batch(&|batch| batch.items[0].sections[0].audiences.clear())));
+    assert!(refused(batch(&|batch| batch.items[0].sections[0].header = vec![0; HEADER_BYTES + 1])));
+}
+
+#[test]
+fn unknown_kinds_suites_and_shapes_are_refused() {
+    let bad: [&[u8]; 9] = [
+        &[],
+        &[0x83, 2, 0, 0xf6],
+        &[0x83, 1, 6, 0xf6],
+        &[0x84, 1, 0, 0xf6, 0xf6],
+        &[0x83, 1, 0, 0],
+        &[0x83, 1, 1, 0xf6],
+        &[0x83, 1, 3, 0x41, 0],
+        &[0x83, 1, 0x18, 0, 0xf6],
+        &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ];
+    for bytes in bad {
+        assert!(Request::decode(bytes, &ALLIANCE).is_err(), "{bytes:?}");
+        assert!(Response::decode(bytes, &ALLIANCE).is_err() || bytes == [0x83, 1, 1, 0xf6], "{bytes:?}");
+    }
+    let padded = Request::Items { log: log(1), sequences: vec![1] }.to_bytes();
+    let number = padded.len() - 3;
+    let mut other = padded.clone();
+    assert_eq!(other[number], 0);
+    other[number] = 1;
+    assert!(Request::decode(&other, &ALLIANCE).is_err(), "the number of an items request is zero");
+}
+
+#[test]
+fn an_items_weight_is_never_less_than_its_bytes() {
+    for audiences in 1..=suyuan_core::limits::AUDIENCES {
+        let mut item = an_item(u64::from(u32::MAX));
+        item.sections[0].audiences = vec![(3, vec![1; 300], Some([1; 48])); audiences];
+        item.sections = vec![item.sections[0].clone(); suyuan_core::limits::SECTIONS];
+        let mut writer = Writer::with_capacity(64);
+        item.write(&mut writer);
+        assert!(writer.finish().len() <= item.weight());
+    }
+}
