@@ -15,17 +15,18 @@ export class Chromium {
   #waiting = new Map();
   #listeners = new Set();
 
-  /** Starts the browser; SUYUAN_CHROMIUM names another program. `prefix` is a command to start it with, such as `ip netns exec NAME`. */
-  constructor({ prefix = [] } = {}) {
+  /** Starts the browser; SUYUAN_CHROMIUM names another program. `prefix` is a command to start it with, such as `ip netns exec NAME`; `flags` are further flags. */
+  constructor({ prefix = [], flags = [] } = {}) {
     const program = process.env["SUYUAN_CHROMIUM"] ?? NAMES.find((name) => existsSync(name));
     if (!program) throw new Error("Chromium is missing: run testnet/setup --browser");
     this.#profile = mkdtempSync(join(tmpdir(), "suyuan-browser-"));
-    const flags = [
+    const all = [
       "--headless=new", "--remote-debugging-pipe", `--user-data-dir=${this.#profile}`, "--no-first-run", "--no-default-browser-check", "--disable-gpu",
       "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb",
       ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+      ...flags,
     ];
-    const [command, ...more] = [...prefix, program, ...flags, "about:blank"];
+    const [command, ...more] = [...prefix, program, ...all, "about:blank"];
     this.#process = spawn(command, more, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     this.#process.on("exit", () => this.#end(new Error("Chromium ended")));
     this.#process.on("error", (error) => this.#end(error));
@@ -84,9 +85,18 @@ export class Chromium {
 
   /** Ends the browser and removes its profile. */
   async close() {
-    await Promise.race([this.send("Browser.close").catch(() => {}), new Promise((resolve) => setTimeout(resolve, 3000))]);
-    this.#process.kill("SIGKILL");
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    const ended = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.send("Browser.close").catch(() => {});
+    setTimeout(() => this.#process.kill("SIGKILL"), 3000).unref();
+    if (this.#process.exitCode === null) await ended;
+    // Its helpers may still be writing.
+    for (let i = 0; i < 20 && existsSync(this.#profile); i++) {
+      try {
+        rmSync(this.#profile, { recursive: true, force: true });
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
   }
 }
 
@@ -96,6 +106,8 @@ class Page {
   complaints = [];
   /** Bytes that came over the network, headers included. */
   bytes = 0;
+  /** Answers requests that are held up after `Fetch.enable`. */
+  answer = () => {};
   #loaded = () => {};
 
   constructor(browser, sessionId) {
@@ -107,6 +119,7 @@ class Page {
 
   #hear({ method, params }) {
     if (method === "Page.loadEventFired") this.#loaded();
+    if (method === "Fetch.requestPaused") this.answer(params);
     if (method === "Network.loadingFinished") this.bytes += params.encodedDataLength;
     if (method === "Runtime.exceptionThrown") this.complaints.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
     if (method === "Log.entryAdded" && params.entry.level === "error") this.complaints.push(`${params.entry.text} ${params.entry.url ?? ""}`);

@@ -79,8 +79,11 @@ fn print(rows: &[Row], as_json: bool, records: usize) {
         }).collect();
         let commit = option_env!("SUYUAN_COMMIT").unwrap_or("unknown");
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        println!("{}", json!({ "machine": { "cores": cores, "os": std::env::consts::OS, "arch": std::env::consts::ARCH }, "commit": commit, "profile": "release",
-            "fsync": "every commit", "records": records, "recordBytes": RECORD, "rows": shown }));
+        println!(
+            "{}",
+            json!({ "machine": { "cores": cores, "os": std::env::consts::OS, "arch": std::env::consts::ARCH }, "commit": commit, "profile": "release",
+            "fsync": "every commit", "records": records, "recordBytes": RECORD, "rows": shown })
+        );
         return;
     }
     let mut table = comfy_table::Table::new();
@@ -88,7 +91,14 @@ fn print(rows: &[Row], as_json: bool, records: usize) {
     for row in rows {
         let ratio = row.reference.map_or(String::new(), |(name, value)| format!("{:.2} of {name}", row.value / value));
         let met = row.met.map_or("", |met| if met { "yes" } else { "NO" });
-        table.add_row([row.work.to_owned(), format!("{:.2}", row.value), row.unit.to_owned(), ratio, row.must.map_or(String::new(), |must| must.to_string()), met.to_owned()]);
+        table.add_row([
+            row.work.to_owned(),
+            format!("{:.2}", row.value),
+            row.unit.to_owned(),
+            ratio,
+            row.must.map_or(String::new(), |must| must.to_string()),
+            met.to_owned(),
+        ]);
     }
     println!("{table}");
 }
@@ -214,7 +224,8 @@ async fn ingest(handle: &Handle, records: usize) -> Result<f64, String> {
             loop {
                 let next = queue.lock().map_err(|_| "a client panicked".to_owned())?.pop();
                 let Some(body) = next else { return Ok::<(), String>(()) };
-                let parsed: Vec<Submission> = submission::parse(body.as_bytes(), &state.ledger.alliance, &state.ledger.me).map_err(|refusal| refusal.to_string())?;
+                let parsed: Vec<Submission> =
+                    submission::parse(body.as_bytes(), &state.ledger.alliance, &state.ledger.me).map_err(|refusal| refusal.to_string())?;
                 handle.submit(parsed, None).await.map_err(|error| error.to_string())?;
             }
         }));
@@ -246,7 +257,12 @@ async fn replicate(a: &Handle, b: &Handle) -> Result<f64, String> {
     Ok(taken as f64 / begun.elapsed().as_secs_f64())
 }
 
-async fn offer(a: &Handle, log: suyuan_core::log::LogId, from: u64, to: suyuan_core::MemberId) -> Result<Option<Box<suyuan_engine::wire::Batch>>, String> {
+async fn offer(
+    a: &Handle,
+    log: suyuan_core::log::LogId,
+    from: u64,
+    to: suyuan_core::MemberId,
+) -> Result<Option<Box<suyuan_engine::wire::Batch>>, String> {
     let a = a.clone();
     let made = tokio::task::spawn_blocking(move || {
         let state = a.state();

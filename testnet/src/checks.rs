@@ -52,7 +52,9 @@ pub fn running(cluster: &Cluster, told: &Told, folder: &Path) -> Result<Vec<Chec
     let words = path.to_str().ok_or("the folder is not UTF-8")?;
     let alliance = cluster.alliance.to_string();
     let (code, text) = cluster.suyuan(&["verify", words, "--alliance", &alliance])?;
-    let alone = code == Some(0) && text.contains("residue = {\"unit\":\"mg/kg\",\"value\":0.01}") && told.secrets.iter().all(|secret| !text.contains(&secret.text));
+    let alone = code == Some(0)
+        && text.contains("residue = {\"unit\":\"mg/kg\",\"value\":0.01}")
+        && told.secrets.iter().all(|secret| !text.contains(&secret.text));
     checks.push(Check::new("one field disclosed alone verifies and opens nothing else", if alone { Ok(String::new()) } else { Err(text) }));
     checks.push(Check::new("a record changed in one byte is refused", refuses_changes(cluster, &bundle)));
     Ok(checks)
@@ -63,7 +65,13 @@ pub fn stopped(cluster: &Cluster, told: &Told, folder: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
     for node in &cluster.nodes {
         let report = cluster.fsck(node);
-        let result = report.and_then(|report| if report["ok"] == json!(true) { Ok(format!("{} entries of {} logs", report["entries"], report["logs"])) } else { Err(report.to_string()) });
+        let result = report.and_then(|report| {
+            if report["ok"] == json!(true) {
+                Ok(format!("{} entries of {} logs", report["entries"], report["logs"]))
+            } else {
+                Err(report.to_string())
+            }
+        });
         checks.push(Check::new(format!("{} recomputes chain, root and index of every log", node.founder.name), result));
     }
     checks.push(Check::new("no planted secret stands in any file, in any encoding", no_secret_in(folder, &told.secrets)));
@@ -138,7 +146,8 @@ fn refuses_changes(cluster: &Cluster, bundle: &[u8]) -> Result<String, String> {
         match Bundle::verify(&changed, Some(&cluster.alliance)) {
             Err(_) => refused += 1,
             Ok(verified) => {
-                let same = |(a, b): (&suyuan_core::bundle::VerifiedRecord, &suyuan_core::bundle::VerifiedRecord)| a.id() == b.id() && b.seconds.is_none();
+                let same =
+                    |(a, b): (&suyuan_core::bundle::VerifiedRecord, &suyuan_core::bundle::VerifiedRecord)| a.id() == b.id() && b.seconds.is_none();
                 if !whole.records.iter().zip(&verified.records).all(same) {
                     return Err(format!("byte {at} was changed and nobody noticed"));
                 }

@@ -13,10 +13,8 @@ use suyuan_core::StatementId;
 use crate::cluster::{Cluster, Founder, NodeProcess};
 
 /// The node that is killed, and another that remembers how far its log was.
-const FOUNDERS: [Founder; 2] = [
-    Founder { key: "A", name: "A", role: "leader", scope: &[] },
-    Founder { key: "B", name: "B", role: "downstream", scope: &[] },
-];
+const FOUNDERS: [Founder; 2] =
+    [Founder { key: "A", name: "A", role: "leader", scope: &[] }, Founder { key: "B", name: "B", role: "downstream", scope: &[] }];
 /// Phases of a commit, as the node logs them.
 const PHASES: [&str; 4] = ["writing", "durable", "acknowledged", "published"];
 /// Clients that write at once.
@@ -68,10 +66,19 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     let ok = lost.is_empty() && whole;
     let every = PHASES.iter().all(|phase| phases.contains_key(*phase));
     if as_json {
-        println!("{}", json!({ "kills": flags.kills, "acknowledged": acknowledged.count(), "lost": lost, "fsck": reports, "phases": phases,
-            "everyPhase": every, "slowestRestartSeconds": slowest.as_secs_f64(), "ok": ok }));
+        println!(
+            "{}",
+            json!({ "kills": flags.kills, "acknowledged": acknowledged.count(), "lost": lost, "fsck": reports, "phases": phases,
+            "everyPhase": every, "slowestRestartSeconds": slowest.as_secs_f64(), "ok": ok })
+        );
     } else {
-        println!("{} kills, {} records acknowledged, {} lost, stores {}", flags.kills, acknowledged.count(), lost.len(), if whole { "whole" } else { "DAMAGED" });
+        println!(
+            "{} kills, {} records acknowledged, {} lost, stores {}",
+            flags.kills,
+            acknowledged.count(),
+            lost.len(),
+            if whole { "whole" } else { "DAMAGED" }
+        );
         println!("last phase logged before each kill: {phases:?}{}", if every { "" } else { " (not every phase was met; more kills would)" });
         println!("slowest restart: {:.2} s", slowest.as_secs_f64());
         lost.iter().for_each(|what| println!("LOST {what}"));

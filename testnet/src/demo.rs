@@ -69,7 +69,8 @@ fn describe(cluster: &Cluster, told: &Told) -> Result<Value, String> {
             "data": node.data, "admin": format!("http://{}", node.admin), "public": format!("http://{}", node.public),
             "token": node.token()?, "password": node.password, "logSize": status.size, "checkpoint": status.published.map(|published| published.note) }));
     }
-    let secrets: Vec<Value> = told.secrets.iter().map(|secret| json!({ "name": secret.name, "text": secret.text, "readers": secret.readers })).collect();
+    let secrets: Vec<Value> =
+        told.secrets.iter().map(|secret| json!({ "name": secret.name, "text": secret.text, "readers": secret.readers })).collect();
     let page = page(cluster, &cluster.alliance)?;
     Ok(json!({ "alliance": cluster.alliance, "nodes": nodes, "secrets": secrets, "records": told.records.len(),
         "codes": [{ "gtin": GTIN, "lot": LOT, "address": page, "qr": format!("{}/qr.svg", page.split('?').next().unwrap_or_default()) }] }))
@@ -88,7 +89,12 @@ fn print_table(described: &Value, checks: &[Check]) {
     }
     println!("\n{table}\n");
     for check in checks {
-        println!("{} {}{}", if check.ok { "ok  " } else { "FAIL" }, check.name, if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) });
+        println!(
+            "{} {}{}",
+            if check.ok { "ok  " } else { "FAIL" },
+            check.name,
+            if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) }
+        );
     }
     let address = described["codes"][0]["address"].as_str().unwrap_or_default();
     println!("\n{} records. The product's page:\n{address}\n", described["records"]);

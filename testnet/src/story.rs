@@ -123,10 +123,28 @@ impl Teller<'_> {
 
     fn general(&mut self) -> Result<(), String> {
         let forecast = self.secret("demand forecast", ALL)?;
-        self.put("G", "covenant", false, json!([{ "for": "public", "fields": { "title": "绿色食品公约", "commitment": "种得生态、供得新鲜、吃得安心" } }]), ALL)?;
-        self.put("G", "forecast", false, json!([{ "for": "alliance", "fields": { "week": "2026-W48", "lettuceTonnes": 42.50, "note": forecast } }]), ALL)?;
+        self.put(
+            "G",
+            "covenant",
+            false,
+            json!([{ "for": "public", "fields": { "title": "绿色食品公约", "commitment": "种得生态、供得新鲜、吃得安心" } }]),
+            ALL,
+        )?;
+        self.put(
+            "G",
+            "forecast",
+            false,
+            json!([{ "for": "alliance", "fields": { "week": "2026-W48", "lettuceTonnes": 42.50, "note": forecast } }]),
+            ALL,
+        )?;
         self.put("Z", "feedback", false, json!([{ "for": "alliance", "fields": { "week": "2026-W46", "sold": 17250, "returned": 31 } }]), ALL)?;
-        self.put("G", "notice", false, json!([{ "for": "alliance", "fields": { "kind": "storm", "valley": "north", "from": "2026-11-22T04:00:00Z" } }]), ALL)?;
+        self.put(
+            "G",
+            "notice",
+            false,
+            json!([{ "for": "alliance", "fields": { "kind": "storm", "valley": "north", "from": "2026-11-22T04:00:00Z" } }]),
+            ALL,
+        )?;
         Ok(())
     }
 
@@ -181,11 +199,23 @@ impl Teller<'_> {
         for day in 0..20 {
             self.put("S", "field-log", true, json!([{ "for": "alliance", "fields": { "day": day, "irrigationMm": 3.5, "plot": "B7" } }]), ALL)?;
         }
-        self.put("S", "planting", true, step(0, "commissioning", "active", "B7 号田", json!({ "productName": "有机奶油生菜", "variety": "奶油生菜" })), ALL)?;
+        self.put(
+            "S",
+            "planting",
+            true,
+            step(0, "commissioning", "active", "B7 号田", json!({ "productName": "有机奶油生菜", "variety": "奶油生菜" })),
+            ALL,
+        )?;
         self.put("G", "harvesting", true, step(8, "harvesting", "in_progress", "B7 号田", json!({ "harvestDate": "2026-11-18" })), ALL)?;
         self.residue()?;
         self.put("G", "packing", true, step(9, "packing", "in_progress", "加工一厂", json!({ "packDate": "2026-11-19" })), ALL)?;
-        self.put("L", "shipping", true, step(9, "shipping", "in_transit", "冷链 7 号车", json!({ "temperature": { "value": 3.2, "unit": "CEL" } })), ALL)?;
+        self.put(
+            "L",
+            "shipping",
+            true,
+            step(9, "shipping", "in_transit", "冷链 7 号车", json!({ "temperature": { "value": 3.2, "unit": "CEL" } })),
+            ALL,
+        )?;
         self.put("Z", "receiving", true, step(10, "receiving", "in_progress", "东城配送中心", json!({})), ALL)?;
         self.put("Z", "stocking", true, step(10, "stocking", "sellable_accessible", "东城店", json!({ "bestBefore": "2026-11-27" })), ALL)?;
         Ok(())
@@ -207,8 +237,20 @@ impl Teller<'_> {
     }
 
     fn complaint(&mut self) -> Result<(), String> {
-        self.put("Z", "complaint", true, json!([{ "for": "alliance", "fields": { "what": "wilted leaves 叶片萎蔫", "store": "东城店", "boxes": 3 } }]), ALL)?;
-        self.put("G", "inquiry", true, json!([{ "for": "alliance", "fields": { "looksAt": "field B7, truck 7", "finding": "door open 14 min at stop 31" } }]), ALL)?;
+        self.put(
+            "Z",
+            "complaint",
+            true,
+            json!([{ "for": "alliance", "fields": { "what": "wilted leaves 叶片萎蔫", "store": "东城店", "boxes": 3 } }]),
+            ALL,
+        )?;
+        self.put(
+            "G",
+            "inquiry",
+            true,
+            json!([{ "for": "alliance", "fields": { "looksAt": "field B7, truck 7", "finding": "door open 14 min at stop 31" } }]),
+            ALL,
+        )?;
         Ok(())
     }
 }

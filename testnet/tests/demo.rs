@@ -26,8 +26,10 @@ fn the_story_holds_and_other_verifiers_agree() {
     let alliance = told["alliance"].as_str().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let verify = |file: &Path| {
-        let python = Command::new("python3").arg(root.join("specs/verify.py")).arg("bundle").arg(file).args(["--alliance", alliance]).output().unwrap();
-        let node = Command::new("node").arg(root.join("sdk/js/dist/node/cli.js")).arg("bundle").arg(file).args(["--alliance", alliance]).output().unwrap();
+        let python =
+            Command::new("python3").arg(root.join("specs/verify.py")).arg("bundle").arg(file).args(["--alliance", alliance]).output().unwrap();
+        let node =
+            Command::new("node").arg(root.join("sdk/js/dist/node/cli.js")).arg("bundle").arg(file).args(["--alliance", alliance]).output().unwrap();
         (python.status.success(), node.status.success())
     };
     assert_eq!(verify(&bundle), (true, true), "Python and TypeScript accept the bundle");

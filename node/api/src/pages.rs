@@ -33,7 +33,8 @@ use crate::state::AppState;
 
 /// The console. Every page but the login's needs the operator, and says so by leading to the login.
 pub(crate) fn router(state: &AppState) -> Router<AppState> {
-    let open = Router::new().route("/login", get(login::form).post(login::log_in)).route("/language", post(cookies::set_language)).merge(assets::router());
+    let open =
+        Router::new().route("/login", get(login::form).post(login::log_in)).route("/language", post(cookies::set_language)).merge(assets::router());
     let closed = Router::new()
         .route("/", get(overview::page))
         .route("/logs", get(logs::page))

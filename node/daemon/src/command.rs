@@ -54,7 +54,10 @@ fn client(at: &Place<'_>, address: &NodeAddress) -> Result<Client, Failure> {
         None => {
             let path = at.data.join(TOKEN_FILE);
             let bytes = read_file(&path, 4096).map_err(|_| {
-                Failure::local(format!("no token: give one with --token or SUYUAN_TOKEN, or name the running node's folder with --data ({})", path.display()))
+                Failure::local(format!(
+                    "no token: give one with --token or SUYUAN_TOKEN, or name the running node's folder with --data ({})",
+                    path.display()
+                ))
             })?;
             String::from_utf8(bytes).map_err(Failure::local)?
         }

@@ -4,7 +4,7 @@ use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::circle::{PUBLIC, Rights, Tier};
 use suyuan_core::{CircleId, MemberId};
 
-use crate::circles::{Circles, Circle};
+use crate::circles::{Circle, Circles};
 
 /// What somebody is with respect to one circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,15 +57,8 @@ pub enum Action {
 
 impl Standing {
     /// Every standing.
-    pub const ALL: [Self; 7] = [
-        Self::Stranger,
-        Self::Outsider,
-        Self::RegulatorOutOfScope,
-        Self::Regulator,
-        Self::Reader,
-        Self::Writer,
-        Self::Steward,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Stranger, Self::Outsider, Self::RegulatorOutOfScope, Self::Regulator, Self::Reader, Self::Writer, Self::Steward];
 }
 
 impl Sharing {

@@ -9,8 +9,8 @@ use suyuan_core::fault::Fault;
 use suyuan_core::id::{CircleId, KeyId, StatementId};
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::LogId;
-use suyuan_core::section::{self, AudienceHeader, Body, Field, SectionHeader};
 use suyuan_core::sealing::{self, SectionKey};
+use suyuan_core::section::{self, AudienceHeader, Body, Field, SectionHeader};
 use suyuan_core::statement::{Place, SectionCommitment, Statement, UnverifiedStatement};
 use zeroize::Zeroizing;
 
@@ -218,18 +218,8 @@ impl Draft {
             committed.push(section::audience_commitment(&bytes));
             audiences.push(HeldAudience { index: u8::try_from(index).unwrap_or(u8::MAX), bytes, header, wrap: None });
         }
-        let commitment = SectionCommitment {
-            fields: section.count,
-            header: section::section_commitment(&section.bytes),
-            audiences: committed,
-        };
-        let held = HeldSection {
-            index: section.index,
-            bytes: section.bytes,
-            header: section.header,
-            audiences,
-            content: section.content,
-        };
+        let commitment = SectionCommitment { fields: section.count, header: section::section_commitment(&section.bytes), audiences: committed };
+        let held = HeldSection { index: section.index, bytes: section.bytes, header: section.header, audiences, content: section.content };
         AssembledSection { commitment, held, key: section.key, subjects: section.subjects }
     }
 }

@@ -121,7 +121,14 @@ impl Circles {
     ///
     /// # Errors
     /// [`Void`]: no effect.
-    pub fn open_epoch(&mut self, alliance: &Alliance, author: &MemberId, statement: StatementId, body: &Body, secret: &EpochSecret) -> Result<CircleId, Void> {
+    pub fn open_epoch(
+        &mut self,
+        alliance: &Alliance,
+        author: &MemberId,
+        statement: StatementId,
+        body: &Body,
+        secret: &EpochSecret,
+    ) -> Result<CircleId, Void> {
         let content = content(body).ok_or(Void::Content)?;
         check_steward(alliance, author, &content)?;
         if circle::commitment(&content.circle, content.epoch, secret) != content.commitment.0 {
@@ -161,7 +168,8 @@ pub fn content(body: &Body) -> Option<CircleContent> {
         .collect::<Result<_, _>>()
         .ok()?;
     let content: CircleContent = serde_json::from_str(&format!("{{{}}}", members.join(","))).ok()?;
-    let texts = [&content.name, &content.purpose, &content.terms.confidentiality, &content.terms.retention, &content.terms.onward, &content.terms.exit];
+    let texts =
+        [&content.name, &content.purpose, &content.terms.confidentiality, &content.terms.retention, &content.terms.onward, &content.terms.exit];
     let bounded = texts.into_iter().all(|text| text.len() <= limits::CIRCLE_TEXT) && !content.name.is_empty();
     bounded.then_some(content)
 }
@@ -171,9 +179,7 @@ fn check_steward(alliance: &Alliance, author: &MemberId, content: &CircleContent
         (Tier::General, None) => {
             content.circle == circle::alliance_circle(&alliance.id()) && alliance.leader().is_some_and(|leader| leader.id == *author)
         }
-        (Tier::Authorized | Tier::Codevelopment, Some(nonce)) => {
-            content.circle == circle::circle_id(&alliance.id(), author, &nonce.0)
-        }
+        (Tier::Authorized | Tier::Codevelopment, Some(nonce)) => content.circle == circle::circle_id(&alliance.id(), author, &nonce.0),
         _ => false,
     };
     if own { Ok(()) } else { Err(Void::Steward) }

@@ -60,12 +60,7 @@ pub fn draw_up(request: CircleRequest, ledger: &Ledger, now: u64, rng: &mut impl
     let CircleRequest { name, purpose, tier, terms, until, .. } = request;
     let content = CircleContent { circle, nonce, name, purpose, tier, epoch, commitment, members, terms, until };
     let fields = fields(&content)?;
-    let plan = Plan {
-        kind: circle::TYPE.to_owned(),
-        references: Vec::new(),
-        time: now,
-        sections: vec![(vec![(circle, epoch)], fields.clone())],
-    };
+    let plan = Plan { kind: circle::TYPE.to_owned(), references: Vec::new(), time: now, sections: vec![(vec![(circle, epoch)], fields.clone())] };
     let body = suyuan_core::section::Body::new([0; 32], fields).map_err(|fault| refusal(RefusalKind::Limit, "", fault.to_string()))?;
     let judged = ledger.circles.clone().open_epoch(&ledger.alliance, &ledger.me, commitment, &body, &secret);
     judged.map_err(|void| refusal(RefusalKind::Malformed, "", void.explain()))?;

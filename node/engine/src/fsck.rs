@@ -83,7 +83,13 @@ impl From<StoreError> for Finding {
 ///
 /// # Errors
 /// The first [`Finding`].
-pub fn check(ledger: &Ledger, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets, mut progress: impl FnMut(Progress)) -> Result<Report, Finding> {
+pub fn check(
+    ledger: &Ledger,
+    view: &impl View,
+    local: &LocalKeys,
+    secrets: &EpochSecrets,
+    mut progress: impl FnMut(Progress),
+) -> Result<Report, Finding> {
     let total = ledger.logs.iter().map(LogHead::size).sum();
     let mut report = Report::default();
     let mut indexed = Indexed::default();

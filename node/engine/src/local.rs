@@ -32,11 +32,7 @@ impl LocalKeys {
     pub fn new(root: &[u8; 32]) -> Self {
         let derive = |context: &str| Zeroizing::new(blake3::derive_key(context, root));
         let header = derive("suyuan/1 local headers");
-        Self {
-            index: derive("suyuan/1 local index"),
-            header: Aes256Gcm::new(&(*header).into()),
-            pages: derive("suyuan/1 local pages"),
-        }
+        Self { index: derive("suyuan/1 local index"), header: Aes256Gcm::new(&(*header).into()), pages: derive("suyuan/1 local pages") }
     }
 
     /// The name under which something is indexed. Nobody without the root can test a guess against it.
@@ -104,11 +100,8 @@ fn open(cipher: &Aes256Gcm, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreE
     let damaged = || StoreError(format!("row {} does not open under this keyring", hex::encode(row)));
     let (nonce, rest) = sealed.split_at_checked(NONCE).ok_or_else(damaged)?;
     let (body, tag) = rest.split_at_checked(rest.len().saturating_sub(TAG)).ok_or_else(damaged)?;
-    let (nonce, tag): ([u8; NONCE], [u8; TAG]) =
-        (nonce.try_into().map_err(|_| damaged())?, tag.try_into().map_err(|_| damaged())?);
+    let (nonce, tag): ([u8; NONCE], [u8; TAG]) = (nonce.try_into().map_err(|_| damaged())?, tag.try_into().map_err(|_| damaged())?);
     let mut plaintext = body.to_vec();
-    cipher
-        .decrypt_inout_detached(&nonce.into(), row, plaintext.as_mut_slice().into(), &tag.into())
-        .map_err(|_| damaged())?;
+    cipher.decrypt_inout_detached(&nonce.into(), row, plaintext.as_mut_slice().into(), &tag.into()).map_err(|_| damaged())?;
     Ok(plaintext)
 }

@@ -136,10 +136,7 @@ pub fn entries(view: &impl View, log: u32, range: std::ops::Range<u64>) -> Resul
     let wanted = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
     let rows = view.rows(Table::Entry, &from.key(), &to.key(), wanted)?;
     let missing = || StoreError(format!("entries {}..{} of log number {log}", range.start, range.end));
-    let ids = rows
-        .iter()
-        .map(|(_, value)| value.as_slice().try_into().map(StatementId).map_err(|_| missing()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let ids = rows.iter().map(|(_, value)| value.as_slice().try_into().map(StatementId).map_err(|_| missing())).collect::<Result<Vec<_>, _>>()?;
     if ids.len() == wanted { Ok(ids) } else { Err(missing()) }
 }
 

@@ -42,7 +42,14 @@ pub fn gaps(counts: &[Count], ledger: &Ledger) -> Vec<(Count, u64)> {
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn lacking(gap: &Gap, sequences: &[u64], ledger: &Ledger, secrets: &EpochSecrets, view: &impl View, local: &LocalKeys) -> Result<Vec<u64>, StoreError> {
+pub fn lacking(
+    gap: &Gap,
+    sequences: &[u64],
+    ledger: &Ledger,
+    secrets: &EpochSecrets,
+    view: &impl View,
+    local: &LocalKeys,
+) -> Result<Vec<u64>, StoreError> {
     let Some(head) = ledger.logs.known(&gap.log) else { return Ok(Vec::new()) };
     let mut lacking = Vec::new();
     for sequence in sequences.iter().copied().filter(|sequence| *sequence < head.size()) {

@@ -6,8 +6,8 @@ use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::circle::{self, PUBLIC, Wrap};
 use suyuan_core::id::StatementId;
 use suyuan_core::key::Signature;
-use suyuan_core::section::{ABOUT, AudienceHeader, Body, SectionHeader};
 use suyuan_core::sealing;
+use suyuan_core::section::{ABOUT, AudienceHeader, Body, SectionHeader};
 use suyuan_core::statement::{RESERVED_TYPES, SectionCommitment, Statement, UnverifiedStatement, VerifiedStatement};
 
 use crate::local::LocalKeys;

@@ -77,7 +77,14 @@ pub struct Verified {
 ///
 /// # Errors
 /// [`BatchError`].
-pub fn verify(batch: Batch, ledger: &Ledger, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets, rng: &mut impl CryptoRng) -> Result<Verified, BatchError> {
+pub fn verify(
+    batch: Batch,
+    ledger: &Ledger,
+    view: &impl View,
+    local: &LocalKeys,
+    secrets: &EpochSecrets,
+    rng: &mut impl CryptoRng,
+) -> Result<Verified, BatchError> {
     let author = ledger.alliance.member(&batch.log.member).ok_or(sender(Fault::Author))?;
     let before = ledger.logs.head(&batch.log);
     if batch.from != before.size() {

@@ -22,7 +22,14 @@ use crate::wire::{Batch, Count, Gap, Item, ItemSection, LogSize, Request, Respon
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn answer(request: &Request, member: &MemberId, ledger: &Ledger, published: Option<&str>, view: &impl View, local: &LocalKeys) -> Result<Response, StoreError> {
+pub fn answer(
+    request: &Request,
+    member: &MemberId,
+    ledger: &Ledger,
+    published: Option<&str>,
+    view: &impl View,
+    local: &LocalKeys,
+) -> Result<Response, StoreError> {
     match request {
         Request::Heads => heads(ledger, published, view).map(Response::Heads),
         Request::Grown(_) => Ok(Response::Noted),
@@ -61,7 +68,15 @@ pub fn checkpoint(log: &LogId, ledger: &Ledger, published: Option<&str>, view: &
     Ok(Some((note, size)))
 }
 
-fn batch(log: &LogId, from: u64, member: &MemberId, ledger: &Ledger, published: Option<&str>, view: &impl View, local: &LocalKeys) -> Result<Option<Batch>, StoreError> {
+fn batch(
+    log: &LogId,
+    from: u64,
+    member: &MemberId,
+    ledger: &Ledger,
+    published: Option<&str>,
+    view: &impl View,
+    local: &LocalKeys,
+) -> Result<Option<Batch>, StoreError> {
     let (Some(head), Some((checkpoint, covered))) = (ledger.logs.known(log), checkpoint(log, ledger, published, view)?) else {
         return Ok(None);
     };

@@ -345,9 +345,7 @@ impl Item {
         let sequence = reader.uint()?;
         let statement = reader.bytes(suyuan_core::limits::STATEMENT)?.to_vec();
         let signature = reader.fixed()?;
-        let sections = (0..reader.array_in(0..=suyuan_core::limits::SECTIONS)?)
-            .map(|_| ItemSection::read(reader))
-            .collect::<Result<_, _>>()?;
+        let sections = (0..reader.array_in(0..=suyuan_core::limits::SECTIONS)?).map(|_| ItemSection::read(reader)).collect::<Result<_, _>>()?;
         let slip = if reader.null() { None } else { Some(Slip::decode(reader.bytes(HEADER_BYTES)?)?) };
         Ok(Self { sequence, statement, signature, sections, slip })
     }

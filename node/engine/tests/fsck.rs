@@ -4,13 +4,13 @@
 
 mod support;
 
+use support::{Member, alliance};
 use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::fsck::{self, Report};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::schema::Table;
 use suyuan_engine::view::{Changes, MemoryView, View};
-use support::{Member, alliance};
 
 const TABLES: [Table; 13] = [
     Table::Log,

@@ -72,7 +72,14 @@ impl Turnstile {
     }
 
     /// Waits for the member's turn and for a thread, and answers. Nothing when the store failed.
-    pub async fn answer(&self, place: OwnedSemaphorePermit, slots: Arc<Semaphore>, handle: Handle, member: MemberId, request: Request) -> Option<Answer> {
+    pub async fn answer(
+        &self,
+        place: OwnedSemaphorePermit,
+        slots: Arc<Semaphore>,
+        handle: Handle,
+        member: MemberId,
+        request: Request,
+    ) -> Option<Answer> {
         let turn = self.turns.clone().acquire_owned().await.ok()?;
         tokio::time::sleep(self.wait()).await;
         self.spend(|share, now| share.requests.spend(1, now));

@@ -47,9 +47,8 @@ pub(crate) fn build(
         .multiplex_ext(Multiplexer::of)
         .timeout(limits::HANDSHAKE)
         .boxed();
-    let config = swarm::Config::with_tokio_executor()
-        .with_idle_connection_timeout(limits::IDLE)
-        .with_max_negotiating_inbound_streams(limits::REQUESTS);
+    let config =
+        swarm::Config::with_tokio_executor().with_idle_connection_timeout(limits::IDLE).with_max_negotiating_inbound_streams(limits::REQUESTS);
     let mut swarm = Swarm::new(transport, behaviour(members), key.public().to_peer_id(), config);
     for address in listen {
         let listening = swarm.listen_on(address.clone());

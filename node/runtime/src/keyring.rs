@@ -96,12 +96,7 @@ impl Keyring {
     ///
     /// # Errors
     /// Those of [`Keyring::open`] for the backup, those of [`Keyring::create`] for the folder.
-    pub fn restore(
-        folder: &Path,
-        backup: &Path,
-        backup_passphrase: &Passphrase,
-        passphrase: &Passphrase,
-    ) -> Result<Self, KeyringError> {
+    pub fn restore(folder: &Path, backup: &Path, backup_passphrase: &Passphrase, passphrase: &Passphrase) -> Result<Self, KeyringError> {
         Self::restore_with(folder, backup, backup_passphrase, passphrase, Cost::DEFAULT)
     }
 
@@ -195,13 +190,7 @@ impl Keyring {
     ///
     /// # Errors
     /// As [`Keyring::add_epoch_secret`]; the prekey stays then.
-    pub fn accept_epoch(
-        &mut self,
-        circle: CircleId,
-        epoch: u64,
-        secret: EpochSecret,
-        prekey: &KeyId,
-    ) -> Result<(), KeyringError> {
+    pub fn accept_epoch(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret, prekey: &KeyId) -> Result<(), KeyringError> {
         self.change(|contents| contents.accept_epoch(circle, epoch, secret, prekey))
     }
 
@@ -217,13 +206,7 @@ impl Keyring {
         Self::write_first(Folder::prepare(folder)?, Lock::new(passphrase, cost)?, Contents::random()?)
     }
 
-    fn restore_with(
-        folder: &Path,
-        backup: &Path,
-        backup_passphrase: &Passphrase,
-        passphrase: &Passphrase,
-        cost: Cost,
-    ) -> Result<Self, KeyringError> {
+    fn restore_with(folder: &Path, backup: &Path, backup_passphrase: &Passphrase, passphrase: &Passphrase, cost: Cost) -> Result<Self, KeyringError> {
         let bytes = read_private(backup, disk::FILE)?;
         let sealed = Sealed::read(backup, &bytes, SealedFile::Backup)?;
         let opened = sealed.open(&sealed.unlock(backup_passphrase)?, None)?;

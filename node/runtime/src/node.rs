@@ -152,6 +152,8 @@ pub fn check_anchor(published: &Published, ledger: &Ledger, view: &impl View) ->
     if head.size() < published.size {
         return Err(behind);
     }
-    let frontier = logs::tile_tree(view, head.number, published.size).frontier().map_err(|error| StartError::Rows(suyuan_engine::view::StoreError(error.to_string())))?;
+    let frontier = logs::tile_tree(view, head.number, published.size)
+        .frontier()
+        .map_err(|error| StartError::Rows(suyuan_engine::view::StoreError(error.to_string())))?;
     if frontier.root() == published.root { Ok(()) } else { Err(behind) }
 }

@@ -172,7 +172,14 @@ impl Writer {
     }
 
     /// Judges a submission: was it written before, may it be written, under which keys.
-    fn admit(&self, submissions: &[Submission], once: Option<&Idempotent>, state: &State, protocol: bool, waiting: &[(Waiting, usize, Option<Idempotent>)]) -> Result<Admitted, SubmitError> {
+    fn admit(
+        &self,
+        submissions: &[Submission],
+        once: Option<&Idempotent>,
+        state: &State,
+        protocol: bool,
+        waiting: &[(Waiting, usize, Option<Idempotent>)],
+    ) -> Result<Admitted, SubmitError> {
         if let Some(once) = once {
             if waiting.iter().any(|(_, _, other)| other.as_ref().is_some_and(|other| other.key == once.key)) {
                 return Err(SubmitError::Conflict);

@@ -106,7 +106,8 @@ fn offered(from: &Handle, to: &Handle) -> Option<Batch> {
     let request = Request::Pull { log, from: size };
     let alliance = state.ledger.alliance.id();
     let request = Request::decode(&request.to_bytes(), &alliance).unwrap();
-    let answer = suyuan_engine::serve::answer(&request, &to.state().ledger.me, &state.ledger, published, from.store().as_ref(), from.local()).unwrap();
+    let answer =
+        suyuan_engine::serve::answer(&request, &to.state().ledger.me, &state.ledger, published, from.store().as_ref(), from.local()).unwrap();
     match Response::decode(&answer.to_bytes(), &alliance).unwrap() {
         Response::Batch(batch) => batch.map(|batch| *batch),
         other => panic!("{other:?}"),
@@ -191,9 +192,23 @@ async fn tampered_batches_are_refused_whole() {
     assert_eq!((good.entries.len(), good.items.len()), (4, 4));
     let lies: Vec<(&str, Fault, Box<dyn Fn(&mut Batch)>)> = vec![
         ("an id", Fault::Consistency, Box::new(|batch| batch.entries[1].0[0] ^= 1)),
-        ("an entry left out", Fault::Consistency, Box::new(|batch| { batch.entries.pop(); batch.items.pop(); })),
+        (
+            "an entry left out",
+            Fault::Consistency,
+            Box::new(|batch| {
+                batch.entries.pop();
+                batch.items.pop();
+            }),
+        ),
         ("a statement's byte", Fault::Frame, Box::new(|batch| batch.items[1].statement[0] ^= 1)),
-        ("a statement's blind", Fault::Inclusion, Box::new(|batch| { let at = batch.items[1].statement.len() - 1; batch.items[1].statement[at] ^= 1; })),
+        (
+            "a statement's blind",
+            Fault::Inclusion,
+            Box::new(|batch| {
+                let at = batch.items[1].statement.len() - 1;
+                batch.items[1].statement[at] ^= 1;
+            }),
+        ),
         ("another statement", Fault::Inclusion, Box::new(|batch| batch.items[2].statement = batch.items[1].statement.clone())),
         ("a sequence", Fault::Index, Box::new(|batch| batch.items[1].sequence = 9)),
         ("a header", Fault::Header, Box::new(|batch| batch.items[1].sections[0].header[5] ^= 1)),
@@ -201,7 +216,14 @@ async fn tampered_batches_are_refused_whole() {
         ("a ciphertext", Fault::Digest, Box::new(|batch| batch.items[1].sections[1].content[80] ^= 1)),
         ("a public field", Fault::FieldRoot, Box::new(|batch| batch.items[1].sections[0].content[5] ^= 1)),
         ("the checkpoint", Fault::CheckpointSignature, Box::new(|batch| batch.checkpoint = batch.checkpoint.replacen("\n4\n", "\n5\n", 1))),
-        ("nothing at all", Fault::Form, Box::new(|batch| { batch.entries.clear(); batch.items.clear(); })),
+        (
+            "nothing at all",
+            Fault::Form,
+            Box::new(|batch| {
+                batch.entries.clear();
+                batch.items.clear();
+            }),
+        ),
     ];
     for (name, fault, lie) in lies {
         let mut batch = good.clone();

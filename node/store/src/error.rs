@@ -51,7 +51,10 @@ impl fmt::Display for OpenError {
                 write!(f, "the store was written by a newer program (layout {found}, this one knows {known}); update suyuan")
             }
             Self::Version { found, known } => {
-                write!(f, "the store has layout {found}, which this program (layout {known}) no longer reads; start it once with a version in between")
+                write!(
+                    f,
+                    "the store has layout {found}, which this program (layout {known}) no longer reads; start it once with a version in between"
+                )
             }
             Self::Damaged { path, why } => {
                 write!(f, "the store in {} cannot be opened: {why}; run `suyuan fsck`, or restore the node from its peers", path.display())

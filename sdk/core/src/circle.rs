@@ -144,9 +144,7 @@ pub fn unwrap(secret: &EpochSecret, circle: &CircleId, epoch: u64, audience: &Ha
     key.copy_from_slice(sealed);
     let tag: [u8; 16] = tag.try_into().map_err(|_| Fault::Wrap)?;
     let cipher = wrap_cipher(secret, circle, epoch, audience)?;
-    cipher
-        .decrypt_inout_detached(&[0; 12].into(), &[], key.as_mut_slice().into(), &tag.into())
-        .map_err(|_| Fault::Wrap)?;
+    cipher.decrypt_inout_detached(&[0; 12].into(), &[], key.as_mut_slice().into(), &tag.into()).map_err(|_| Fault::Wrap)?;
     Ok(key)
 }
 
@@ -154,10 +152,7 @@ pub fn unwrap(secret: &EpochSecret, circle: &CircleId, epoch: u64, audience: &Ha
 fn wrap_cipher(secret: &EpochSecret, circle: &CircleId, epoch: u64, audience: &Hash) -> Result<Aes256Gcm, Fault> {
     let info = domain::WRAP.context(&[&circle.0, &epoch.to_be_bytes(), audience]);
     let mut key = Zeroizing::new([0; 32]);
-    Hkdf::<Sha256>::from_prk(secret.as_slice())
-        .ok()
-        .and_then(|expand| expand.expand(&info, key.as_mut_slice()).ok())
-        .ok_or(Fault::Wrap)?;
+    Hkdf::<Sha256>::from_prk(secret.as_slice()).ok().and_then(|expand| expand.expand(&info, key.as_mut_slice()).ok()).ok_or(Fault::Wrap)?;
     Aes256Gcm::new_from_slice(key.as_slice()).map_err(|_| Fault::Wrap)
 }
 
@@ -240,15 +235,9 @@ impl Slip {
         let public = <Kem as hpke::Kem>::PublicKey::from_bytes(address.prekey).map_err(|_| Fault::Slip)?;
         let prekey = key::key_id(address.prekey);
         let info = slip_info(address.alliance, &address.statement, &address.recipient, &prekey);
-        let (enc, sealed) = hpke::single_shot_seal_with_rng::<Aead, Kdf, Kem>(
-            &OpModeS::Base,
-            &public,
-            &info,
-            content.plaintext().as_slice(),
-            &[],
-            rng,
-        )
-        .map_err(|_| Fault::Slip)?;
+        let (enc, sealed) =
+            hpke::single_shot_seal_with_rng::<Aead, Kdf, Kem>(&OpModeS::Base, &public, &info, content.plaintext().as_slice(), &[], rng)
+                .map_err(|_| Fault::Slip)?;
         let enc = enc.to_bytes().as_slice().try_into().map_err(|_| Fault::Slip)?;
         let sealed = sealed.as_slice().try_into().map_err(|_| Fault::Slip)?;
         Ok(Self { statement: address.statement, recipient: address.recipient, prekey, enc, sealed })
@@ -266,8 +255,7 @@ impl Slip {
         let enc = <Kem as hpke::Kem>::EncappedKey::from_bytes(&self.enc).map_err(|_| Fault::Slip)?;
         let info = slip_info(alliance, &self.statement, &self.recipient, &self.prekey);
         let plaintext = Zeroizing::new(
-            hpke::single_shot_open::<Aead, Kdf, Kem>(&OpModeR::Base, &private, &enc, &info, &self.sealed, &[])
-                .map_err(|_| Fault::Slip)?,
+            hpke::single_shot_open::<Aead, Kdf, Kem>(&OpModeR::Base, &private, &enc, &info, &self.sealed, &[]).map_err(|_| Fault::Slip)?,
         );
         SlipContent::from_plaintext(&plaintext)
     }

@@ -73,11 +73,8 @@ fn made(page: &ProductPage, public_url: &str, alliance: &AllianceId) -> Result<M
 pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri, Lenient(wanted): Lenient<Wanted>) -> Response {
     let frame = Frame::new(&state, &headers, &uri);
     let alliance = state.handle.state().ledger.alliance.id();
-    let result = if wanted.gtin.is_empty() {
-        Ok(None)
-    } else {
-        wanted.read(frame.lang).and_then(|page| made(&page, &state.public_url, &alliance)).map(Some)
-    };
+    let result =
+        if wanted.gtin.is_empty() { Ok(None) } else { wanted.read(frame.lang).and_then(|page| made(&page, &state.public_url, &alliance)).map(Some) };
     let (made, why) = match result {
         Ok(made) => (made, None),
         Err(why) => (None, Some(why)),

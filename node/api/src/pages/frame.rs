@@ -1,9 +1,9 @@
 //! What stands around every page of the console, and how its answers are made.
 
+use askama::Template;
 use axum::http::header::REFERRER_POLICY;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
-use askama::Template;
 use suyuan_core::MemberId;
 use suyuan_engine::ledger::Ledger;
 

@@ -1,10 +1,10 @@
 //! The operator's way in and out.
 
+use askama::Template;
 use axum::extract::{Form, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use askama::Template;
 use serde::Deserialize;
 
 use super::frame::{Frame, respond};

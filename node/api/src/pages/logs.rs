@@ -71,7 +71,8 @@ fn signed_at(note: &str, head: &LogHead, reading: &Reading) -> Option<u64> {
 pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Response {
     let frame = Frame::new(&state, &headers, &uri);
     let lang = frame.lang;
-    let logs = state.read(move |reading| reading.state.ledger.logs.iter().map(|head| Log::new(head, reading, lang)).collect::<Result<Vec<_>, _>>()).await;
+    let logs =
+        state.read(move |reading| reading.state.ledger.logs.iter().map(|head| Log::new(head, reading, lang)).collect::<Result<Vec<_>, _>>()).await;
     let page = logs.map(|logs| Logs { logs, frame: frame.clone() });
     frame::finish(frame, page)
 }

@@ -76,7 +76,13 @@ pub(crate) struct Asked {
 }
 
 /// The page. A regulator says for what it reads sealed sections, and the read is in its log before they are shown.
-pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri, Path(id): Path<String>, Lenient(asked): Lenient<Asked>) -> Response {
+pub(crate) async fn page(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+    Path(id): Path<String>,
+    Lenient(asked): Lenient<Asked>,
+) -> Response {
     let frame = Frame::new(&state, &headers, &uri);
     let purpose = Some(asked.purpose).filter(|purpose| !purpose.is_empty());
     let page = load(&state, &id, purpose, &frame).await;

@@ -7,7 +7,18 @@ use suyuan_core::bundle::Bundle;
 use crate::site::{PASSWORD, Site};
 use crate::{Desk, ORIGIN, PUBLIC, escaped, form, get, send};
 
-const PAGES: [&str; 10] = ["/", "/logs", "/records", "/circles", "/circles/new", "/code", "/code/qr.svg?gtin=6901234567892&lot=L1", "/records/x", "/circles/x", "/records?type=a"];
+const PAGES: [&str; 10] = [
+    "/",
+    "/logs",
+    "/records",
+    "/circles",
+    "/circles/new",
+    "/code",
+    "/code/qr.svg?gtin=6901234567892&lot=L1",
+    "/records/x",
+    "/circles/x",
+    "/records?type=a",
+];
 
 /// The address of the record in the list that says this.
 async fn record_of(desk: &Desk, kind: &str) -> String {
@@ -77,7 +88,12 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     shows("/records?type=nothing", "zh", &["没有符合条件的记录"]).await;
     shows("/records?subject=nonsense", "en", &["nonsense", "begins with neither"]).await;
     shows("/records?circle=public&log=x", "zh", &["只能选其一"]).await;
-    shows(&record_of(&desk, "inspection").await, "zh", &["已落盘", "已发布", "其他成员持有: ", "农药残留", "0.010 mg/kg", "labCost", "可读者：青禾田园、邻里超市、市场监管局", "任何人都可以读"]).await;
+    shows(
+        &record_of(&desk, "inspection").await,
+        "zh",
+        &["已落盘", "已发布", "其他成员持有: ", "农药残留", "0.010 mg/kg", "labCost", "可读者：青禾田园、邻里超市、市场监管局", "任何人都可以读"],
+    )
+    .await;
     shows("/code?gtin=6901234567892&lot=L1", "zh", &[&format!("{PUBLIC}/01/06901234567892/10/L1?a={}", site.alliance)]).await;
     shows("/code?gtin=6901234567893&lot=L1", "zh", &["应为 2"]).await;
     shows("/code?gtin=6901234567892", "en", &["one of them"]).await;
@@ -110,7 +126,12 @@ async fn a_circle_is_founded_and_a_field_disclosed_alone() {
 
     let record = record_of(&desk, "inspection").await;
     let disclosed = desk.post(&format!("{record}/disclose"), "field=1:residue").await;
-    assert_eq!((disclosed.status.as_u16(), disclosed.header("content-type")), (200, "application/cbor"), "{:?}", String::from_utf8_lossy(&disclosed.body));
+    assert_eq!(
+        (disclosed.status.as_u16(), disclosed.header("content-type")),
+        (200, "application/cbor"),
+        "{:?}",
+        String::from_utf8_lossy(&disclosed.body)
+    );
     let verified = Bundle::verify(&disclosed.body, Some(&site.alliance)).unwrap();
     let fields: Vec<_> = verified.records[0].sections.iter().flat_map(|section| &section.fields).map(|field| field.value.as_str()).collect();
     assert_eq!(fields, [r#"{"value":0.010,"unit":"mg/kg"}"#]);
@@ -136,7 +157,8 @@ async fn a_regulator_says_for_what_it_reads_and_the_read_is_logged_first() {
     assert!(opened.text().contains("0.010 mg/kg"));
     assert_eq!(written(), before + 1);
     let reads = desk.get("/records?type=suyuan.read", "zh").await.page();
-    let links: BTreeSet<_> = reads.elements.iter().filter_map(|element| element.attributes.get("href")).filter(|href| href.starts_with("/records/")).collect();
+    let links: BTreeSet<_> =
+        reads.elements.iter().filter_map(|element| element.attributes.get("href")).filter(|href| href.starts_with("/records/")).collect();
     let mut found = false;
     for link in links {
         found |= desk.get(link, "zh").await.text().contains("抽检");

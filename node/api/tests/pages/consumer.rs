@@ -17,7 +17,15 @@ async fn a_product_s_life_is_told_in_both_languages_and_nothing_is_called_verifi
         let known = ["种植", "采收", "检验", "冷链", "上架销售"];
         let kinds: Vec<_> = page.texts.iter().map(String::as_str).filter(|text| known.contains(text)).collect();
         assert_eq!(kinds, known, "in the order of its life");
-        for wanted in ["青禾 奶油生菜 250 克", "结果", "合格（pass）", "1.8 ℃", "2026-11-20 16:40 UTC+08:00", "另有 4 项数据未公开，由青禾田园（链主）保留", "从田园到餐桌协作联盟"] {
+        for wanted in [
+            "青禾 奶油生菜 250 克",
+            "结果",
+            "合格（pass）",
+            "1.8 ℃",
+            "2026-11-20 16:40 UTC+08:00",
+            "另有 4 项数据未公开，由青禾田园（链主）保留",
+            "从田园到餐桌协作联盟",
+        ] {
             assert!(page.texts.iter().any(|text| text == wanted), "{wanted}");
         }
         let en = get(&member.public, &scanned, "en").await.page();
@@ -47,11 +55,18 @@ async fn the_bundle_proves_what_the_page_shows() {
     assert_eq!(bundle.header("content-disposition"), "attachment; filename=\"06901234567892-L20261120.suyuan\"");
     assert_eq!(bundle.body, get(public, &format!("{LOT}?format=bundle"), "zh").await.body);
     let verified = Bundle::verify(&bundle.body, Some(&site.alliance)).unwrap();
-    assert_eq!(verified.records.iter().map(|record| record.statement.kind.as_str()).collect::<Vec<_>>(), ["planting", "harvest", "inspection", "packing", "cold-chain", "retail"]);
+    assert_eq!(
+        verified.records.iter().map(|record| record.statement.kind.as_str()).collect::<Vec<_>>(),
+        ["planting", "harvest", "inspection", "packing", "cold-chain", "retail"]
+    );
     assert_eq!(verified.records.iter().map(suyuan_core::bundle::VerifiedRecord::withheld).collect::<Vec<_>>(), [0, 0, 4, 0, 2, 0]);
     let page = get(public, LOT, "zh").await.page();
     let ids: Vec<_> = page.elements.iter().filter(|element| element.name == "article").map(|element| element.attributes["id"].clone()).collect();
-    assert_eq!(ids, verified.records.iter().map(|record| format!("r-{:.16}", record.id().to_string())).collect::<Vec<_>>(), "the same records in the same order");
+    assert_eq!(
+        ids,
+        verified.records.iter().map(|record| format!("r-{:.16}", record.id().to_string())).collect::<Vec<_>>(),
+        "the same records in the same order"
+    );
     let none = get(public, "/01/06901234567892/10/NONE/bundle", "zh").await;
     assert_eq!((none.status.as_u16(), none.header("content-type")), (404, "application/problem+json"));
 }
@@ -63,7 +78,9 @@ async fn a_recall_stands_on_top() {
     let text = page.text();
     let (notice, life) = (text.find("id=\"recalls\"").unwrap(), text.find("id=\"life\"").unwrap());
     assert!(notice < life && text[notice..life].contains("部分包装冷藏中断，叶片可能变质"));
-    let hidden = |page: crate::html::Page| page.elements.iter().any(|element| element.attributes.get("id").is_some_and(|id| id == "recall") && element.attributes.contains_key("hidden"));
+    let hidden = |page: crate::html::Page| {
+        page.elements.iter().any(|element| element.attributes.get("id").is_some_and(|id| id == "recall") && element.attributes.contains_key("hidden"))
+    };
     assert!(!hidden(page.page()) && hidden(get(&site.members[1].public, LOT, "zh").await.page()));
 }
 
@@ -93,7 +110,12 @@ async fn empty_invalid_and_foreign_codes_say_so() {
     site.put(0, r#"{"type":"note","about":["https://id.gs1.org/01/06901234567892/10/L1"],"sections":[{"for":"public","fields":{"a":1}}]}"#).await;
     crate::site::settled(&site.members[0].handle).await;
     let other = "0".repeat(64);
-    for (query, wanted) in [(String::new(), "网址中没有联盟编号"), (format!("?a={other}"), "属于另一个联盟"), ("?a=00".into(), "联盟编号不完整"), (format!("?a={}", site.alliance), "")] {
+    for (query, wanted) in [
+        (String::new(), "网址中没有联盟编号"),
+        (format!("?a={other}"), "属于另一个联盟"),
+        ("?a=00".into(), "联盟编号不完整"),
+        (format!("?a={}", site.alliance), ""),
+    ] {
         let text = get(public, &format!("/01/06901234567892/10/L1{query}"), "zh").await.text();
         assert_eq!(text.contains("class=\"caution\""), !wanted.is_empty(), "{query}");
         assert!(text.contains(wanted), "{query}");
@@ -107,7 +129,10 @@ async fn programs_get_json_and_printers_a_code() {
     let reply = send(public, "GET", LOT, &[("accept", "application/json")], "").await;
     assert_eq!(reply.header("content-type"), "application/json");
     let summary: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
-    assert_eq!((summary["gtin"].as_str(), summary["lot"].as_str(), summary["recalled"].as_bool()), (Some("06901234567892"), Some("L20261120"), Some(false)));
+    assert_eq!(
+        (summary["gtin"].as_str(), summary["lot"].as_str(), summary["recalled"].as_bool()),
+        (Some("06901234567892"), Some("L20261120"), Some(false))
+    );
     assert_eq!(summary["page"], format!("{PUBLIC}{LOT}?a={}", site.alliance));
     assert_eq!(summary["records"].as_array().unwrap().len(), 6);
     assert_eq!(summary["records"][2]["fields"]["result"], "pass");
@@ -115,7 +140,7 @@ async fn programs_get_json_and_printers_a_code() {
     let browser = send(public, "GET", LOT, &[("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")], "").await;
     assert!(browser.header("content-type").starts_with("text/html"));
     let wrong = send(public, "GET", "/01/06901234567893/10/L1", &[("accept", "application/json")], "").await;
-    assert_eq!((wrong.status.as_u16(), wrong.header("content-type")), (400, "application/problem+json"));
+    assert_eq!((wrong.status.as_u16(), wrong.header("content-type")), (422, "application/problem+json"));
     let unknown = send(public, "GET", "/01/06901234567892/10/NONE", &[("accept", "application/json")], "").await;
     assert_eq!(unknown.status.as_u16(), 404);
     let code = get(public, &format!("{LOT}/qr.svg"), "zh").await;
@@ -130,7 +155,15 @@ async fn pages_are_protected_and_light() {
     for path in [LOT, "/01/06901234567892/10/NONE", "/01/x", "/"] {
         let reply = get(public, path, "zh").await;
         let policy = reply.header("content-security-policy");
-        for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
             assert!(policy.split(';').any(|found| found.trim() == part), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe"));
@@ -141,7 +174,9 @@ async fn pages_are_protected_and_light() {
     let page = get(public, LOT, "zh").await;
     let mut bytes = page.body.len();
     for element in page.page().elements {
-        let Some(address) = element.attributes.get("src").or(element.attributes.get("href").filter(|href| href.starts_with("/assets/"))) else { continue };
+        let Some(address) = element.attributes.get("src").or(element.attributes.get("href").filter(|href| href.starts_with("/assets/"))) else {
+            continue;
+        };
         let reply = send(public, "GET", address, &[("accept-encoding", "gzip, br")], "").await;
         assert_eq!(reply.status.as_u16(), 200, "{address}");
         assert!(reply.header("cache-control").contains("immutable"));

@@ -118,7 +118,20 @@ pub fn check_allowed(page: &Page) {
             "b" | "span" => &["lang", "aria-hidden"],
             "th" => &["scope"],
             "form" => &["method", "action"],
-            "input" => &["name", "value", "type", "placeholder", "size", "required", "maxlength", "inputmode", "autocomplete", "autofocus", "checked", "aria-label"],
+            "input" => &[
+                "name",
+                "value",
+                "type",
+                "placeholder",
+                "size",
+                "required",
+                "maxlength",
+                "inputmode",
+                "autocomplete",
+                "autofocus",
+                "checked",
+                "aria-label",
+            ],
             "select" => &["name"],
             "option" => &["value", "selected"],
             "button" => &["name", "value", "type", "data-copy", "hidden", "aria-label"],
@@ -126,14 +139,16 @@ pub fn check_allowed(page: &Page) {
             "code" => &["title"],
             "img" => &["src", "alt", "width", "height"],
             "p" => &["role"],
-            "head" | "title" | "body" | "header" | "main" | "footer" | "h1" | "h2" | "h3" | "dl" | "dt" | "dd" | "ul" | "ol" | "li" | "br" | "pre"
-            | "noscript" | "small" | "table" | "thead" | "tbody" | "tr" | "td" | "details" | "summary" | "fieldset" | "legend" => &[],
+            "head" | "title" | "body" | "header" | "main" | "footer" | "h1" | "h2" | "h3" | "dl" | "dt" | "dd" | "ul" | "ol" | "li" | "br"
+            | "pre" | "noscript" | "small" | "table" | "thead" | "tbody" | "tr" | "td" | "details" | "summary" | "fieldset" | "legend" => &[],
             other => panic!("an element <{other}>"),
         };
         for (key, value) in attributes {
             assert!(own.contains(&key.as_str()) || ["class", "id"].contains(&key.as_str()), "<{name} {key}>");
             match key.as_str() {
-                "href" => assert!(value.starts_with(['/', '#', '?']) && !value.starts_with("//") || value.starts_with("http://127.0.0.1:9/01/"), "{value}"),
+                "href" => {
+                    assert!(value.starts_with(['/', '#', '?']) && !value.starts_with("//") || value.starts_with("http://127.0.0.1:9/01/"), "{value}")
+                }
                 "src" => assert!(value.starts_with("/assets/") || value.starts_with("/code/qr.svg?"), "{value}"),
                 "action" => assert!(value.starts_with('/') && !value.starts_with("//"), "{value}"),
                 "class" | "id" => assert!(value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ' || b == b'-'), "{value}"),

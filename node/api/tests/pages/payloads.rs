@@ -43,7 +43,8 @@ const BASE: [&str; 40] = [
     "\u{202e}<b>\u{200b}gnp.exe\u{feff}</b>",
 ];
 
-const BEFORE: [&str; 16] = ["", "\"", "'", "\">", "'>", "</dd>", "</title>", "</script>", "</style>", "</textarea>", "-->", "]]>", "`", "\\\"", "<", "&quot;>"];
+const BEFORE: [&str; 16] =
+    ["", "\"", "'", "\">", "'>", "</dd>", "</title>", "</script>", "</style>", "</textarea>", "-->", "]]>", "`", "\\\"", "<", "&quot;>"];
 
 const AFTER: [&str; 8] = ["", "\"", "'", "<!--", "//", "<", "&", "\u{2028}"];
 

@@ -23,7 +23,12 @@ fn every_key_that_is_named_has_words() {
         let table: serde_json::Map<_, _> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         words.extend(table);
     }
-    let sources = [files(&root.join("templates"), ".html"), files(&root.join("src/pages"), ".rs"), files(&root.join("src/public"), ".rs"), files(&root.join("../../sdk/js/src/page"), ".ts")];
+    let sources = [
+        files(&root.join("templates"), ".html"),
+        files(&root.join("src/pages"), ".rs"),
+        files(&root.join("src/public"), ".rs"),
+        files(&root.join("../../sdk/js/src/page"), ".ts"),
+    ];
     let mut named = 0;
     for file in sources.concat() {
         let text = std::fs::read_to_string(&file).unwrap();

@@ -28,7 +28,8 @@ struct EventList {
 
 pub fn import(client: &Client, flags: &Import) -> Result<Answer, Failure> {
     let bytes = read_file(&flags.file, LIMIT)?;
-    let (envelope, events) = split(&bytes).map_err(|error| Failure::local(format!("{} is no EPCIS 2.0 JSON document: {error}", flags.file.display())))?;
+    let (envelope, events) =
+        split(&bytes).map_err(|error| Failure::local(format!("{} is no EPCIS 2.0 JSON document: {error}", flags.file.display())))?;
     let bar = ProgressBar::new(events.len() as u64);
     // The same file imported again for the same readers is the same import: what is already there is not written twice.
     let name = blake3::hash(&[flags.audience.as_bytes(), b"\n", &bytes].concat()).to_hex();
@@ -91,7 +92,8 @@ fn subjects(event: &Value) -> Vec<String> {
         found.extend(event[list].as_array().into_iter().flatten().filter_map(|quantity| quantity["epcClass"].as_str()));
     }
     found.extend(event["parentID"].as_str());
-    let mut subjects: Vec<String> = found.into_iter().filter_map(|name| suyuan_trace::subject(name).ok()).map(|subject| subject.to_string()).collect();
+    let mut subjects: Vec<String> =
+        found.into_iter().filter_map(|name| suyuan_trace::subject(name).ok()).map(|subject| subject.to_string()).collect();
     subjects.sort_unstable();
     subjects.dedup();
     subjects.truncate(limits::ABOUT);
@@ -143,7 +145,10 @@ pub fn export(client: &Client, id: &StatementId) -> Result<Answer, Failure> {
         for list in body.iter_mut().filter(|inner| inner.name == "eventList") {
             if list.value != events.len().to_string() {
                 let found = events.len();
-                return Err(Failure::local(format!("of {} events only {found} are here; the others are withheld, or still on their way", list.value)));
+                return Err(Failure::local(format!(
+                    "of {} events only {found} are here; the others are withheld, or still on their way",
+                    list.value
+                )));
             }
             list.value = format!("[{}]", events.join(","));
         }

@@ -50,11 +50,16 @@ pub fn run(at: &Place<'_>, quiet: bool) -> Result<Answer, Failure> {
                 report.opened,
                 if report.void > 0 { format!(", {} void by their authors' fault", report.void) } else { String::new() }
             );
-            Ok(Answer::new(text, json!({ "ok": true, "logs": report.logs, "entries": report.entries, "statements": report.statements,
-                "opened": report.opened, "void": report.void, "unsigned": report.unsigned })))
+            Ok(Answer::new(
+                text,
+                json!({ "ok": true, "logs": report.logs, "entries": report.entries, "statements": report.statements,
+                "opened": report.opened, "void": report.void, "unsigned": report.unsigned }),
+            ))
         }
         Err(finding) => {
-            let text = format!("DAMAGED: {finding}\nDo not run the node on this store. Put back a whole copy of the data folder, or rebuild it from the peers.");
+            let text = format!(
+                "DAMAGED: {finding}\nDo not run the node on this store. Put back a whole copy of the data folder, or rebuild it from the peers."
+            );
             let json = json!({ "ok": false, "log": finding.log.map(|log| log.origin()), "sequence": finding.sequence, "what": finding.what });
             Ok(Answer::no(text, json))
         }

@@ -32,7 +32,10 @@ fn show(keyring: &Keyring) -> Result<Answer, Failure> {
         shown.insert(name.to_owned(), json!({ "public": hex::encode(key), "id": key_id(&key).to_string() }));
     }
     let epochs = keyring.every_epoch().count();
-    text.push_str(&format!("secrets of {epochs} circle epochs{}", if keyring.is_development() { "; a development keyring without passphrase" } else { "" }));
+    text.push_str(&format!(
+        "secrets of {epochs} circle epochs{}",
+        if keyring.is_development() { "; a development keyring without passphrase" } else { "" }
+    ));
     Ok(Answer::new(text, json!({ "keys": shown, "epochs": epochs, "development": keyring.is_development(), "alliance": keyring.alliance() })))
 }
 
@@ -41,7 +44,10 @@ fn export(at: &Place<'_>, file: &Path, passphrase: Option<&Path>) -> Result<Answ
     let source = PassphraseSource { seals: SealedFile::Backup, file: passphrase, new: true };
     let passphrase = Passphrase::resolve(&source).map_err(Failure::local)?;
     keyring.export(file, &passphrase).map_err(Failure::local)?;
-    let text = format!("{} holds this member's identity keys under a passphrase of its own. It holds no secrets of circles: those come anew from their stewards.", file.display());
+    let text = format!(
+        "{} holds this member's identity keys under a passphrase of its own. It holds no secrets of circles: those come anew from their stewards.",
+        file.display()
+    );
     Ok(Answer::new(text, json!({ "backup": file })))
 }
 

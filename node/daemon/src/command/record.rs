@@ -41,7 +41,8 @@ fn put(client: &Client, file: &Path, key: Option<&str>) -> Result<Answer, Failur
     };
     let body = String::from_utf8(body).map_err(|error| Failure::local(format!("the submission is not UTF-8: {error}")))?;
     let written = client.submit(&body, key).map_err(refused)?;
-    let mut text = format!("{} record(s) durable from entry {} on{}\n", written.records.len(), written.first, if written.replayed { ", as before" } else { "" });
+    let mut text =
+        format!("{} record(s) durable from entry {} on{}\n", written.records.len(), written.first, if written.replayed { ", as before" } else { "" });
     for record in &written.records {
         text.push_str(&format!("{}\n", record.id));
     }

@@ -120,7 +120,9 @@ struct Parts {
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| Failure::local(format!("cannot listen on {address}: {error}; choose another with --admin or --public")))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::local(format!("cannot listen on {address}: {error}; choose another with --admin or --public")))
 }
 
 /// Ends with a signal, or with the writer: a node that cannot write does not pretend to run.

@@ -20,7 +20,12 @@ pub fn run(flags: &Verify) -> Result<Answer, Failure> {
 
 fn words(verified: &VerifiedBundle, pinned: bool) -> String {
     let alliance = &verified.alliance;
-    let mut text = format!("PROVEN 已验证: {} record(s) of the alliance {}\n  alliance id {}\n", verified.records.len(), visible(&alliance.charter().name), alliance.id());
+    let mut text = format!(
+        "PROVEN 已验证: {} record(s) of the alliance {}\n  alliance id {}\n",
+        verified.records.len(),
+        visible(&alliance.charter().name),
+        alliance.id()
+    );
     if !pinned {
         text.push_str("  ! Nobody said which alliance this should be. Compare the id with your printed code or contract, or use --alliance.\n");
     }
@@ -57,14 +62,20 @@ fn record_words(record: &VerifiedRecord) -> String {
 }
 
 fn report(verified: &VerifiedBundle, pinned: bool) -> Value {
-    let records: Vec<Value> = verified.records.iter().map(|record| {
-        let fields: Vec<Value> = record.sections.iter().flat_map(|section| {
-            section.fields.iter().map(|field| json!({ "section": section.index, "name": field.name, "value": field.value }))
-        }).collect();
-        json!({ "id": record.id(), "author": record.author, "name": record.author_name, "role": record.role,
+    let records: Vec<Value> = verified
+        .records
+        .iter()
+        .map(|record| {
+            let fields: Vec<Value> = record
+                .sections
+                .iter()
+                .flat_map(|section| section.fields.iter().map(|field| json!({ "section": section.index, "name": field.name, "value": field.value })))
+                .collect();
+            json!({ "id": record.id(), "author": record.author, "name": record.author_name, "role": record.role,
             "type": record.statement.kind, "time": record.statement.time, "sequence": record.statement.place.sequence,
             "size": record.size, "checkpointTime": record.seconds, "fields": fields, "withheld": record.withheld() })
-    }).collect();
+        })
+        .collect();
     json!({ "proven": true, "alliance": verified.alliance.id(), "allianceExpected": pinned, "name": verified.alliance.charter().name,
         "records": records, "notProven": ["truth", "completeness", "same-log-for-everybody"] })
 }

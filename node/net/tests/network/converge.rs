@@ -39,7 +39,10 @@ async fn three_nodes_hold_the_same_logs_and_each_reads_what_is_for_it() {
     })
     .await;
     let status = z.net.status().await;
-    assert!(status.own_head_known && status.peers.iter().all(|peer| peer.connected && peer.last_error.is_none() && peer.accused.is_none()), "{status:#?}");
+    assert!(
+        status.own_head_known && status.peers.iter().all(|peer| peer.connected && peer.last_error.is_none() && peer.accused.is_none()),
+        "{status:#?}"
+    );
     for node in nodes {
         node.stop().await;
     }

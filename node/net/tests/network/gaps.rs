@@ -85,7 +85,10 @@ async fn counters_listings_and_items_say_nothing_of_circles_that_the_asker_is_no
     assert_eq!(ask(2, Request::Listing { gap: own, from: 0 }), Response::Listing(Vec::new(), None));
     let items = |number| {
         let Response::Items(items) = ask(number, Request::Items { log, sequences: vec![0, 1, sequence, 99] }) else { panic!() };
-        items.iter().map(|item| (item.sequence, item.sections.iter().map(|section| section.index).collect::<Vec<_>>(), item.slip.is_some())).collect::<Vec<_>>()
+        items
+            .iter()
+            .map(|item| (item.sequence, item.sections.iter().map(|section| section.index).collect::<Vec<_>>(), item.slip.is_some()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(items(2), [(0, vec![0], true), (1, vec![0], true), (sequence, vec![0, 1], false)]);
     assert_eq!(items(1), [(0, vec![0], true), (sequence, vec![0], false)]);

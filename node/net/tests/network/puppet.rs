@@ -77,7 +77,8 @@ pub struct Seen {
 impl Puppet {
     pub fn new(key: &Keypair, alliance: &AllianceId) -> Self {
         let noise = noise::Config::new(key).unwrap().with_prologue(alliance.0.to_vec());
-        let transport = tcp::tokio::Transport::new(tcp::Config::default()).upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default()).boxed();
+        let transport =
+            tcp::tokio::Transport::new(tcp::Config::default()).upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default()).boxed();
         let protocol = [(StreamProtocol::new("/suyuan/1/sync"), ProtocolSupport::Full)];
         let behaviour = request_response::Behaviour::with_codec(Raw, protocol, request_response::Config::default().with_max_concurrent_streams(1000));
         let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(std::time::Duration::from_secs(60));
@@ -118,7 +119,10 @@ impl Puppet {
                         }
                         true
                     }
-                    SwarmEvent::Behaviour(request_response::Event::OutboundFailure { .. }) => true,
+                    SwarmEvent::Behaviour(request_response::Event::OutboundFailure { .. }) => {
+                        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                        true
+                    }
                     _ => false,
                 };
                 if ended {

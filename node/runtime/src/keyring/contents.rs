@@ -152,20 +152,10 @@ impl Contents {
             Entry::Occupied(_) => return Err(KeyringError::Refused("it holds another secret of this epoch")),
             Entry::Vacant(entry) => entry.insert(secret),
         };
-        if self.epochs.len() > EPOCHS {
-            Err(KeyringError::Full { what: "epoch secrets", bound: EPOCHS })
-        } else {
-            Ok(Effect::Added)
-        }
+        if self.epochs.len() > EPOCHS { Err(KeyringError::Full { what: "epoch secrets", bound: EPOCHS }) } else { Ok(Effect::Added) }
     }
 
-    pub(super) fn accept_epoch(
-        &mut self,
-        circle: CircleId,
-        epoch: u64,
-        secret: EpochSecret,
-        prekey: &KeyId,
-    ) -> Result<Effect, KeyringError> {
+    pub(super) fn accept_epoch(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret, prekey: &KeyId) -> Result<Effect, KeyringError> {
         let added = self.add_epoch(circle, epoch, secret)?;
         Ok(if self.prekeys.remove(prekey).is_some() { Effect::Destroyed } else { added })
     }

@@ -87,11 +87,7 @@ impl fmt::Display for KeyringError {
                 write!(f, "{} is missing; create a keyring, restore a backup, or name the right folder", file.display())
             }
             Self::Exists { file } => {
-                write!(
-                    f,
-                    "{} exists and is not overwritten; choose another place, or move the file away if you are sure",
-                    file.display()
-                )
+                write!(f, "{} exists and is not overwritten; choose another place, or move the file away if you are sure", file.display())
             }
             Self::WrongPassphrase { file } => write!(
                 f,
@@ -114,10 +110,7 @@ impl fmt::Display for KeyringError {
                 write!(f, "{} could not be read or written; see to the disk, then start again", file.display())
             }
             Self::PassphraseNeeded { variable } => {
-                write!(
-                    f,
-                    "a passphrase is needed: name a file that holds it, or set {variable}, or start the program in a terminal"
-                )
+                write!(f, "a passphrase is needed: name a file that holds it, or set {variable}, or start the program in a terminal")
             }
             Self::PassphraseUnusable(why) => write!(f, "this cannot be a passphrase: {why}; give another one"),
             Self::Busy { file } => {

@@ -100,11 +100,7 @@ impl std::fmt::Debug for Passphrase {
 
 type Prompt<'a> = &'a mut dyn FnMut(&str) -> io::Result<String>;
 
-pub(super) fn resolve(
-    source: &PassphraseSource<'_>,
-    variable: Option<OsString>,
-    prompt: Option<Prompt<'_>>,
-) -> Result<Passphrase, KeyringError> {
+pub(super) fn resolve(source: &PassphraseSource<'_>, variable: Option<OsString>, prompt: Option<Prompt<'_>>) -> Result<Passphrase, KeyringError> {
     if let Some(file) = source.file {
         return from_file(file);
     }
@@ -140,8 +136,7 @@ fn from_file(file: &Path) -> Result<Passphrase, KeyringError> {
 }
 
 fn from_prompt(source: &PassphraseSource<'_>, prompt: Prompt<'_>) -> Result<Passphrase, KeyringError> {
-    let mut ask =
-        |text: &str| prompt(text).map(Zeroizing::new).map_err(|source| KeyringError::Io { file: "the terminal".into(), source });
+    let mut ask = |text: &str| prompt(text).map(Zeroizing::new).map_err(|source| KeyringError::Io { file: "the terminal".into(), source });
     let text = ask(source.seals.prompt())?;
     if source.new && ask("再次输入 Once more: ")? != text {
         return Err(KeyringError::PassphraseUnusable("the two entries differ"));

@@ -41,10 +41,8 @@ impl Cost {
     pub(super) const MOST: Self = Self { memory: 256 * 1024, passes: 12, lanes: 4 };
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
-        let mut bounded =
-            |most: u32| u32::try_from(reader.uint()?).ok().filter(|value| (1..=most).contains(value)).ok_or(Fault::Form);
-        let cost =
-            Self { memory: bounded(Self::MOST.memory)?, passes: bounded(Self::MOST.passes)?, lanes: bounded(Self::MOST.lanes)? };
+        let mut bounded = |most: u32| u32::try_from(reader.uint()?).ok().filter(|value| (1..=most).contains(value)).ok_or(Fault::Form);
+        let cost = Self { memory: bounded(Self::MOST.memory)?, passes: bounded(Self::MOST.passes)?, lanes: bounded(Self::MOST.lanes)? };
         if cost.memory >= cost.lanes.saturating_mul(8) { Ok(cost) } else { Err(Fault::Form) }
     }
 }
@@ -81,8 +79,7 @@ impl Lock {
         file.resize(header.len().saturating_add(padded), 0);
         let body = file.get_mut(header.len()..).unwrap_or_default();
         // AES-256-GCM refuses only messages of 64 GiB and more.
-        let tag =
-            self.cipher(device, &header)?.encrypt_inout_detached(&NONCE.into(), &[], body.into()).map_err(|_| too_long())?;
+        let tag = self.cipher(device, &header)?.encrypt_inout_detached(&NONCE.into(), &[], body.into()).map_err(|_| too_long())?;
         file.extend_from_slice(&tag);
         Ok(file)
     }
@@ -182,8 +179,7 @@ impl<'a> Sealed<'a> {
         lock.cipher(device, self.header)?
             .decrypt_inout_detached(&NONCE.into(), &[], contents.as_mut_slice().into(), &(*tag).into())
             .map_err(|_| wrong())?;
-        let padded =
-            |_| KeyringError::Damaged { file: self.path.to_owned(), what: "its contents are not padded as they must be" };
+        let padded = |_| KeyringError::Damaged { file: self.path.to_owned(), what: "its contents are not padded as they must be" };
         let padding = cbor::check_prefix(&contents).map_err(padded)?;
         let len = contents.len().saturating_sub(padding);
         if bucket(len) != contents.len() || contents.iter().skip(len).any(|&byte| byte != 0) {

@@ -16,7 +16,14 @@ const SHARE: usize = 16;
 ///
 /// # Errors
 /// [`AuthorError`]; nothing was written.
-pub fn write_up(plans: Vec<Plan>, draft: &mut Draft, view: &impl View, log: &SecretKey, secrets: &EpochSecrets, rng: &mut StdRng) -> Result<Vec<(HeldRecord, Vec<String>)>, AuthorError> {
+pub fn write_up(
+    plans: Vec<Plan>,
+    draft: &mut Draft,
+    view: &impl View,
+    log: &SecretKey,
+    secrets: &EpochSecrets,
+    rng: &mut StdRng,
+) -> Result<Vec<(HeldRecord, Vec<String>)>, AuthorError> {
     let placed: Vec<(Plan, Place, [u8; 32])> = plans
         .into_iter()
         .zip(0u64..)

@@ -31,13 +31,7 @@ pub fn entry(member: usize, name: &str, role: Role) -> Entry {
     Entry {
         name: name.into(),
         role,
-        keys: MemberKeys {
-            root: public("root"),
-            log: public("log"),
-            witness: public("witness"),
-            transport: public("transport"),
-            encryption,
-        },
+        keys: MemberKeys { root: public("root"), log: public("log"), witness: public("witness"), transport: public("transport"), encryption },
         addresses: vec![format!("/ip4/192.0.2.{member}/tcp/4001")],
         scope: if role == Role::Regulator { vec!["inspection".into()] } else { Vec::new() },
     }
@@ -50,11 +44,7 @@ pub fn charter() -> Charter {
         purpose: "Vectors".into(),
         chain: "绿色农业".into(),
         time: TIME,
-        members: vec![
-            entry(0, "G 生态农业", Role::Leader),
-            entry(1, "Z 绿色商超", Role::Downstream),
-            entry(2, "R 监管局", Role::Regulator),
-        ],
+        members: vec![entry(0, "G 生态农业", Role::Leader), entry(1, "Z 绿色商超", Role::Downstream), entry(2, "R 监管局", Role::Regulator)],
         deputies: vec![1],
         seal: 86_400_000,
         terms: "第一条\n第二条".into(),
@@ -104,8 +94,7 @@ impl World {
         let file = sign_charter(&charter());
         let alliance = file.verify(None).unwrap();
         let log = LogId { alliance: alliance.id(), member: alliance.members()[0].id, incarnation: 0 };
-        let mut world =
-            Self { file, alliance, log, statements: Vec::new(), sections: Vec::new(), chain: log.chain_start() };
+        let mut world = Self { file, alliance, log, statements: Vec::new(), sections: Vec::new(), chain: log.chain_start() };
         let about = field(ABOUT, r#"["https://id.gs1.org/01/06901234567892/10/L20261120"]"#);
         for number in 0..5u64 {
             let public = vec![field("result", "\"pass\""), about.clone(), field("step", &number.to_string())];
@@ -117,10 +106,8 @@ impl World {
 
     fn append(&mut self, number: u64, public: Vec<Field>, sealed: Vec<Field>) {
         let place = self.log.place(number);
-        let bodies = [
-            Body::new(bytes32(&format!("seed {number}/0")), public).unwrap(),
-            Body::new(bytes32(&format!("seed {number}/1")), sealed).unwrap(),
-        ];
+        let bodies =
+            [Body::new(bytes32(&format!("seed {number}/0")), public).unwrap(), Body::new(bytes32(&format!("seed {number}/1")), sealed).unwrap()];
         let mut sections = Vec::new();
         for (index, body) in bodies.into_iter().enumerate() {
             let root = body.root();

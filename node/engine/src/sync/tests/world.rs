@@ -188,10 +188,13 @@ impl World {
                     self.nodes[to].received += batch.entries.len() as u64;
                 }
                 let study = response.as_ref().and_then(|response| self.study(to, member, &request, response));
-                self.event(to, match response {
-                    Some(response) => Event::Answer { member, request, response: Ok(response) },
-                    None => Event::Failed { member, request },
-                });
+                self.event(
+                    to,
+                    match response {
+                        Some(response) => Event::Answer { member, request, response: Ok(response) },
+                        None => Event::Failed { member, request },
+                    },
+                );
                 study.into_iter().for_each(|event| self.event(to, event));
             }
             Due::Filled { at, log, items } => self.fill(at, log, &items),
@@ -229,7 +232,8 @@ impl World {
                 Some(Response::Listing(listed, next))
             }
             Request::Items { log, sequences } => {
-                let mut items: Vec<Item> = sequences.iter().filter(|sequence| node.gives(asker, log, **sequence, count)).map(|at| item(*at)).collect();
+                let mut items: Vec<Item> =
+                    sequences.iter().filter(|sequence| node.gives(asker, log, **sequence, count)).map(|at| item(*at)).collect();
                 if node.nature == Nature::Liar && log.member != own(node).member {
                     items.push(item(u64::MAX));
                 }
@@ -263,7 +267,8 @@ impl World {
         match (request, response) {
             (Request::Counters(_), Response::Counters(counts, _)) => {
                 let held = |of: Gap| node.open[&of.log].iter().filter(|sequence| circle(**sequence, self.nodes.len()) == of.circle).count() as u64;
-                let counts = counts.iter().map(|count| (*count, count.next.saturating_sub(held(count.of)))).filter(|(_, missing)| *missing > 0).collect();
+                let counts =
+                    counts.iter().map(|count| (*count, count.next.saturating_sub(held(count.of)))).filter(|(_, missing)| *missing > 0).collect();
                 Some(Event::Gaps { member, counts })
             }
             (Request::Listing { gap, .. }, Response::Listing(listed, next)) => {
@@ -303,7 +308,8 @@ impl World {
                         let counts = |pulled: &LogId| node.sync.logs[pulled].asked.is_some_and(|(of, _)| of != member);
                         assert!(node.pulls.iter().all(|(_, pulled)| pulled != log || !counts(pulled)), "two pulls of one log");
                         node.pulls.push((member, *log));
-                        let busy: BTreeSet<LogId> = node.pulls.iter().map(|(_, log)| *log).filter(counts).chain(node.taking.iter().copied()).collect();
+                        let busy: BTreeSet<LogId> =
+                            node.pulls.iter().map(|(_, log)| *log).filter(counts).chain(node.taking.iter().copied()).collect();
                         assert!(busy.len() <= limits.pulls, "{} pulls", busy.len());
                     }
                     let delay = self.rng.random_range(1..200);

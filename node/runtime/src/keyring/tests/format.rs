@@ -68,10 +68,7 @@ fn every_flipped_bit_is_refused() {
                 changed[position] ^= 1 << bit;
                 temp.write(name, &changed);
                 let error = temp.open().expect_err("a changed file opened");
-                let refused = matches!(
-                    error,
-                    KeyringError::WrongPassphrase { .. } | KeyringError::Damaged { .. } | KeyringError::Newer { .. }
-                );
+                let refused = matches!(error, KeyringError::WrongPassphrase { .. } | KeyringError::Damaged { .. } | KeyringError::Newer { .. });
                 assert!(refused, "{name} {position} {bit}: {error:?}");
             }
         }
@@ -108,10 +105,7 @@ fn a_header_may_not_ask_for_more_than_the_bounds() {
         temp.write("keyring", &[writer.finish(), body.clone()].concat());
         let started = std::time::Instant::now();
         let error = temp.open().unwrap_err();
-        assert!(
-            matches!(error, KeyringError::Damaged { what: "it asks for more work or memory than any file of ours", .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, KeyringError::Damaged { what: "it asks for more work or memory than any file of ours", .. }), "{error:?}");
         assert!(started.elapsed().as_millis() < 100);
     };
     let most = Cost::MOST;

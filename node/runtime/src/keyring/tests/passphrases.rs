@@ -78,8 +78,7 @@ fn a_file_loses_one_line_end_and_nothing_else() {
         fs::write(&file, bytes).unwrap();
         resolve(&source(Some(&file)), None, None)
     };
-    for (bytes, expected) in [("口令", "口令"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("a\r", "a\r")]
-    {
+    for (bytes, expected) in [("口令", "口令"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("a\r", "a\r")] {
         assert_eq!(text(&read(bytes.as_bytes()).unwrap()), expected);
     }
     let longest = "x".repeat(PASSPHRASE);

@@ -11,9 +11,7 @@ fn spellings(secret: &[u8; 32]) -> Vec<Vec<u8>> {
     let mut texts = vec![hex.clone(), hex.to_uppercase(), format!("{secret:?}")];
     for start in 0..3 {
         // At each alignment, without the last digits, which depend on what follows.
-        texts.extend(
-            [STANDARD_NO_PAD.encode(&secret[start..]), URL_SAFE_NO_PAD.encode(&secret[start..])].map(|text| text[..36].into()),
-        );
+        texts.extend([STANDARD_NO_PAD.encode(&secret[start..]), URL_SAFE_NO_PAD.encode(&secret[start..])].map(|text| text[..36].into()));
     }
     let wide = |text: &String| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     let mut all: Vec<Vec<u8>> = texts.iter().map(wide).collect();
@@ -84,9 +82,7 @@ fn a_backup_restores_the_identity_and_nothing_else() {
     let restored = Keyring::restore_with(&new.0, &backup, &other_pass(), &pass(), CHEAP).unwrap();
     drop(restored);
     let restored = new.open().unwrap();
-    for (a, b) in
-        [(keyring.log(), restored.log()), (keyring.witness(), restored.witness()), (keyring.transport(), restored.transport())]
-    {
+    for (a, b) in [(keyring.log(), restored.log()), (keyring.witness(), restored.witness()), (keyring.transport(), restored.transport())] {
         assert_eq!(a.seed(), b.seed());
     }
     assert_eq!(*keyring.encryption().to_bytes(), *restored.encryption().to_bytes());
@@ -159,10 +155,7 @@ fn the_root_key_needs_its_passphrase_and_no_device() {
     opened.key().public().verify(b"charter", &signature).unwrap();
     assert!(!opened.is_development());
     assert_wrong(Root::open(&path, &other_pass()));
-    assert!(matches!(
-        Root::open(&path, &Passphrase::none()),
-        Err(KeyringError::PassphraseNeeded { variable: "SUYUAN_ROOT_PASSPHRASE" })
-    ));
+    assert!(matches!(Root::open(&path, &Passphrase::none()), Err(KeyringError::PassphraseNeeded { variable: "SUYUAN_ROOT_PASSPHRASE" })));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     assert!(matches!(Root::open(&path, &pass()), Err(KeyringError::Permissions { mode: 0o640, .. })));
     assert!(matches!(Root::open(&temp.file("absent"), &pass()), Err(KeyringError::Missing { .. })));
