@@ -92,7 +92,7 @@ async function lies() {
   for (let i = 0; i < 24; i++) {
     const changed = Buffer.from(bundle);
     const from = i < 6 ? 40 : record;
-    changed[from + Math.floor(((bundle.length - from) * (i + 0.5)) / 24)] ^= 1 << i % 8;
+    changed[significant(bundle, from + Math.floor(((bundle.length - from) * (i + 0.5)) / 24))] ^= 1 << i % 8;
     const page = await lied(address, "/bundle", () => ({ type: "application/cbor", body: changed }));
     const [found, text] = await page.evaluate("[document.body.dataset.verdict, document.body.innerText]");
     check(`byte ${i} changed`, found === "failed", found);
@@ -118,6 +118,14 @@ async function lies() {
   check("true records of another product", (await other.evaluate("document.body.innerText")).includes("这条记录不是关于本产品的"));
   const none = await lied(address, "/bundle", () => ({ status: 503, type: "text/plain", body: Buffer.from("") }));
   check("no proof", (await none.evaluate("document.body.dataset.verdict")) === "warning");
+}
+
+/** This place of a bundle, or the next one outside a cosignature's line: a line that names an unknown key says nothing, so there a change may take nothing but the time. */
+function significant(bundle, at) {
+  const text = bundle.toString("latin1");
+  const line = text.lastIndexOf("\n", at);
+  const end = text.indexOf("\n", at);
+  return end > 0 && text.slice(line, end).includes("/witness ") ? end : at;
 }
 
 /** A page, of which one answer is replaced on its way. */

@@ -1,5 +1,7 @@
 //! `suyuan-testnet`: clusters of real nodes, scenarios, load and faults.
 
+#![expect(clippy::indexing_slicing, reason = "a JSON value indexed by a name that it lacks is null")]
+
 mod bench;
 mod checks;
 mod cluster;

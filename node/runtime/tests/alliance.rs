@@ -179,6 +179,9 @@ async fn a_record_reaches_exactly_those_it_is_for() {
     assert!(matches!(&refused, SubmitError::Refused(refusal) if refusal.fault.code() == "not-a-writer"), "{refused}");
 }
 
+/// What is changed of a good batch.
+type Lie = Box<dyn Fn(&mut Batch)>;
+
 #[tokio::test]
 async fn tampered_batches_are_refused_whole() {
     let (founders, alliance) = three();
@@ -190,7 +193,7 @@ async fn tampered_batches_are_refused_whole() {
     settled(g).await;
     let good = offered(g, z).unwrap();
     assert_eq!((good.entries.len(), good.items.len()), (4, 4));
-    let lies: Vec<(&str, Fault, Box<dyn Fn(&mut Batch)>)> = vec![
+    let lies: Vec<(&str, Fault, Lie)> = vec![
         ("an id", Fault::Consistency, Box::new(|batch| batch.entries[1].0[0] ^= 1)),
         (
             "an entry left out",

@@ -72,7 +72,7 @@ impl Lang {
     }
 
     /// The words of a key; the key itself where there are none, which no key of a template has (a test looks).
-    pub fn t<'a>(self, key: &'a str) -> &'a str {
+    pub fn t(self, key: &str) -> &str {
         self.known(key).unwrap_or(key)
     }
 

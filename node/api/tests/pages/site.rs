@@ -222,7 +222,7 @@ const MIDNIGHT: u64 = 1_795_104_000_000;
 
 fn hours(text: &str) -> u64 {
     let hours: i64 = text.parse().unwrap();
-    (hours * 3_600_000) as u64
+    (hours * 3_600_000).cast_unsigned()
 }
 
 /// Waits until the node has published everything that it wrote.
