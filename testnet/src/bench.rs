@@ -152,13 +152,13 @@ async fn measure(folder: &Path, records: usize, signing: f64, puts: f64, say: &i
     let replication = replicate(&a.handle, &b.handle).await?;
     say("compacting");
     let size = a.handle.store().compact().map_err(|error| error.to_string())?;
-    stop(a).await?;
-    stop(b).await?;
+    a.stop().await?;
+    b.stop().await?;
     say("starting again");
     let begun = Instant::now();
     let again = start(&founders[0], &file)?;
     let ready = begun.elapsed().as_secs_f64();
-    stop(again).await?;
+    again.stop().await?;
     let signs = ("Ed25519 signing, all cores", signing);
     Ok(vec![
         Row { work: "Ed25519 signing, all cores", value: signing, unit: "1/s", reference: None, must: None, met: None },
@@ -179,12 +179,6 @@ fn replication_row(rate: f64, puts: f64) -> Row {
 fn start(founder: &Founder, charter: &CharterFile) -> Result<Node, String> {
     let config = NodeConfig { data: founder.data.clone(), charter: charter.clone(), keyring: founder.keyring()? };
     Node::start(config).map_err(|error| error.to_string())
-}
-
-async fn stop(node: Node) -> Result<(), String> {
-    node.handle.stop().await;
-    drop(node.handle);
-    node.writer.join().map_err(|_| "the writer panicked".to_owned())?
 }
 
 /// A request of `count` records of ten fields each, `RECORD` bytes of JSON a record, for the alliance circle.

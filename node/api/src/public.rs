@@ -124,7 +124,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
 
 async fn load(state: &AppState, page: ProductPage) -> Result<Product, Problem> {
     let handle = state.handle.clone();
-    blocking(move || Product::load(&handle, page)).await?
+    state.public_read(move || Product::load(&handle, page)).await?
 }
 
 async fn draw(state: &AppState, page: ProductPage, lang: Lang, bound: Bound, named: Option<&str>) -> Result<Response, Problem> {
@@ -144,7 +144,7 @@ async fn summarise(state: &AppState, page: ProductPage) -> Result<Response, Prob
 async fn bundle(state: &AppState, page: ProductPage) -> Result<Response, Problem> {
     let handle = state.handle.clone();
     let name = product::file_name(&page);
-    let bytes = blocking(move || product::bundle(&handle, &page)).await??.ok_or_else(Problem::not_found)?;
+    let bytes = state.public_read(move || product::bundle(&handle, &page)).await??.ok_or_else(Problem::not_found)?;
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cbor"));

@@ -6,7 +6,7 @@ use suyuan_core::MemberId;
 use suyuan_engine::query::Reader;
 use suyuan_engine::wire::LogSize;
 use suyuan_runtime::{Handle, State};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::auth::Auth;
 use crate::metrics::Metrics;
@@ -31,6 +31,9 @@ pub struct PeerStatus {
 
 /// The newest status of all peers.
 pub type PeersStatus = watch::Receiver<Vec<PeerStatus>>;
+
+/// Products that the public side reads at a time: a crowd before it waits, and the node's own work goes on.
+const PUBLIC_READS: usize = 8;
 
 /// Names under which the admin listener may be addressed. Loopback names always are among them; whatever else a browser was made to resolve to
 /// this machine is refused.
@@ -97,6 +100,7 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Name of the session cookie: cookies do not tell ports apart, so nodes on one machine need different ones.
     pub cookie: Arc<str>,
+    public_reads: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -113,6 +117,7 @@ impl AppState {
             hosts: Arc::new(hosts),
             metrics: Arc::default(),
             cookie: format!("suyuan_{me}").into(),
+            public_reads: Arc::new(Semaphore::new(PUBLIC_READS)),
         }
     }
 
@@ -123,6 +128,15 @@ impl AppState {
     pub async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Reading) -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
         let reading = Reading { state: self.handle.state(), handle: self.handle.clone() };
         blocking(move || read(&reading)).await?
+    }
+
+    /// Runs a read for the public, of which only so many run at once.
+    ///
+    /// # Errors
+    /// [`Problem`] where it did not end.
+    pub async fn public_read<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let _permit = self.public_reads.acquire().await.map_err(|closed| Problem::internal(&closed))?;
+        blocking(read).await
     }
 }
 

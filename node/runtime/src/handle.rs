@@ -52,6 +52,10 @@ pub struct TakenIn {
     pub held: usize,
 }
 
+/// More commands wait already than may.
+#[derive(Debug)]
+pub(crate) struct QueueFull;
+
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, SubmitError>>;
 
 pub(crate) enum Command {
@@ -160,6 +164,18 @@ impl Handle {
         let (reply, done) = oneshot::channel();
         if self.commands.send(Command::Stop { reply }).await.is_ok() {
             let _ = done.await;
+        }
+    }
+
+    /// The same without waiting.
+    ///
+    /// # Errors
+    /// The queue is full.
+    pub(crate) fn ask_to_stop(&self) -> Result<(), QueueFull> {
+        let (reply, _) = oneshot::channel();
+        match self.commands.try_send(Command::Stop { reply }) {
+            Err(mpsc::error::TrySendError::Full(_)) => Err(QueueFull),
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }
     }
 

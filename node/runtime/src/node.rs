@@ -39,13 +39,12 @@ pub struct NodeConfig {
     pub keyring: Keyring,
 }
 
-/// A started node. Its writer runs until [`Handle::stop`] or the last handle is gone.
+/// A started node. Dropping it stops it, and waits until its writer has ended.
 #[derive(Debug)]
 pub struct Node {
     /// The handle.
     pub handle: Handle,
-    /// The writer's thread; its end says whether it stopped in order.
-    pub writer: std::thread::JoinHandle<Result<(), String>>,
+    writer: Option<std::thread::JoinHandle<Result<(), String>>>,
 }
 
 /// Milliseconds since 1970-01-01 UTC by this machine's clock.
@@ -106,7 +105,32 @@ impl Node {
         let writer = Writer { queue, state, store, local, keyring, anchor, announce, rng, cursor: None };
         let spawned = std::thread::Builder::new().name("commit".into()).spawn(move || writer.run());
         let writer = spawned.map_err(|error| StartError::System(error.to_string()))?;
-        Ok(Self { handle, writer })
+        Ok(Self { handle, writer: Some(writer) })
+    }
+
+    /// Lets the writer finish what it has, and waits until it has ended.
+    ///
+    /// # Errors
+    /// Why it did not end in order, in words.
+    pub async fn stop(mut self) -> Result<(), String> {
+        self.handle.stop().await;
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        let ended = self.writer.take().map(std::thread::JoinHandle::join);
+        ended.unwrap_or(Ok(Ok(()))).map_err(|_| "the writer has panicked; please report it with the log".to_owned())?
+    }
+}
+
+/// A process must not end while RocksDB is at work in a thread that nobody waits for: its locks are gone before it is.
+impl Drop for Node {
+    fn drop(&mut self) {
+        while self.writer.is_some() && self.handle.ask_to_stop().is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        // Who wants to know how it ended calls `stop`.
+        let _ = self.end();
     }
 }
 

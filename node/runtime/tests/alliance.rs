@@ -257,9 +257,7 @@ async fn acknowledged_records_are_there_after_a_restart_and_an_old_copy_does_not
             put(&node.handle, record).await.unwrap();
         }
         sizes.push(node.handle.state().ledger.logs.head(&node.handle.state().ledger.own_log()).size());
-        node.handle.stop().await;
-        drop(node.handle);
-        node.writer.join().unwrap().unwrap();
+        node.stop().await.unwrap();
         if round == 0 {
             copy(&folder.join("store"), &old.path().join("store"));
         }

@@ -21,7 +21,6 @@ use tower::ServiceExt;
 pub const PASSWORD: &str = "a password for tests";
 
 pub struct TestNode {
-    _folder: tempfile::TempDir,
     pub id: MemberId,
     pub node: Node,
     pub state: AppState,
@@ -30,6 +29,8 @@ pub struct TestNode {
     pub peers: watch::Sender<Vec<PeerStatus>>,
     /// Tokens to read, write, administer, and one that has ended.
     pub tokens: [String; 4],
+    /// Dropped last: the store is in it.
+    _folder: tempfile::TempDir,
 }
 
 pub struct Reply {
@@ -137,7 +138,7 @@ fn start(folder: tempfile::TempDir, id: MemberId, charter: &CharterFile) -> Test
         hosts: Hosts::new(["node.example.cn".to_owned()]),
     };
     let state = AppState::new(settings);
-    TestNode { _folder: folder, id, node, admin: admin_router(state.clone()), public: public_router(state.clone()), state, peers, tokens }
+    TestNode { id, node, admin: admin_router(state.clone()), public: public_router(state.clone()), state, peers, tokens, _folder: folder }
 }
 
 /// A request with a host and whatever else is given.

@@ -22,7 +22,6 @@ pub const LOT: &str = "/01/06901234567892/10/L20261120";
 pub const RECALLED: &str = "/01/06901234567892/10/L20261118";
 
 pub struct Member {
-    pub folder: tempfile::TempDir,
     pub id: MemberId,
     pub handle: Handle,
     pub public: Router,
@@ -30,6 +29,8 @@ pub struct Member {
     pub state: AppState,
     pub peers: watch::Sender<Vec<PeerStatus>>,
     _node: Node,
+    /// Dropped last: the store is in it.
+    pub folder: tempfile::TempDir,
 }
 
 /// G 链主, S 上游, Z 下游, L 支持, R 监管.

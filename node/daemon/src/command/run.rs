@@ -102,15 +102,8 @@ async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Fail
     watcher.abort();
     releaser.abort();
     network.stop().await;
-    node.handle.stop().await;
-    let Node { handle, writer } = node;
-    drop(handle);
-    match (writer.join(), end) {
-        (Ok(Ok(())), Ok(())) => Ok(Answer::new("stopped", json!({ "stopped": true }))),
-        (Ok(Err(why)), _) => Err(Failure::local(why)),
-        (Ok(Ok(())), Err(why)) => Err(why),
-        (Err(_), _) => Err(Failure::local("the writer has panicked; please report it with the log")),
-    }
+    node.stop().await.map_err(Failure::local).and(end)?;
+    Ok(Answer::new("stopped", json!({ "stopped": true })))
 }
 
 /// What of the keyring and the data folder the listeners need.

@@ -1,3 +1,5 @@
+//! Nodes that only pass messages to each other: what a session brings, resumes, bounds and refuses.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use suyuan_core::{AllianceId, StatementId};

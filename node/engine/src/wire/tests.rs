@@ -1,3 +1,5 @@
+//! Every message survives its encoding, and none that breaks a bound is read.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;

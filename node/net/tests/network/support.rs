@@ -154,10 +154,8 @@ impl Running {
 
     pub async fn stop(self) {
         self.net.stop().await;
-        self.node.handle.stop().await;
-        drop(self.node.handle);
         drop(self.net);
-        tokio::task::spawn_blocking(|| self.node.writer.join()).await.unwrap().unwrap().unwrap();
+        self.node.stop().await.unwrap();
     }
 
     pub fn size(&self, log: &LogId) -> u64 {
