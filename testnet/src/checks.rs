@@ -98,7 +98,7 @@ fn holds_exactly(node: &NodeProcess, told: &Told) -> Result<String, String> {
     let shown = shown(&node.client()?)?;
     let (mut held, mut masked) = (0, 0);
     for (author, id, holders) in &told.records {
-        let (entitled, holds) = (holders.contains(&node.founder.key), shown.contains(id));
+        let (entitled, holds) = (holders.contains(&&*node.founder.key), shown.contains(id));
         if entitled != holds {
             return Err(format!("{id} by {author}: {}", if entitled { "missing" } else { "held without right" }));
         }
@@ -116,7 +116,7 @@ fn reads_exactly(node: &NodeProcess, told: &Told) -> Result<String, String> {
         all.push_str(&client.record(&id).map_err(|error| error.to_string())?);
     }
     for secret in &told.secrets {
-        let (entitled, reads) = (secret.readers.contains(&node.founder.key), all.contains(&secret.text));
+        let (entitled, reads) = (secret.readers.contains(&&*node.founder.key), all.contains(&secret.text));
         // A regulator in a circle still reads only what its scope allows.
         if entitled != reads {
             return Err(format!("the {}: {}", secret.name, if entitled { "not readable" } else { "readable without right" }));

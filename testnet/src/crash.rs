@@ -10,11 +10,10 @@ use serde_json::{Value, json};
 use suyuan_client::{Client, Filter};
 use suyuan_core::StatementId;
 
-use crate::cluster::{Cluster, Founder, NodeProcess};
+use crate::cluster::{Cluster, Founder, Ground, NodeProcess};
 
 /// The node that is killed, and another that remembers how far its log was.
-const FOUNDERS: [Founder; 2] =
-    [Founder { key: "A", name: "A", role: "leader", scope: &[] }, Founder { key: "B", name: "B", role: "downstream", scope: &[] }];
+const FOUNDERS: [Founder; 2] = [Founder::new("A", "A", "leader", &[]), Founder::new("B", "B", "downstream", &[])];
 /// Phases of a commit, as the node logs them.
 const PHASES: [&str; 4] = ["writing", "durable", "acknowledged", "published"];
 /// Clients that write at once.
@@ -39,7 +38,7 @@ struct Acknowledged(Mutex<Vec<(StatementId, u64)>>);
 pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let say = |what: &str| eprintln!("{what}");
-    let mut cluster = Cluster::found(folder.path(), &FOUNDERS, &say)?;
+    let mut cluster = Cluster::found(folder.path(), &FOUNDERS, Ground::Loopback, &say)?;
     let acknowledged = Arc::new(Acknowledged::default());
     let mut phases: BTreeMap<String, u32> = BTreeMap::new();
     let mut slowest = Duration::ZERO;

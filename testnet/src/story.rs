@@ -9,11 +9,11 @@ use crate::cluster::{Cluster, Founder};
 
 /// The members: a farm that leads, its supplier, supermarkets, a carrier, and the authority.
 pub const FOUNDERS: [Founder; 5] = [
-    Founder { key: "G", name: "G 生态农业", role: "leader", scope: &[] },
-    Founder { key: "S", name: "S 种植服务", role: "upstream", scope: &[] },
-    Founder { key: "Z", name: "Z 绿色商超", role: "downstream", scope: &[] },
-    Founder { key: "L", name: "L 冷链物流", role: "support", scope: &[] },
-    Founder { key: "R", name: "R 市场监管", role: "regulator", scope: &["inspection", "notice", "forecast", "feedback"] },
+    Founder::new("G", "G 生态农业", "leader", &[]),
+    Founder::new("S", "S 种植服务", "upstream", &[]),
+    Founder::new("Z", "Z 绿色商超", "downstream", &[]),
+    Founder::new("L", "L 冷链物流", "support", &[]),
+    Founder::new("R", "R 市场监管", "regulator", &["inspection", "notice", "forecast", "feedback"]),
 ];
 
 /// The lettuce: its GTIN and lot.
@@ -89,7 +89,7 @@ impl Teller<'_> {
     /// Opens a circle and returns its id.
     fn circle(&self, steward: &str, name: &str, tier: Tier, members: &[(&str, Rights)]) -> Result<String, String> {
         let member = |(key, rights): &(&str, Rights)| -> Result<CircleMember, String> {
-            Ok(CircleMember { member: self.cluster.node(key)?.founder.name.to_owned(), rights: *rights })
+            Ok(CircleMember { member: self.cluster.node(key)?.founder.name.to_string(), rights: *rights })
         };
         let members = members.iter().map(member).collect::<Result<_, _>>()?;
         let circle = NewCircle { name: name.to_owned(), purpose: name.to_owned(), tier, members, terms: Terms::default(), until: None };
