@@ -92,7 +92,10 @@ pub fn binary() -> Result<PathBuf, String> {
 }
 
 /// A loopback address that is free now, below the ports that systems give to outgoing connections, and never the same twice in one run.
-fn free_address() -> Result<SocketAddr, String> {
+///
+/// # Errors
+/// That none is.
+pub fn free_address() -> Result<SocketAddr, String> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     for _ in 0..PORTS.len() {
         let mut random = [0; 2];
@@ -394,7 +397,8 @@ fn random_text() -> Result<String, String> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn multiaddr(address: SocketAddr) -> String {
+/// A socket address as the network's addresses are written.
+pub fn multiaddr(address: SocketAddr) -> String {
     format!("/ip4/{}/tcp/{}", address.ip(), address.port())
 }
 
