@@ -1,7 +1,7 @@
 //! What the demo checks of itself: who holds what, what stands on the disks, and what is refused.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use suyuan_client::{Client, Filter};
@@ -9,6 +9,7 @@ use suyuan_core::StatementId;
 use suyuan_core::bundle::Bundle;
 
 use crate::cluster::{Cluster, NodeProcess};
+use crate::files::list;
 use crate::story::{Secret, Told};
 
 /// One check with its result.
@@ -178,8 +179,7 @@ fn encodings(text: &str) -> Vec<Vec<u8>> {
 }
 
 fn no_secret_in(folder: &Path, secrets: &[Secret]) -> Result<String, String> {
-    let (mut files, mut bytes) = (Vec::new(), 0);
-    list(folder, &mut files)?;
+    let (files, mut bytes) = (list(folder)?, 0);
     for file in &files {
         let content = std::fs::read(file).map_err(|error| error.to_string())?;
         bytes += content.len();
@@ -192,16 +192,4 @@ fn no_secret_in(folder: &Path, secrets: &[Secret]) -> Result<String, String> {
         }
     }
     Ok(format!("{} secrets, {} files, {bytes} bytes", secrets.len(), files.len()))
-}
-
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
-    for entry in std::fs::read_dir(folder).map_err(|error| error.to_string())? {
-        let path = entry.map_err(|error| error.to_string())?.path();
-        if path.is_dir() {
-            list(&path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

@@ -7,9 +7,11 @@ mod checks;
 mod cluster;
 mod crash;
 mod demo;
+mod files;
 mod founding;
 mod hosts;
 mod network;
+mod rot;
 mod story;
 mod up;
 
@@ -41,6 +43,8 @@ enum Command {
     Demo(demo::Flags),
     /// Cut a member off, on hosts of their own, and count what it costs to bring it back; attack a node from a stranger's host.
     Network(network::Flags),
+    /// Flip bits in the files of a stopped node, and look for what goes unnoticed.
+    Rot(rot::Flags),
     /// Run an alliance of nodes to try things with.
     Up(up::Flags),
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Crash(flags) => crash::run(&flags, cli.json),
         Command::Demo(flags) => demo::run(&flags, cli.json),
         Command::Network(flags) => network::run(&flags, cli.json),
+        Command::Rot(flags) => rot::run(&flags, cli.json),
         Command::Up(flags) => up::run(&flags, cli.json),
     };
     match done {

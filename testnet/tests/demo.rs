@@ -74,3 +74,11 @@ fn up_says_where_its_nodes_are_and_ends_when_told() {
     assert!(std::net::TcpStream::connect(&admin).is_err(), "its nodes have ended with it");
     assert!(!Path::new(told["folder"].as_str().unwrap()).exists(), "and its folder is gone");
 }
+
+#[test]
+fn a_flipped_bit_is_noticed_or_does_no_harm() {
+    let program = Path::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
+    let result = json(Command::new(program).args(["rot", "--json", "--flips", "60"]));
+    assert_eq!((&result["ok"], &result["wrong"]), (&true.into(), &serde_json::json!([])), "{result:#}");
+    assert!(result["ends"]["Fsck"].as_u64().unwrap() > 5, "the flips did damage: {result:#}");
+}
