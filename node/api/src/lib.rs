@@ -23,6 +23,7 @@ mod sessions;
 mod state;
 mod tiles;
 mod tokens;
+mod urlencoded;
 pub mod verify;
 
 pub use routes::{admin_router, public_router};

@@ -8,6 +8,8 @@ pub const BODY: usize = 16 * 1024 * 1024;
 pub const SMALL_BODY: usize = 1024 * 1024;
 /// Bytes of the body of a login, which anybody may send.
 pub const LOGIN_BODY: usize = 8 * 1024;
+/// Bytes of a form of the console.
+pub const FORM: usize = 256 * 1024;
 /// Bodies longer than this share [`BODIES`].
 pub const FREE_BODY: u64 = 64 * 1024;
 /// MiB of bodies that are read and worked on at a time; further ones wait.
