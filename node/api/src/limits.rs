@@ -24,6 +24,10 @@ pub const CONNECTIONS: usize = 1024;
 pub const CONNECTIONS_OF_ONE: usize = 128;
 /// Time for a request's headers to arrive, also between two requests of one connection.
 pub const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Time for the TLS handshake of a connection, after which its headers have theirs.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a file with certificates or a key.
+pub const PEM: u64 = 256 * 1024;
 /// Time for a request's body to arrive.
 pub const BODY_TIME: Duration = Duration::from_secs(60);
 /// Life of a connection: after that it is closed behind the answer that is on its way.

@@ -12,3 +12,4 @@ mod server;
 mod smuggling;
 mod support;
 mod tiles;
+mod tls;
