@@ -91,7 +91,7 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     shows(
         &record_of(&desk, "inspection").await,
         "zh",
-        &["已落盘", "已发布", "其他成员持有: ", "农药残留", "0.010 mg/kg", "labCost", "可读者：青禾田园、邻里超市、市场监管局", "任何人都可以读"],
+        &["已落盘", "已发布", "其他成员持有: ", "农药残留", "0.010 mg/kg", "检测费用", "可读者：青禾田园、邻里超市、市场监管局", "任何人都可以读"],
     )
     .await;
     shows("/code?gtin=6901234567892&lot=L1", "zh", &[&format!("{PUBLIC}/01/06901234567892/10/L1?a={}", site.alliance)]).await;
