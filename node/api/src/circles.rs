@@ -18,6 +18,7 @@ use crate::members;
 use crate::problem::{Kind, Problem};
 use crate::records::view::{LogName, MemberName};
 use crate::state::AppState;
+use crate::trouble::check_room;
 
 /// A circle that this node is in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -298,6 +299,7 @@ pub(crate) fn check_end(until: Option<u64>) -> Result<(), Problem> {
 }
 
 async fn open(state: &AppState, request: CircleRequest) -> Result<(StatusCode, axum::Json<CircleJson>), Problem> {
+    check_room(state)?;
     let circle = state.handle.open_circle(request).await?;
     let ledger = state.handle.state().ledger;
     Ok((StatusCode::CREATED, axum::Json(CircleJson::new(&circle, &ledger))))

@@ -35,6 +35,9 @@ pub const CONNECTION_TIME: Duration = Duration::from_secs(600);
 /// Time for what is on its way when a connection or the node ends.
 pub const GRACE: Duration = Duration::from_secs(10);
 
+/// Free bytes of the disk below which nothing that a client sends is written.
+pub const RESERVE: u64 = 64 * 1024 * 1024;
+
 /// Records of a page where the request does not say how many; the most is [`suyuan_engine::limits::PAGE`].
 pub const PAGE: usize = 50;
 /// Fields of one disclosure: all that a record can have.

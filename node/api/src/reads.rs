@@ -14,6 +14,7 @@ use suyuan_runtime::node::now;
 use crate::limits;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+use crate::trouble::check_room;
 use crate::urlencoded::percent_decoded;
 
 /// Type of the record of a read.
@@ -71,6 +72,7 @@ pub async fn log_reads(state: &AppState, reads: Vec<Read>, Purpose(purpose): &Pu
     ];
     let section = SubmittedSection { audiences: vec![alliance_circle(&ledger.alliance.id())], fields };
     let submission = Submission { kind: TYPE.to_owned(), about: Vec::new(), references: Vec::new(), time: Some(time), sections: vec![section] };
+    check_room(state)?;
     let logged = state.handle.record(submission).await;
     let refused = |error: &dyn std::fmt::Display| {
         Problem::passing(Kind::ReadNotLogged, 5, format!("a regulator reads only what it has logged, and it could not: {error}"))

@@ -21,6 +21,7 @@ use crate::members;
 use crate::problem::{Kind, Problem};
 use crate::reads::{self, Purpose};
 use crate::state::{AppState, PeerStatus, blocking};
+use crate::trouble::check_room;
 use view::{LogName, Record};
 
 /// What became durable.
@@ -107,6 +108,7 @@ pub(crate) async fn submit(
     Submitted(body, _room): Submitted,
 ) -> Result<(StatusCode, axum::Json<Written>), Problem> {
     let key = idempotency_key(&headers)?;
+    check_room(&state)?;
     let ledger = state.handle.state().ledger;
     let (submissions, once) = blocking(move || {
         let once = key.map(|key| Idempotent { key, digest: blake3::hash(&body).into() });

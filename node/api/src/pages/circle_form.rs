@@ -15,6 +15,7 @@ use crate::body::Fields;
 use crate::circles::check_end;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+use crate::trouble::check_room;
 
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
@@ -112,5 +113,7 @@ pub(crate) async fn create(State(state): State<AppState>, headers: HeaderMap, gi
 }
 
 async fn open(state: &AppState, form: &Filled) -> Result<suyuan_core::CircleId, Problem> {
-    Ok(state.handle.open_circle(form.request()?).await?.id)
+    let request = form.request()?;
+    check_room(state)?;
+    Ok(state.handle.open_circle(request).await?.id)
 }

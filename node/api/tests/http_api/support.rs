@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use suyuan_api::auth::{Auth, Rights};
-use suyuan_api::{AppState, Hosts, PeerStatus, Settings, admin_router, public_router};
+use suyuan_api::{AppState, Backup, Disk, Hosts, PeerStatus, Settings, admin_router, public_router};
 use suyuan_core::MemberId;
 use suyuan_core::charter::{Charter, CharterFile, Entry, MemberKeys, Role};
 use suyuan_core::key::SecretKey;
@@ -146,6 +146,9 @@ fn start(folder: tempfile::TempDir, id: MemberId, charter: &CharterFile) -> Test
         peers: watched,
         public_url: "http://127.0.0.1:9/".into(),
         hosts: Hosts::new(["node.example.cn".to_owned()]),
+        held: watch::channel(false).1,
+        disk: Disk { folder: folder.path().to_owned(), reserve: 0 },
+        backup: Backup::Current,
     };
     let state = AppState::new(settings);
     TestNode { id, node, admin: admin_router(state.clone()), public: public_router(state.clone()), state, peers, tokens, folder }
