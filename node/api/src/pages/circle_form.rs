@@ -108,7 +108,11 @@ pub(crate) async fn create(State(state): State<AppState>, headers: HeaderMap, gi
     let form = Filled::read(&given, &state.handle.state().ledger, frame.lang);
     match open(&state, &form).await {
         Ok(id) => Redirect::to(&format!("/circles/{id}")).into_response(),
-        Err(problem) => respond(problem.kind.status(), frame.lang, &Page { why: Some(clean(&problem.detail)), form, frame: frame.clone() }),
+        Err(problem) => respond(
+            problem.kind.status(),
+            frame.lang,
+            &Page { why: Some(frame.lang.fill("circles.why", &[&clean(&problem.detail)])), form, frame: frame.clone() },
+        ),
     }
 }
 

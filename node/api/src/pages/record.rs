@@ -131,7 +131,7 @@ impl Section {
         let (mut fields, mut note) = (Vec::new(), String::new());
         match &section.content {
             SectionContent::Open(_) if locked && sealed => {
-                (state, title) = ("locked", lang.fill("record.locked", &[&section.fields.to_string()]));
+                (state, title) = ("locked", lang.count("record.locked", section.fields));
                 note = lang.t("record.locked.note").to_owned();
             }
             SectionContent::Open(open) => {

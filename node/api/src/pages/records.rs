@@ -35,6 +35,7 @@ struct Records {
     log: String,
     circles: Vec<Choice>,
     members: Vec<Choice>,
+    kinds: Vec<Choice>,
     why: Option<String>,
     records: Vec<Listed>,
     next: Option<String>,
@@ -75,9 +76,9 @@ pub(crate) struct Wanted {
 /// State of a section for its colour, and words for it.
 pub(crate) fn chip(section: &SectionView, lang: Lang) -> (&'static str, String) {
     match &section.content {
-        SectionContent::Open(fields) if section.circles.contains(&PUBLIC) => ("public", lang.fill("record.public", &[&fields.len().to_string()])),
-        SectionContent::Open(fields) => ("open", lang.fill("record.open", &[&fields.len().to_string()])),
-        SectionContent::Withheld => ("closed", lang.fill("record.closed", &[&section.fields.to_string()])),
+        SectionContent::Open(fields) if section.circles.contains(&PUBLIC) => ("public", lang.count("record.public", fields.len() as u64)),
+        SectionContent::Open(fields) => ("open", lang.count("record.open", fields.len() as u64)),
+        SectionContent::Withheld => ("closed", lang.count("record.closed", section.fields)),
         SectionContent::Void(_) => ("void", lang.t("record.void").to_owned()),
     }
 }
@@ -145,13 +146,14 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
     let found = find(&state, &wanted, &ledger, frame.lang).await;
     let (why, (records, next)) = match found {
         Ok(found) => (None, found),
-        Err(problem) => (Some(clean(&problem.detail)), (Vec::new(), None)),
+        Err(problem) => (Some(frame.lang.fill("records.why", &[&clean(&problem.detail)])), (Vec::new(), None)),
     };
     let page = Records {
         records: records.iter().map(|record| Listed::new(record, &ledger, frame.lang)).collect(),
         next: next.map(|row| wanted.next(row)),
         why,
-        circles: circles(&ledger),
+        circles: circles(&ledger, frame.lang),
+        kinds: frame.lang.kinds().map(|(value, name)| Choice { value: value.to_owned(), name: name.to_owned() }).collect(),
         members: ledger.alliance.members().iter().map(|member| Choice { value: member.id.to_string(), name: clean(&member.entry.name) }).collect(),
         subject: clean(&wanted.subject),
         kind: clean(&wanted.r#type),
@@ -185,8 +187,9 @@ async fn find(state: &AppState, wanted: &Wanted, ledger: &Ledger, lang: Lang) ->
     Ok((records, next))
 }
 
-fn circles(ledger: &Ledger) -> Vec<Choice> {
-    let fixed = [("public", "public"), ("self", "self")].map(|(value, name)| Choice { value: value.to_owned(), name: name.to_owned() });
+fn circles(ledger: &Ledger, lang: Lang) -> Vec<Choice> {
+    let fixed = [("public", lang.t("circles.public")), ("self", lang.t("circles.self"))]
+        .map(|(value, name)| Choice { value: value.to_owned(), name: name.to_owned() });
     let known = ledger.circles.iter().map(|circle| Choice { value: circle.id.to_string(), name: clean(&circle.name) });
     fixed.into_iter().chain(known).collect()
 }

@@ -52,7 +52,8 @@ impl Shown {
             when: stamp(record.time),
             kind: lang.kind(&record.kind),
             recall: record.kind == RECALL,
-            withheld: (hidden > 0).then(|| lang.fill("record.withheld", &[&hidden.to_string(), &author, role])),
+            withheld: (hidden > 0)
+                .then(|| lang.fill(if hidden == 1 { "record.withheld.one" } else { "record.withheld" }, &[&hidden.to_string(), &author, role])),
             author,
             role,
             lines: display(lang, fields(record)),

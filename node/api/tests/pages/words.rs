@@ -33,7 +33,7 @@ fn every_key_that_is_named_has_words() {
     let mut named = 0;
     for file in sources.concat() {
         let text = std::fs::read_to_string(&file).unwrap();
-        for call in ["lang.t(\"", "lang.fill(\"", "t(lang, \"", "notice(StatusCode::"] {
+        for call in ["lang.t(\"", "lang.fill(\"", "lang.count(\"", "t(lang, \"", "notice(StatusCode::"] {
             for (at, _) in text.match_indices(call) {
                 let rest = &text[at..];
                 let key = rest.split('"').nth(1).unwrap();
@@ -44,10 +44,11 @@ fn every_key_that_is_named_has_words() {
     }
     assert!(named > 150, "{named}");
     let everything: String = sources.concat().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    for key in
-        words.keys().filter(|key| !["role.", "type.", "field.", "value.", "unit.", "fault.", "json."].iter().any(|group| key.starts_with(group)))
+    for key in words
+        .keys()
+        .filter(|key| !["role.", "type.", "field.", "value.", "unit.", "fault.", "problem.", "json."].iter().any(|group| key.starts_with(group)))
     {
-        assert!(everything.contains(&format!("\"{key}\"")), "nobody says {key}");
+        assert!(everything.contains(&format!("\"{}\"", key.strip_suffix(".one").unwrap_or(key))), "nobody says {key}");
     }
 }
 
@@ -94,4 +95,13 @@ const FIELDS: &str = "eventTime eventTimeZoneOffset recordTime eventID eventType
 fn the_standard_s_words_have_names_in_both_languages() {
     assert_eq!(CBV.split_whitespace().count(), 41 + 33);
     check_named(CBV.split_whitespace().map(|word| format!("value.{word}")).chain(FIELDS.split_whitespace().map(|name| format!("field.{name}"))));
+}
+
+#[test]
+fn every_problem_has_a_title_in_both_languages_and_the_english_one_is_its_own() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/words.json");
+    let words: serde_json::Map<_, _> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    for kind in suyuan_api::problem::Kind::ALL {
+        assert_eq!(words[&format!("problem.{}", kind.code())][1], kind.title(), "{kind:?}");
+    }
 }

@@ -33,7 +33,7 @@ export function showRecalls(lang: Lang, verified: readonly VerifiedRecord[]): bo
     if (before) list.replaceChild(after, before);
     else list.append(after);
   }
-  for (const unproven of left) follow(lang, unproven);
+  for (const unproven of left) changed = !follow(lang, unproven) || changed;
   const none = list.children.length === 0;
   changed = box.hidden !== none || changed;
   box.hidden = none;
@@ -58,13 +58,16 @@ function item(lang: Lang, record: VerifiedRecord): HTMLElement {
   return made;
 }
 
-/** A notice without a verified record stays, since whoever reads it had better be careful, with the mark of its record. */
-function follow(lang: Lang, unproven: HTMLElement): void {
+/** A notice whose record is displayed and not verified stays, since whoever reads it had better be careful, with the mark of that record. Any other is taken out. */
+function follow(lang: Lang, unproven: HTMLElement): boolean {
   const of = document.getElementById(unproven.id.replace(/^recall-/, ""))?.querySelector<HTMLElement>(".mark");
   const mark = unproven.querySelector<HTMLElement>(".mark");
-  if (!mark) return;
-  const known = of && of.dataset["state"] !== "verified" ? of : null;
-  mark.dataset["state"] = known?.dataset["state"] ?? "unchecked";
+  if (!of || !mark || of.dataset["state"] === "verified") {
+    unproven.remove();
+    return false;
+  }
+  mark.dataset["state"] = of.dataset["state"] ?? "unchecked";
   mark.textContent = "";
-  mark.append(element("span", "words", known?.querySelector(".words")?.textContent ?? t(lang, "mark.missing")));
+  mark.append(element("span", "words", of.querySelector(".words")?.textContent ?? t(lang, "mark.missing")));
+  return true;
 }

@@ -45,7 +45,7 @@ export function shown(lang: Lang, record: VerifiedRecord): HTMLElement {
   else box.append(element("p", "none", t(lang, "record.none")));
   if (record.withheld > 0) {
     const { author, withheld } = record;
-    box.append(element("p", "withheld", t(lang, "record.withheld", withheld, clean(author.name), role(lang, author))));
+    box.append(element("p", "withheld", t(lang, withheld === 1 ? "record.withheld.one" : "record.withheld", withheld, clean(author.name), role(lang, author))));
   }
   return box;
 }
