@@ -10,6 +10,7 @@ use suyuan_core::log::LogId;
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::query::{Filter, RecordView, SectionContent, SectionView};
 use suyuan_engine::schema::Row;
+use suyuan_trace::ProductPage;
 
 use super::frame::{self, Frame, filters};
 use super::lenient::Lenient;
@@ -95,11 +96,22 @@ impl Listed {
             kind: lang.kind(&record.kind),
             author: frame::member(ledger, &record.author),
             role: frame::role(ledger, &record.author, lang),
-            about: record.about.iter().map(|subject| clean(subject.strip_prefix("https://id.gs1.org").unwrap_or(subject))).collect(),
+            about: record.about.iter().map(|subject| named(subject, lang)).collect(),
             sections: chips.collect(),
             published: record.published,
         }
     }
+}
+
+/// A subject as a list shows it: a product by its GTIN and lot or serial number, anything else as it is written.
+fn named(subject: &str, lang: Lang) -> String {
+    let path = subject.strip_prefix("https://id.gs1.org");
+    let text = match path.and_then(|path| ProductPage::parse(path).ok()) {
+        Some(ProductPage::Lot { gtin, lot }) => format!("{gtin} · {} {lot}", lang.t("page.lot")),
+        Some(ProductPage::Serial { gtin, serial }) => format!("{gtin} · {} {serial}", lang.t("page.serial")),
+        None => path.unwrap_or(subject).to_owned(),
+    };
+    clean(&text)
 }
 
 impl Wanted {

@@ -166,10 +166,12 @@ fn submissions() -> Vec<Case> {
 }
 
 fn others() -> Vec<Case> {
+    of_records_and_circles().into_iter().chain(of_access_and_lists()).collect()
+}
+
+fn of_records_and_circles() -> Vec<Case> {
     let (disclose, circles, epochs) = ("POST /api/v1/records/{id}/disclose", "POST /api/v1/circles", "POST /api/v1/circles/{id}/epochs");
-    let (tokens, session, verify) = ("POST /api/v1/tokens", "POST /api/v1/session", "POST /api/v1/verify");
     let case = |route, wrong, problem, body: &str| Case::new(route, wrong, problem, body);
-    let list = |wrong, query| Case { query, ..Case::new("GET /api/v1/records", wrong, Kind::Parameter, "") };
     vec![
         case(disclose, "no field", Kind::Limit, r#"{"fields":[]}"#),
         case(disclose, "a field that is not there", Kind::UnknownField, r#"{"fields":[{"section":0,"name":"b"}]}"#),
@@ -205,6 +207,14 @@ fn others() -> Vec<Case> {
         case(epochs, "terms as a list", Kind::Malformed, r#"{"terms":[]}"#),
         case(epochs, "a member that nobody knows", Kind::UnknownMember, &good(epochs).replace('Z', "X")),
         case(epochs, "two writers of a grant", Kind::Malformed, &good(epochs).replace("\"read\"", "\"write\"")),
+    ]
+}
+
+fn of_access_and_lists() -> Vec<Case> {
+    let (tokens, session, verify) = ("POST /api/v1/tokens", "POST /api/v1/session", "POST /api/v1/verify");
+    let case = |route, wrong, problem, body: &str| Case::new(route, wrong, problem, body);
+    let list = |wrong, query| Case { query, ..Case::new("GET /api/v1/records", wrong, Kind::Parameter, "") };
+    vec![
         case(tokens, "no name", Kind::Malformed, &good(tokens).replace("\"x\"", "\"\"")),
         case(tokens, "rights that are none", Kind::Malformed, &good(tokens).replace("\"read\"", "\"root\"")),
         case(

@@ -91,7 +91,25 @@ fn is_change(route: &Route) -> bool {
 }
 
 fn kinds() -> Vec<Wrong> {
-    let wrong = |routes, wrong, problem, applies: fn(&Route) -> bool, requests| Wrong { routes, wrong, problem, applies, requests };
+    [addressed(), credentials(), paths(), asked()].into_iter().flatten().collect()
+}
+
+fn wrong(
+    routes: &'static str,
+    wrong: &'static str,
+    problem: Kind,
+    applies: fn(&Route) -> bool,
+    requests: fn(&Asked, &TestNode, &str, &Route) -> Vec<Asked>,
+) -> Wrong {
+    Wrong { routes, wrong, problem, applies, requests }
+}
+
+/// Hosts that are none of the listener's names.
+const HOSTS: [&str; 9] =
+    ["evil.example", "evil.example:7001", "localhost.evil.example", "", "0.0.0.0:7001", "192.168.1.5:7001", "a b", "localhost/", "%6cocalhost"];
+
+/// From elsewhere, or in a way that no route knows.
+fn addressed() -> Vec<Wrong> {
     vec![
         wrong(
             EVERY,
@@ -99,18 +117,7 @@ fn kinds() -> Vec<Wrong> {
             Kind::Host,
             |_| true,
             |asked, _, _, _| {
-                let hosts = [
-                    "evil.example",
-                    "evil.example:7001",
-                    "localhost.evil.example",
-                    "",
-                    "0.0.0.0:7001",
-                    "192.168.1.5:7001",
-                    "a b",
-                    "localhost/",
-                    "%6cocalhost",
-                ];
-                let mut requests: Vec<_> = hosts.into_iter().map(|host| asked.header("host", host)).collect();
+                let mut requests: Vec<_> = HOSTS.into_iter().map(|host| asked.header("host", host)).collect();
                 requests.push(asked.header("host", "localhost:7001").and_header("host", "localhost:7001"));
                 requests.push(Asked { path: format!("http://evil.example{}", asked.path), ..asked.clone() });
                 requests
@@ -154,6 +161,12 @@ fn kinds() -> Vec<Wrong> {
             |_| true,
             |asked, _, _, _| vec![asked.header("content-length", "2").header("transfer-encoding", "chunked")],
         ),
+    ]
+}
+
+/// By somebody who may not.
+fn credentials() -> Vec<Wrong> {
+    vec![
         wrong(CLOSED, "no credentials, or wrong ones", Kind::Unauthenticated, is_closed, |asked, node, cookie, _| {
             let none = asked.without("authorization").without("cookie");
             let unknown = format!("Bearer suyuan_{}_{}", "0".repeat(16), "0".repeat(64));
@@ -189,6 +202,12 @@ fn kinds() -> Vec<Wrong> {
             requests.extend(["same-site", "cross-site", "none", ""].map(|site| asked.header("sec-fetch-site", site)));
             requests
         }),
+    ]
+}
+
+/// For what is not there, or with a parameter that is none.
+fn paths() -> Vec<Wrong> {
+    vec![
         wrong(
             "every route with a parameter in its path",
             "what is none, unknown, or not for this node",
@@ -222,6 +241,12 @@ fn kinds() -> Vec<Wrong> {
                 .map(|query| asked.query(query))
                 .collect()
         }),
+    ]
+}
+
+/// With what the route would have to pass over.
+fn asked() -> Vec<Wrong> {
+    vec![
         wrong(
             CLOSED,
             "a parameter twice",
