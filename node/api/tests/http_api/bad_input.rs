@@ -119,6 +119,8 @@ fn submissions() -> Vec<Case> {
         case("more records than 1000", Kind::Limit, records_with(&many)),
         case("one bad record among good ones", Kind::Type, records_with(&format!("{RECORD},{},{RECORD}", RECORD.replace("note", "No")))),
         case("an unknown member of a record", Kind::Malformed, with("{\"type\"", "{\"typ\":1,\"type\"")),
+        case("a record as a list", Kind::Malformed, records_with(r#"["note",[],[],null,[{"for":"self","fields":{"a":1}}]]"#)),
+        case("a section as a list", Kind::Malformed, records_with(r#"{"type":"note","sections":[["self",{"a":1}]]}"#)),
         case("a member of a record twice", Kind::Malformed, with("{\"type\"", "{\"type\":\"a\",\"type\"")),
         case("an unknown member of a section", Kind::Malformed, with("\"for\"", "\"fro\":1,\"for\"")),
         case("a field twice", Kind::Malformed, section("\"self\"", r#"{"a":1,"a":2}"#)),
