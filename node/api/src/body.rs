@@ -1,16 +1,21 @@
 //! Reading requests: bodies within their bounds and of their media type, and parameters that are refused as problems.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::limits;
 use crate::problem::{Kind, Problem};
+use crate::urlencoded;
 
 /// Room for long bodies, in MiB.
 static ROOM: Semaphore = Semaphore::const_new(limits::BODIES);
@@ -47,15 +52,21 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(Kind::TooLarge, format!("at most {limit} bytes; send it in parts"))
 }
 
+/// That a body is of one of these media types, in UTF-8 where it says in which charset, and not compressed.
 fn check_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
     let mut given = headers.get_all(CONTENT_TYPE).iter();
-    let essence =
-        given.next().and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next()).map(|value| value.trim().to_ascii_lowercase());
-    let known = essence.is_some_and(|essence| accepted.contains(&essence.as_str()));
-    if known && given.next().is_none() {
-        return Ok(());
+    let first = given.next().and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let mut parts = first.split(';').map(str::trim);
+    let known = parts.next().is_some_and(|essence| accepted.contains(&essence));
+    let utf8 = parts.filter_map(|part| part.strip_prefix("charset=")).all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"));
+    if !known || !utf8 || given.next().is_some() {
+        let detail = format!("send it in UTF-8, with the header `Content-Type: {}`", accepted.first().unwrap_or(&"application/json"));
+        return Err(Problem::new(Kind::MediaType, detail));
     }
-    Err(Problem::new(Kind::MediaType, format!("send it with the header `Content-Type: {}`", accepted.first().unwrap_or(&"application/json"))))
+    if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::new(Kind::MediaType, "send it as it is, without `Content-Encoding`"));
+    }
+    Ok(())
 }
 
 /// A submission of records: JSON of at most [`limits::BODY`] bytes, as received.
@@ -67,7 +78,9 @@ impl<S: Send + Sync> FromRequest<S> for Submitted {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_type(request.headers(), &["application/json"])?;
-        read(request, limits::BODY).await.map(|(body, room)| Self(body, room))
+        let (body, room) = read(request, limits::BODY).await?;
+        check_object(&body)?;
+        Ok(Self(body, room))
     }
 }
 
@@ -101,8 +114,60 @@ impl<S: Send + Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let malformed = |why: String| Problem::at(Kind::Malformed, "", why);
     let text = std::str::from_utf8(body).map_err(|error| malformed(format!("not UTF-8: {error}")))?;
-    suyuan_engine::json::check(text.trim_start_matches([' ', '\t', '\n', '\r'])).map_err(malformed)?;
-    serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
+    check_object(body)?;
+    suyuan_engine::json::check(text.trim_start_matches(BLANK)).map_err(malformed)?;
+    serde_json::from_str::<Object<T>>(text).map(|Object(parsed)| parsed).map_err(|error| malformed(error.to_string()))
+}
+
+const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
+
+fn check_object(body: &[u8]) -> Result<(), Problem> {
+    let first = body.iter().find(|byte| !BLANK.contains(&char::from(**byte)));
+    if first == Some(&b'{') { Ok(()) } else { Err(Problem::at(Kind::Malformed, "", "the body is a JSON object")) }
+}
+
+/// A struct from a JSON object. By itself, serde would take a list of the members' values in their order as well.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+/// The fields of a form of the console, in their order.
+#[derive(Debug)]
+pub struct Fields(pub Vec<(String, String)>);
+
+impl Fields {
+    /// The first field of this name; empty where there is none.
+    pub fn text(&self, wanted: &str) -> &str {
+        self.0.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value.as_str())
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        check_type(request.headers(), &["application/x-www-form-urlencoded"])?;
+        let (body, _room) = read(request, limits::FORM).await?;
+        let malformed = || Problem::new(Kind::Malformed, "a form is UTF-8, each byte of it as it is or as %XX");
+        urlencoded::pairs(&body).map(Self).ok_or_else(malformed)
+    }
 }
 
 /// The one parameter of a path. What cannot be one is not found.

@@ -10,13 +10,15 @@ use suyuan_engine::circles::Circle;
 use suyuan_engine::counters::Counter;
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::ledger::Ledger;
+use suyuan_runtime::node::now;
 use utoipa::ToSchema;
 
-use crate::body::{Json, Param};
+use crate::body::{Json, Object, Param};
 use crate::members;
 use crate::problem::{Kind, Problem};
 use crate::records::view::{LogName, MemberName};
 use crate::state::AppState;
+use crate::trouble::check_room;
 
 /// A circle that this node is in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -177,10 +179,12 @@ pub(crate) struct NewCircle {
     #[schema(value_type = String)]
     tier: Tier,
     /// Members other than this one.
-    members: Vec<NamedMember>,
+    #[schema(value_type = Vec<NamedMember>)]
+    members: Vec<Object<NamedMember>>,
     /// Its terms.
     #[serde(default)]
-    terms: TermsJson,
+    #[schema(value_type = TermsJson)]
+    terms: Option<Object<TermsJson>>,
     /// End of a grant, milliseconds since 1970-01-01 UTC.
     #[serde(default)]
     until: Option<u64>,
@@ -197,9 +201,9 @@ struct NamedMember {
     rights: Rights,
 }
 
-fn read_members(members: &[NamedMember], ledger: &Ledger) -> Result<Vec<CircleMember>, Problem> {
+fn read_members(members: &[Object<NamedMember>], ledger: &Ledger) -> Result<Vec<CircleMember>, Problem> {
     let mut read: Vec<CircleMember> = Vec::new();
-    for (index, NamedMember { member: name, rights }) in members.iter().enumerate() {
+    for (index, Object(NamedMember { member: name, rights })) in members.iter().enumerate() {
         let pointer = format!("/members/{index}/member");
         let Some(member) = members::named(ledger, name) else {
             return Err(Problem::at(Kind::UnknownMember, pointer, "the id of a member of the charter, or a name that only one has"));
@@ -222,9 +226,14 @@ pub(crate) async fn create(State(state): State<AppState>, Json(new): Json<NewCir
         let detail = "the one circle of tier general is the alliance's, which the leader's node founds by itself; use authorized or codevelopment";
         return Err(Problem::at(Kind::Malformed, "/tier", detail));
     }
+    check_end(new.until)?;
     let members = read_members(&new.members, &ledger)?;
     let NewCircle { name, purpose, tier, terms, until, .. } = new;
-    open(&state, CircleRequest { circle: None, name, purpose, tier, members, terms: terms.into(), until }).await
+    open(
+        &state,
+        CircleRequest { circle: None, name, purpose, tier, members, terms: terms.map_or_else(Terms::default, |Object(terms)| terms.into()), until },
+    )
+    .await
 }
 
 /// What changes with a circle's next epoch. What is left out stays.
@@ -236,9 +245,11 @@ pub(crate) struct NextEpoch {
     /// What it is for.
     purpose: Option<String>,
     /// Members other than the steward.
-    members: Option<Vec<NamedMember>>,
+    #[schema(value_type = Option<Vec<NamedMember>>)]
+    members: Option<Vec<Object<NamedMember>>>,
     /// Its terms.
-    terms: Option<TermsJson>,
+    #[schema(value_type = Option<TermsJson>)]
+    terms: Option<Object<TermsJson>>,
     /// End of a grant, milliseconds since 1970-01-01 UTC.
     until: Option<u64>,
 }
@@ -258,6 +269,7 @@ pub(crate) async fn epoch(
     if !access::may(&ledger.alliance, &ledger.circles, &ledger.me, Action::Steer, &circle.id, None, "") {
         return Err(Problem::new(Kind::NotTheSteward, "only its steward opens a circle's next epoch; ask that member"));
     }
+    check_end(next.until)?;
     let members = match &next.members {
         Some(members) => read_members(members, &ledger)?,
         None => circle.members().map(|(member, rights)| CircleMember { member: *member, rights: *rights }).collect(),
@@ -268,16 +280,26 @@ pub(crate) async fn epoch(
         purpose: next.purpose.unwrap_or_else(|| circle.purpose.clone()),
         tier: circle.tier(),
         members,
-        terms: next.terms.map_or_else(|| circle.terms.clone(), Terms::from),
+        terms: next.terms.map_or_else(|| circle.terms.clone(), |Object(terms)| terms.into()),
         until: next.until.or(circle.until),
     };
     open(&state, request).await
 }
 
-async fn open(state: &AppState, request: CircleRequest) -> Result<(StatusCode, axum::Json<CircleJson>), Problem> {
-    if request.until.is_some_and(|until| until > suyuan_core::limits::INTEGER) {
-        return Err(Problem::at(Kind::Limit, "/until", "milliseconds since 1970, below 2^53"));
+/// The end of a grant lies ahead, and where every reader can count to.
+///
+/// # Errors
+/// [`Kind::Limit`], [`Kind::Malformed`].
+pub(crate) fn check_end(until: Option<u64>) -> Result<(), Problem> {
+    match until {
+        Some(until) if until > suyuan_core::limits::INTEGER => Err(Problem::at(Kind::Limit, "/until", "milliseconds since 1970, below 2^53")),
+        Some(until) if until <= now() => Err(Problem::at(Kind::Malformed, "/until", "milliseconds since 1970, in the future")),
+        _ => Ok(()),
     }
+}
+
+async fn open(state: &AppState, request: CircleRequest) -> Result<(StatusCode, axum::Json<CircleJson>), Problem> {
+    check_room(state)?;
     let circle = state.handle.open_circle(request).await?;
     let ledger = state.handle.state().ledger;
     Ok((StatusCode::CREATED, axum::Json(CircleJson::new(&circle, &ledger))))

@@ -12,7 +12,7 @@ use suyuan_engine::query::{RecordView, SectionContent};
 use suyuan_engine::record::HeldRecord;
 use utoipa::ToSchema;
 
-use crate::body::{Json, Param};
+use crate::body::{Json, Object, Param};
 use crate::limits;
 use crate::problem::{Kind, Problem};
 use crate::reads::{self, Purpose, Read};
@@ -24,7 +24,8 @@ use crate::state::{AppState, Reading};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Disclose {
     /// The fields, each once.
-    fields: Vec<WantedField>,
+    #[schema(value_type = Vec<WantedField>)]
+    fields: Vec<Object<WantedField>>,
     /// Why a regulator reads them.
     purpose: Option<String>,
 }
@@ -53,6 +54,7 @@ pub(crate) async fn disclose(
         Some(text) => Purpose::new(&text).map_err(|problem| Problem { pointer: Some("/purpose".into()), ..problem })?,
         None => purpose,
     };
+    let fields: Vec<WantedField> = fields.into_iter().map(|Object(field)| field).collect();
     let record = records::load(&state, &id).await?;
     check_wanted(&fields, &record)?;
     let mine = record.author == state.handle.state().ledger.me;

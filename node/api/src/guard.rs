@@ -1,7 +1,12 @@
 //! What stands before every handler: the listener's names, the page that a request comes from, credentials and rights, and headers on every answer.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, HOST, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
@@ -11,6 +16,7 @@ use suyuan_runtime::node::now;
 use crate::auth::{Denied, Need, Principal};
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+use crate::urlencoded;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -53,15 +59,67 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     first.map(|value| value.to_str().map_err(|_| ())).transpose()
 }
 
-/// Lets through who has the right that a route needs.
-pub async fn entitled(State((state, need)): State<(AppState, Need)>, mut request: Request, next: Next) -> Response {
-    match check_right(&state, need, &request) {
+/// What a route asks of every request, from its row of the table.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// The right.
+    pub need: Need,
+    /// Names of its parameters in the query.
+    pub query: Vec<String>,
+    /// Whether it takes an idempotency key.
+    pub idempotent: bool,
+}
+
+/// Lets through who has the right that a route needs and asks only what the route answers.
+pub async fn entitled(State((state, door)): State<(AppState, Arc<Door>)>, mut request: Request, next: Next) -> Response {
+    match check_right(&state, door.need, &request).and_then(|principal| check_asked(&door, &request).map(|()| principal)) {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// That nothing is asked which the route would pass over in silence: whoever misspells a filter would take everything for what was filtered, and whoever relies on
+/// an idempotency key that does not count would write twice.
+fn check_asked(door: &Door, request: &Request) -> Result<(), Problem> {
+    if door.need == Need::Open {
+        return Ok(());
+    }
+    if !door.idempotent && request.headers().contains_key("idempotency-key") {
+        return Err(Problem::new(Kind::Parameter, "this route takes no `Idempotency-Key`; leave it out, and look before sending again"));
+    }
+    let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else { return Ok(()) };
+    let pairs =
+        urlencoded::pairs(query.as_bytes()).ok_or_else(|| Problem::new(Kind::Parameter, "the query is UTF-8, each byte of it as it is or as %XX"))?;
+    let mut names = Vec::new();
+    for (name, _) in &pairs {
+        if !door.query.contains(name) {
+            let known = if door.query.is_empty() { "none".to_owned() } else { door.query.join(", ") };
+            return Err(Problem::new(Kind::Parameter, format!("an unknown parameter; this route knows {known}")));
+        }
+        if names.contains(&name) {
+            return Err(Problem::new(Kind::Parameter, format!("the parameter {name} stands there twice")));
+        }
+        names.push(name);
+    }
+    Ok(())
+}
+
+/// Keeps apart what a proxy before this listener and the listener could read differently (RFC 9112, section 6.1): a request with two lengths is refused, and one whose
+/// length is not announced is the last of its connection.
+pub async fn framed(request: Request, next: Next) -> Response {
+    let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let mut response = if chunked && request.headers().contains_key(CONTENT_LENGTH) {
+        Problem::new(Kind::Malformed, "a body has `Content-Length` or `Transfer-Encoding`, not both").into_response()
+    } else {
+        next.run(request).await
+    };
+    if chunked {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn check_right(state: &AppState, need: Need, request: &Request) -> Result<Option<Principal>, Problem> {

@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::state::AppState;
+use crate::trouble::Trouble;
 
 /// Whether the process answers.
 ///
@@ -15,11 +16,11 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// Whether the node takes records.
 ///
-/// Its writer runs, and what is durable is published.
+/// Its writer runs, another node has said how far it has this member's log, and the disk has room. Otherwise the problem says why not.
 #[utoipa::path(get, path = "/readyz", tag = "node", responses((status = 200, description = "It does", content_type = "text/plain", body = String)))]
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<&'static str, Problem> {
-    if state.handle.heads().has_changed().is_ok() {
-        return Ok("ready\n");
+    match Trouble::of_writing(&state).first() {
+        None => Ok("ready\n"),
+        Some(trouble) => Err(trouble.problem()),
     }
-    Err(Problem::passing(Kind::Unavailable, 5, "the writer has stopped; the node's journal says why"))
 }

@@ -22,9 +22,13 @@ mod serve;
 mod sessions;
 mod state;
 mod tiles;
+pub mod tls;
 mod tokens;
+mod trouble;
+mod urlencoded;
 pub mod verify;
 
 pub use routes::{admin_router, public_router};
-pub use serve::serve;
+pub use serve::{serve, serve_tls};
 pub use state::{AppState, Hosts, PeerStatus, PeersStatus, Settings};
+pub use trouble::{Backup, Disk};

@@ -8,6 +8,8 @@ pub const BODY: usize = 16 * 1024 * 1024;
 pub const SMALL_BODY: usize = 1024 * 1024;
 /// Bytes of the body of a login, which anybody may send.
 pub const LOGIN_BODY: usize = 8 * 1024;
+/// Bytes of a form of the console.
+pub const FORM: usize = 256 * 1024;
 /// Bodies longer than this share [`BODIES`].
 pub const FREE_BODY: u64 = 64 * 1024;
 /// MiB of bodies that are read and worked on at a time; further ones wait.
@@ -22,12 +24,19 @@ pub const CONNECTIONS: usize = 1024;
 pub const CONNECTIONS_OF_ONE: usize = 128;
 /// Time for a request's headers to arrive, also between two requests of one connection.
 pub const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Time for the TLS handshake of a connection, after which its headers have theirs.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a file with certificates or a key.
+pub const PEM: u64 = 256 * 1024;
 /// Time for a request's body to arrive.
 pub const BODY_TIME: Duration = Duration::from_secs(60);
 /// Life of a connection: after that it is closed behind the answer that is on its way.
 pub const CONNECTION_TIME: Duration = Duration::from_secs(600);
 /// Time for what is on its way when a connection or the node ends.
 pub const GRACE: Duration = Duration::from_secs(10);
+
+/// Free bytes of the disk below which nothing that a client sends is written.
+pub const RESERVE: u64 = 64 * 1024 * 1024;
 
 /// Records of a page where the request does not say how many; the most is [`suyuan_engine::limits::PAGE`].
 pub const PAGE: usize = 50;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::records::view::MemberName;
 use crate::state::AppState;
+use crate::trouble::{Trouble, TroubleJson};
 
 /// This node.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +31,8 @@ pub(crate) struct NodeStatus {
     peers: Peers,
     /// Circles that it is in.
     circles: usize,
+    /// What keeps it from writing, or will be missed one day; empty where all is well.
+    trouble: Vec<TroubleJson>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -87,5 +90,6 @@ pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus
             connected: state.peers.borrow().iter().filter(|peer| peer.connected).count(),
         },
         circles: ledger.circles.iter().count(),
+        trouble: Trouble::all(&state).into_iter().map(Trouble::json).collect(),
     })
 }

@@ -20,39 +20,42 @@ pub(crate) mod words;
 #[cfg(test)]
 mod vectors;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{Method, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 
 use crate::auth::Need;
 use crate::guard;
+use crate::routes::Page;
 use crate::state::AppState;
 
 /// The console. Every page but the login's needs the operator, and says so by leading to the login.
-pub(crate) fn router(state: &AppState) -> Router<AppState> {
-    let open =
-        Router::new().route("/login", get(login::form).post(login::log_in)).route("/language", post(cookies::set_language)).merge(assets::router());
-    let closed = Router::new()
-        .route("/", get(overview::page))
-        .route("/logs", get(logs::page))
-        .route("/records", get(records::page))
-        .route("/records/{id}", get(record::page))
-        .route("/records/{id}/disclose", post(record::disclose))
-        .route("/circles", get(circles::list).post(circle_form::create))
-        .route("/circles/new", get(circle_form::page))
-        .route("/circles/{id}", get(circles::page))
-        .route("/code", get(code::page))
-        .route("/code/qr.svg", get(code::image))
-        .route("/logout", post(login::log_out))
-        .route_layer(from_fn_with_state(state.clone(), signed_in));
-    open.merge(closed)
+pub(crate) fn table() -> Vec<Page> {
+    use Need::{Open, Operator};
+    let mut table = vec![
+        Page::get("/login", Open, login::form),
+        Page::post("/login", Open, login::log_in),
+        Page::post("/language", Open, cookies::set_language),
+        Page::get("/", Operator, overview::page),
+        Page::get("/logs", Operator, logs::page),
+        Page::get("/records", Operator, records::page),
+        Page::get("/records/{id}", Operator, record::page),
+        Page::post("/records/{id}/disclose", Operator, record::disclose),
+        Page::get("/circles", Operator, circles::list),
+        Page::post("/circles", Operator, circle_form::create),
+        Page::get("/circles/new", Operator, circle_form::page),
+        Page::get("/circles/{id}", Operator, circles::page),
+        Page::get("/code", Operator, code::page),
+        Page::get("/code/qr.svg", Operator, code::image),
+        Page::post("/logout", Operator, login::log_out),
+    ];
+    table.push(assets::row());
+    table
 }
 
 /// Lets the operator through. What changes something must come from a page of this console.
-async fn signed_in(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn signed_in(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     let operator = guard::authenticate(&state, request.headers()).is_ok_and(|principal| principal.may(Need::Operator));
     if !operator {

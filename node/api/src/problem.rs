@@ -76,11 +76,13 @@ pub enum Kind {
     ReadNotLogged,
     /// The node does not write yet, or no more.
     Unavailable,
+    /// The disk is nearly full.
+    Storage,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Malformed,
         Self::Parameter,
         Self::Unauthenticated,
@@ -110,6 +112,7 @@ impl Kind {
         Self::NoKey,
         Self::ReadNotLogged,
         Self::Unavailable,
+        Self::Storage,
     ];
 
     /// Code at the end of the type's address, status and title.
@@ -144,6 +147,7 @@ impl Kind {
             Self::NoKey => ("no-key", 503, "The circle's key has not arrived yet"),
             Self::ReadNotLogged => ("read-not-logged", 503, "The read could not be logged"),
             Self::Unavailable => ("unavailable", 503, "The node does not write yet, or no more"),
+            Self::Storage => ("storage", 507, "The disk is full"),
         }
     }
 

@@ -8,26 +8,26 @@ pub mod qr;
 mod shown;
 mod summary;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Deserialize;
 use suyuan_core::AllianceId;
 use suyuan_trace::{IdentifierError, ProductPage};
 
+use crate::auth::Need;
 use crate::pages::assets;
 use crate::pages::lenient::Lenient;
 use crate::pages::words::Lang;
 use crate::problem::{Kind, Problem};
+use crate::routes::Page;
 use crate::state::{AppState, blocking};
 use product::Product;
 
-/// The routes, beside those that other listeners' files need.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new().route("/", get(root)).route("/01/{*rest}", get(scan)).merge(assets::router())
+/// The routes, beside those of the logs.
+pub(crate) fn table() -> Vec<Page> {
+    vec![Page::get("/", Need::Open, root), Page::get("/01/{*rest}", Need::Open, scan), assets::row()]
 }
 
 /// What a scanned address says beside the product.

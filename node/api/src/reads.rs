@@ -14,6 +14,8 @@ use suyuan_runtime::node::now;
 use crate::limits;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+use crate::trouble::check_room;
+use crate::urlencoded::percent_decoded;
 
 /// Type of the record of a read.
 pub const TYPE: &str = "suyuan.read";
@@ -70,6 +72,7 @@ pub async fn log_reads(state: &AppState, reads: Vec<Read>, Purpose(purpose): &Pu
     ];
     let section = SubmittedSection { audiences: vec![alliance_circle(&ledger.alliance.id())], fields };
     let submission = Submission { kind: TYPE.to_owned(), about: Vec::new(), references: Vec::new(), time: Some(time), sections: vec![section] };
+    check_room(state)?;
     let logged = state.handle.record(submission).await;
     let refused = |error: &dyn std::fmt::Display| {
         Problem::passing(Kind::ReadNotLogged, 5, format!("a regulator reads only what it has logged, and it could not: {error}"))
@@ -104,22 +107,6 @@ impl Purpose {
         let decoded = if value.len() > 3 * limits::PURPOSE { None } else { percent_decoded(value) };
         Self::new(&decoded.unwrap_or_default())
     }
-}
-
-/// The text with every `%XX` replaced by its byte; nothing where it is not UTF-8 afterwards.
-fn percent_decoded(text: &[u8]) -> Option<String> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text);
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, after) = rest.split_at_checked(2)?;
-        bytes.extend(hex::decode(digits).ok()?);
-        rest = after;
-    }
-    String::from_utf8(bytes).ok()
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Purpose {

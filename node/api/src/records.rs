@@ -4,6 +4,7 @@ pub(crate) mod view;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use suyuan_core::log::LogId;
 use suyuan_core::{CircleId, StatementId, circle};
@@ -15,12 +16,13 @@ use suyuan_runtime::Receipt;
 use suyuan_runtime::handle::Idempotent;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::body::{Param, Parameters, Submitted};
+use crate::body::{Object, Param, Parameters, Submitted};
 use crate::limits;
 use crate::members;
 use crate::problem::{Kind, Problem};
 use crate::reads::{self, Purpose};
 use crate::state::{AppState, PeerStatus, blocking};
+use crate::trouble::check_room;
 use view::{LogName, Record};
 
 /// What became durable.
@@ -107,14 +109,32 @@ pub(crate) async fn submit(
     Submitted(body, _room): Submitted,
 ) -> Result<(StatusCode, axum::Json<Written>), Problem> {
     let key = idempotency_key(&headers)?;
+    check_room(&state)?;
     let ledger = state.handle.state().ledger;
     let (submissions, once) = blocking(move || {
         let once = key.map(|key| Idempotent { key, digest: blake3::hash(&body).into() });
-        submission::parse(&body, &ledger.alliance, &ledger.me).map(|submissions| (submissions, once))
+        let submissions = submission::parse(&body, &ledger.alliance, &ledger.me)?;
+        check_outline(&body)?;
+        Ok::<_, Problem>((submissions, once))
     })
     .await??;
     let receipt = state.handle.submit(submissions, once).await?;
     Ok((StatusCode::CREATED, axum::Json(Written::new(&receipt))))
+}
+
+/// That each record and each section is an object, and not the list of its members' values, which the parser takes as well.
+fn check_outline(body: &[u8]) -> Result<(), Problem> {
+    #[derive(Deserialize)]
+    struct Outline {
+        #[serde(rename = "records")]
+        _records: Vec<Object<Sections>>,
+    }
+    #[derive(Deserialize)]
+    struct Sections {
+        #[serde(rename = "sections")]
+        _sections: Vec<Object<IgnoredAny>>,
+    }
+    serde_json::from_slice::<Outline>(body).map(|_| ()).map_err(|error| Problem::at(Kind::Malformed, "", error.to_string()))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {

@@ -1,10 +1,12 @@
 //! The one table of the node API: what each route needs, and its handler. Router, rights and the OpenAPI document are made from it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
@@ -12,6 +14,7 @@ use utoipa::openapi::{
 };
 
 use crate::auth::Need;
+use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{charter, circles, export, guard, health, logs, members, metrics, node_status, records, sessions, tiles, tokens, verify};
@@ -36,6 +39,24 @@ impl std::fmt::Debug for Route {
 }
 
 impl Route {
+    /// Names of its parameters in the query.
+    pub fn query(&self) -> Vec<String> {
+        self.parameters(&ParameterIn::Query)
+    }
+
+    fn parameters(&self, place: &ParameterIn) -> Vec<String> {
+        let all = self.operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        });
+        all.filter(|parameter| parameter.parameter_in == *place).map(|parameter| parameter.name.clone()).collect()
+    }
+
+    fn door(&self) -> Door {
+        let idempotent = self.parameters(&ParameterIn::Header).iter().any(|name| name.eq_ignore_ascii_case("idempotency-key"));
+        Door { need: self.need, query: self.query(), idempotent }
+    }
+
     /// The method's name.
     pub const fn method_name(&self) -> &'static str {
         match self.method {
@@ -49,6 +70,45 @@ impl Route {
             _ => "POST",
         }
     }
+}
+
+/// One page or file for people and their tools, which has no row in the API's document.
+pub struct Page {
+    /// The path, with `{name}` for its parameters.
+    pub path: &'static str,
+    /// The method's name.
+    pub method: &'static str,
+    /// What it needs: nothing, or the operator, who else is led to the login.
+    pub need: Need,
+    pub(crate) handler: MethodRouter<AppState>,
+}
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+impl Page {
+    pub(crate) fn get<H: Handler<T, AppState>, T: 'static>(path: &'static str, need: Need, handler: H) -> Self {
+        Self { path, method: "GET", need, handler: on(MethodFilter::GET, handler) }
+    }
+
+    pub(crate) fn post<H: Handler<T, AppState>, T: 'static>(path: &'static str, need: Need, handler: H) -> Self {
+        Self { path, method: "POST", need, handler: on(MethodFilter::POST, handler) }
+    }
+}
+
+/// Every page of the console.
+pub fn console_table() -> Vec<Page> {
+    crate::pages::table()
+}
+
+/// Every route of the public listener.
+pub fn public_table() -> Vec<Page> {
+    let mut table = tiles::table();
+    table.extend(crate::public::table());
+    table
 }
 
 fn row<P, H, T>(need: Need, _documented: P, handler: H) -> Option<Route>
@@ -114,15 +174,20 @@ pub fn table() -> Vec<Route> {
 /// The router of the admin listener.
 pub fn admin_router(state: AppState) -> Router {
     let mut router = Router::new();
-    for Route { path, need, handler, .. } in table() {
-        let guarded = handler.route_layer(from_fn_with_state((state.clone(), need), guard::entitled));
-        router = router.route(&path, guarded);
+    for route in table() {
+        let door = Arc::new(route.door());
+        let guarded = route.handler.route_layer(from_fn_with_state((state.clone(), door), guard::entitled));
+        router = router.route(&route.path, guarded);
+    }
+    for Page { path, need, handler, .. } in console_table() {
+        let handler = if need == Need::Open { handler } else { handler.route_layer(from_fn_with_state(state.clone(), crate::pages::signed_in)) };
+        router = router.route(path, handler);
     }
     router
-        .merge(crate::pages::router(&state))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::addressed))
+        .layer(from_fn(guard::framed))
         .layer(from_fn_with_state(state.clone(), metrics::counted))
         .layer(from_fn(guard::hardened))
         .with_state(state)
@@ -130,10 +195,14 @@ pub fn admin_router(state: AppState) -> Router {
 
 /// The router of the public listener.
 pub fn public_router(state: AppState) -> Router {
-    tiles::router()
-        .merge(crate::public::router())
+    let mut router = Router::new();
+    for Page { path, handler, .. } in public_table() {
+        router = router.route(path, handler);
+    }
+    router
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(guard::framed))
         .layer(from_fn_with_state(state.clone(), metrics::counted))
         .layer(from_fn(guard::hardened))
         .with_state(state)

@@ -1,4 +1,4 @@
-//! One listener: bounded connections, times for headers, bodies and the connection itself, and an end in order.
+//! One listener, with TLS or without: bounded connections, times for handshakes, headers, bodies and the connection itself, and an end in order.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,12 +11,16 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tracing::{debug, warn};
 
 use crate::limits;
+use crate::tls::Tls;
 
 /// Pause after the system could not accept a connection, most likely for want of file descriptors.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
@@ -26,6 +30,18 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 /// # Errors
 /// Those of the listener itself.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    run(listener, router, None, shutdown).await
+}
+
+/// The same over TLS alone. Who does not get through the handshake within [`limits::HANDSHAKE_TIME`] is cut off, and counts as a connection until then.
+///
+/// # Errors
+/// Those of the listener itself.
+pub async fn serve_tls(listener: TcpListener, router: Router, tls: Arc<Tls>, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    run(listener, router, Some(tls), shutdown).await
+}
+
+async fn run(listener: TcpListener, router: Router, tls: Option<Arc<Tls>>, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let address = listener.local_addr()?;
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let guests = Guests::default();
@@ -45,9 +61,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
                 Ok((stream, peer, permit)) => {
                     // Who has too many is cut off: the accepted stream is dropped.
                     let Some(guest) = guests.admit(peer) else { continue };
-                    let (router, stopped) = (router.clone(), stopped.clone());
+                    let (router, tls, stopped) = (router.clone(), tls.clone(), stopped.clone());
                     connections.spawn(async move {
-                        connection(stream, router, stopped).await;
+                        enter(stream, router, tls, stopped).await;
                         drop((guest, permit));
                     });
                 }
@@ -104,8 +120,37 @@ impl Drop for Guest {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()>) {
+/// Goes through the handshake where there is one, and then serves.
+async fn enter(stream: TcpStream, router: Router, tls: Option<Arc<Tls>>, mut stopped: watch::Receiver<()>) {
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return connection(stream, router, stopped).await };
+    let handshake = tokio::time::timeout(limits::HANDSHAKE_TIME, shake_hands(stream, &tls));
+    tokio::select! {
+        shaken = handshake => match shaken {
+            Ok(Ok(stream)) => connection(stream, router, stopped).await,
+            Ok(Err(error)) => debug!(%error, "a connection did not get through the handshake"),
+            Err(_) => debug!("a handshake took too long"),
+        },
+        _ = stopped.changed() => {}
+    }
+}
+
+/// What plain HTTP gets from a TLS listener: words that its user can act on.
+const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 48\r\n\r\n\
+    This address speaks TLS: begin it with https://\n";
+
+async fn shake_hands(mut stream: TcpStream, tls: &Tls) -> io::Result<TlsStream<TcpStream>> {
+    let mut first = [0];
+    // A handshake record begins with 22 (RFC 8446, section 5.1), a request line with a letter.
+    if stream.peek(&mut first).await? == 1 && first.first().is_some_and(u8::is_ascii_alphabetic) {
+        stream.write_all(PLAIN).await?;
+        stream.shutdown().await?;
+        return Err(io::Error::other("it speaks plain HTTP"));
+    }
+    TlsAcceptor::from(tls.config()).accept(stream).await
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, mut stopped: watch::Receiver<()>) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits::HEAD_TIME).max_headers(limits::HEADERS).max_header_size(limits::HEAD);
     let mut served = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));

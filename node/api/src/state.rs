@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::auth::Auth;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::trouble::{Backup, Disk};
 
 /// What the network knows of one other member's node. The daemon translates; this crate and the network do not know each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,12 @@ pub struct Settings {
     pub public_url: String,
     /// Names of the admin listener.
     pub hosts: Hosts,
+    /// Whether authoring is held back, since no other node has said yet how far it has this member's log.
+    pub held: watch::Receiver<bool>,
+    /// The disk that the node writes to.
+    pub disk: Disk,
+    /// Whether the member's keys are backed up.
+    pub backup: Backup,
 }
 
 /// What every handler is given. Cheap to clone.
@@ -100,13 +107,19 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// Name of the session cookie: cookies do not tell ports apart, so nodes on one machine need different ones.
     pub cookie: Arc<str>,
+    /// Whether authoring is held back.
+    pub held: watch::Receiver<bool>,
+    /// The disk that the node writes to.
+    pub disk: Arc<Disk>,
+    /// Whether the member's keys are backed up.
+    pub backup: Backup,
     public_reads: Arc<Semaphore>,
 }
 
 impl AppState {
     /// The state of one node's routers. Both of its routers are made from the same.
     pub fn new(settings: Settings) -> Self {
-        let Settings { handle, auth, peers, public_url, hosts } = settings;
+        let Settings { handle, auth, peers, public_url, hosts, held, disk, backup } = settings;
         let mut me = handle.state().ledger.me.to_string();
         me.truncate(16);
         Self {
@@ -117,6 +130,9 @@ impl AppState {
             hosts: Arc::new(hosts),
             metrics: Arc::default(),
             cookie: format!("suyuan_{me}").into(),
+            held,
+            disk: Arc::new(disk),
+            backup,
             public_reads: Arc::new(Semaphore::new(PUBLIC_READS)),
         }
     }

@@ -2,18 +2,18 @@
 //!
 //! A log's prefix is `/log/<member id, hex>/<incarnation>`.
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use suyuan_core::MemberId;
 use suyuan_core::log::LogId;
 use suyuan_core::tile::TilePath;
 use suyuan_engine::logs::{LogHead, published_tile};
 use suyuan_engine::serve;
 
+use crate::auth::Need;
 use crate::problem::Problem;
+use crate::routes::Page;
 use crate::state::{AppState, Reading};
 
 /// A tile never changes: another width has another path.
@@ -22,11 +22,12 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const FRESH: &str = "no-cache";
 
 /// Routes of the public listener that this file serves.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/charter", get(charter))
-        .route("/log/{member}/{incarnation}/checkpoint", get(checkpoint))
-        .route("/log/{member}/{incarnation}/tile/{*tile}", get(tile))
+pub(crate) fn table() -> Vec<Page> {
+    vec![
+        Page::get("/charter", Need::Open, charter),
+        Page::get("/log/{member}/{incarnation}/checkpoint", Need::Open, checkpoint),
+        Page::get("/log/{member}/{incarnation}/tile/{*tile}", Need::Open, tile),
+    ]
 }
 
 async fn charter(State(state): State<AppState>) -> Response {

@@ -11,6 +11,7 @@ use crate::body::{Json, Param};
 use crate::limits;
 use crate::problem::{Kind, Problem};
 use crate::state::{AppState, blocking};
+use crate::trouble::check_room;
 
 /// A token to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -59,6 +60,7 @@ pub(crate) async fn create(
     if expires <= now || expires > after(limits::TOKEN_LIFE_MAX) {
         return Err(Problem::at(Kind::Malformed, "/expires", "milliseconds since 1970, in the future and within two years"));
     }
+    check_room(&state)?;
     let (info, token) = blocking(move || state.auth.add_token(&name, rights, now, expires)).await??;
     Ok((StatusCode::CREATED, axum::Json(MadeToken { info, token })))
 }

@@ -1,5 +1,6 @@
 //! What a command answers: text for a person or one JSON object, and an exit code that scripts can rely on.
 
+use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -65,9 +66,23 @@ impl Answer {
 }
 
 impl Failure {
-    /// A failure on this machine.
-    pub fn local(message: impl std::fmt::Display) -> Self {
-        Self { message: message.to_string(), kind: FailureKind::Local }
+    /// A failure on this machine, with its reasons.
+    pub fn local(error: impl Into<Box<dyn Error>>) -> Self {
+        let error = error.into();
+        let mut message = error.to_string();
+        let mut reason = error.source();
+        while let Some(error) = reason {
+            let text = error.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            reason = error.source();
+        }
+        // What the system says, from whichever library it comes.
+        if message.contains("No space left on device") && !message.contains("make room") {
+            message.push_str("; the disk is full: make room on it and try again, nothing that was acknowledged is lost");
+        }
+        Self { message, kind: FailureKind::Local }
     }
 
     /// What a node answered, or that it did not.

@@ -116,6 +116,12 @@ pub struct Run {
     /// Where consumers reach the public side, e.g. https://trace.example.com; printed codes lead there.
     #[arg(long, env = "SUYUAN_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// TLS certificate of the public side with its chain, in PEM; read again when it changes.
+    #[arg(long, env = "SUYUAN_PUBLIC_CERTIFICATE", value_name = "FILE")]
+    pub public_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM.
+    #[arg(long, env = "SUYUAN_PUBLIC_KEY", value_name = "FILE")]
+    pub public_key: Option<PathBuf>,
     /// Host name under which the console is reached, beside loopback.
     #[arg(long = "host", env = "SUYUAN_HOSTS", value_name = "NAME", value_delimiter = ',')]
     pub hosts: Vec<String>,

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod backup;
 mod charter;
 mod circle;
 mod code;

@@ -1,9 +1,10 @@
 //! Configuration: flags over environment over `node.toml` over defaults that work. None of it can widen access to data.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use suyuan_api::tls::TlsFiles;
 
 use crate::answer::{Failure, read_file};
 use crate::cli;
@@ -19,8 +20,16 @@ struct File {
     #[serde(default)]
     p2p: Vec<String>,
     public_url: Option<String>,
+    public_tls: Option<Pair>,
     #[serde(default)]
     hosts: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    certificate: PathBuf,
+    key: PathBuf,
 }
 
 /// What the node runs with.
@@ -34,6 +43,8 @@ pub struct Config {
     pub p2p: Vec<String>,
     /// Where consumers reach the public side.
     pub public_url: Option<String>,
+    /// Certificate and key of the public side; plain HTTP where there are none.
+    pub public_tls: Option<TlsFiles>,
     /// Host names of the console beside loopback.
     pub hosts: Vec<String>,
 }
@@ -61,13 +72,29 @@ impl Config {
             public: flags.public.or(file.public).unwrap_or_else(|| loopback(7480)),
             p2p: first(&flags.p2p, file.p2p, &["/ip4/127.0.0.1/tcp/7401"]),
             public_url: flags.public_url.clone().or(file.public_url),
+            public_tls: tls(data, flags, file.public_tls)?,
             hosts: first(&flags.hosts, file.hosts, &[]),
         })
+    }
+
+    /// The address that printed codes lead to where none is configured otherwise.
+    pub fn own_url(&self) -> String {
+        let scheme = if self.public_tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.public)
     }
 
     /// Whether nothing outside this machine can reach the node.
     pub fn is_loopback(&self) -> bool {
         self.admin.ip().is_loopback() && self.public.ip().is_loopback() && self.p2p.iter().all(|address| is_loopback(address))
+    }
+}
+
+/// Certificate and key: both from the flags, or both from the file, where paths begin at the data folder.
+fn tls(data: &Path, flags: &cli::Run, file: Option<Pair>) -> Result<Option<TlsFiles>, Failure> {
+    match (&flags.public_certificate, &flags.public_key) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
+        (None, None) => Ok(file.map(|pair| TlsFiles { certificate: data.join(pair.certificate), key: data.join(pair.key) })),
+        _ => Err(Failure::local("TLS takes a certificate and its key: give --public-certificate and --public-key, or neither")),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 
+use crate::auth::Need;
 use crate::problem::Problem;
+use crate::routes::Page;
 
 /// One file.
 struct Asset {
@@ -51,12 +52,12 @@ pub(crate) fn base() -> String {
 }
 
 /// Serves the files; for both listeners.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/assets/{version}/{name}", get(asset))
+pub(crate) fn row() -> Page {
+    Page::get("/assets/{version}/{name}", Need::Open, asset)
 }
 
-async fn asset(Path((_, name)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
+async fn asset(path: Result<Path<(String, String)>, PathRejection>, headers: HeaderMap) -> Response {
+    let Some(asset) = path.ok().and_then(|Path((_, name))| ASSETS.iter().find(|asset| asset.name == name)) else {
         return Problem::not_found().into_response();
     };
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Founding a circle.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
@@ -11,8 +11,11 @@ use suyuan_engine::ledger::Ledger;
 use super::frame::{self, Frame, respond};
 use super::text::{clean, days_until};
 use super::words::Lang;
-use crate::problem::Problem;
+use crate::body::Fields;
+use crate::circles::check_end;
+use crate::problem::{Kind, Problem};
 use crate::state::AppState;
+use crate::trouble::check_room;
 
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
@@ -46,8 +49,8 @@ struct Member {
 }
 
 impl Filled {
-    fn read(given: &[(String, String)], ledger: &Ledger, lang: Lang) -> Self {
-        let text = |wanted: &str| given.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.trim().to_owned()).unwrap_or_default();
+    fn read(given: &Fields, ledger: &Ledger, lang: Lang) -> Self {
+        let text = |wanted: &str| given.text(wanted).trim().to_owned();
         let members = ledger.alliance.members().iter().filter(|member| member.id != ledger.me);
         Self {
             name: text("name"),
@@ -77,7 +80,9 @@ impl Filled {
         });
         // The last moment of that day in Beijing.
         let end = |days: u64| days.saturating_add(1).saturating_mul(DAY).saturating_sub(BEIJING).saturating_sub(1);
-        let until = if self.until.is_empty() { None } else { Some(days_until(&self.until).map(end).ok_or_else(Problem::not_found)?) };
+        let no_date = || Problem::new(Kind::Malformed, "YYYY-MM-DD");
+        let until = if self.until.is_empty() { None } else { Some(days_until(&self.until).map(end).ok_or_else(no_date)?) };
+        check_end(until)?;
         Ok(CircleRequest {
             circle: None,
             name: self.name.clone(),
@@ -93,20 +98,26 @@ impl Filled {
 /// The empty form.
 pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Response {
     let frame = Frame::new(&state, &headers, &uri);
-    let form = Filled::read(&[], &state.handle.state().ledger, frame.lang);
+    let form = Filled::read(&Fields(Vec::new()), &state.handle.state().ledger, frame.lang);
     respond(StatusCode::OK, frame.lang, &Page { why: None, form, frame: frame.clone() })
 }
 
 /// Founds the circle, and shows it; or shows the form again, and why not.
-pub(crate) async fn create(State(state): State<AppState>, headers: HeaderMap, Form(given): Form<Vec<(String, String)>>) -> Response {
+pub(crate) async fn create(State(state): State<AppState>, headers: HeaderMap, given: Fields) -> Response {
     let frame = Frame::new(&state, &headers, &Uri::from_static("/circles/new"));
     let form = Filled::read(&given, &state.handle.state().ledger, frame.lang);
     match open(&state, &form).await {
         Ok(id) => Redirect::to(&format!("/circles/{id}")).into_response(),
-        Err(problem) => respond(problem.kind.status(), frame.lang, &Page { why: Some(clean(&problem.detail)), form, frame: frame.clone() }),
+        Err(problem) => respond(
+            problem.kind.status(),
+            frame.lang,
+            &Page { why: Some(frame.lang.fill("circles.why", &[&clean(&problem.detail)])), form, frame: frame.clone() },
+        ),
     }
 }
 
 async fn open(state: &AppState, form: &Filled) -> Result<suyuan_core::CircleId, Problem> {
-    Ok(state.handle.open_circle(form.request()?).await?.id)
+    let request = form.request()?;
+    check_room(state)?;
+    Ok(state.handle.open_circle(request).await?.id)
 }

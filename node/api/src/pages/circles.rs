@@ -1,7 +1,7 @@
 //! The circles that this node is in: members, rights, epochs, and what is missing.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use suyuan_core::CircleId;
@@ -13,6 +13,7 @@ use suyuan_engine::ledger::Ledger;
 use super::frame::{self, Frame, filters};
 use super::text::{clean, stamp};
 use super::words::Lang;
+use crate::body::Param;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -95,7 +96,7 @@ impl Row {
 }
 
 /// One circle.
-pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri, Path(id): Path<String>) -> Response {
+pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri, Param(id): Param) -> Response {
     let frame = Frame::new(&state, &headers, &uri);
     let ledger = state.handle.state().ledger;
     let circle = id.parse::<CircleId>().ok().and_then(|id| ledger.circles.circle(&id)).ok_or_else(Problem::not_found);

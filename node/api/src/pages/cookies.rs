@@ -1,14 +1,13 @@
 //! The console's one cookie beside the session's: the language that the operator chose. The public side sets none.
 
-use axum::extract::Form;
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
 
 use super::login;
 use super::words::Lang;
-use crate::guard;
+use crate::body::Fields;
+use crate::guard::OwnPage;
 
 const NAME: &str = "suyuan_language";
 
@@ -20,18 +19,9 @@ pub(crate) fn language(headers: &HeaderMap) -> Lang {
     chosen.unwrap_or_else(|| Lang::preferred(headers))
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Choice {
-    lang: String,
-    to: String,
-}
-
 /// Sets the language and returns to the page that was open.
-pub(crate) async fn set_language(headers: HeaderMap, Form(Choice { lang, to }): Form<Choice>) -> Response {
-    if let Err(problem) = guard::check_own_page(&headers) {
-        return problem.into_response();
-    }
-    let lang = Lang::named(&lang).unwrap_or(Lang::Zh);
+pub(crate) async fn set_language(_: OwnPage, form: Fields) -> Response {
+    let lang = Lang::named(form.text("lang")).unwrap_or(Lang::Zh);
     let cookie = format!("{NAME}={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict", lang.name());
-    ([(SET_COOKIE, cookie)], Redirect::to(login::local(&to))).into_response()
+    ([(SET_COOKIE, cookie)], Redirect::to(login::local(form.text("to")))).into_response()
 }

@@ -14,7 +14,9 @@ const LINES: usize = 200;
 const DEEPEST: usize = 5;
 
 /// Fields whose values are words of a code list.
-const CODED: [&str; 7] = ["result", "conclusion", "status", "action", "type", "bizStep", "disposition"];
+const CODED: [&str; 8] = ["result", "conclusion", "status", "action", "type", "eventType", "bizStep", "disposition"];
+/// Fields whose values are codes of units (UN/ECE Recommendation 20).
+const UNITS: [&str; 2] = ["unit", "uom"];
 const PREFIXES: [&str; 6] = [
     "https://ref.gs1.org/cbv/BizStep-",
     "https://ref.gs1.org/cbv/Disp-",
@@ -153,6 +155,9 @@ fn is_shaped(text: &str, shape: &str) -> bool {
 }
 
 fn coded(lang: Lang, name: &str, text: &str) -> Option<String> {
+    if UNITS.contains(&name) {
+        return lang.known(&format!("unit.{text}")).map(str::to_owned);
+    }
     if !CODED.contains(&name) {
         return None;
     }

@@ -12,7 +12,7 @@ use super::assets;
 use super::cookies;
 use super::text::clean;
 use super::words::Lang;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 
 /// The frame of a page.
@@ -56,7 +56,8 @@ impl Frame {
 
     /// The page of a problem.
     pub(crate) fn problem(self, problem: &Problem) -> Response {
-        let (title, text) = (self.lang.t("console.problem").to_owned(), clean(&problem.to_string()));
+        let title = self.lang.problem(problem.kind).to_owned();
+        let text = if problem.kind == Kind::NotFound { self.lang.t("console.nothing").to_owned() } else { clean(&problem.detail) };
         let status = StatusCode::from_u16(problem.kind.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         respond(status, self.lang, &Message { frame: self, title, text })
     }

@@ -1,7 +1,7 @@
 //! The operator's way in and out.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::frame::{Frame, respond};
 use super::lenient::Lenient;
 use super::words::Lang;
-use crate::guard;
+use crate::body::Fields;
+use crate::guard::OwnPage;
 use crate::problem::Kind;
 use crate::sessions;
 use crate::state::AppState;
@@ -25,13 +26,6 @@ struct Login {
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct To {
-    #[serde(default)]
-    to: String,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Credentials {
-    password: String,
     #[serde(default)]
     to: String,
 }
@@ -66,12 +60,9 @@ pub(crate) async fn form(State(state): State<AppState>, headers: HeaderMap, uri:
 }
 
 /// Opens a session.
-pub(crate) async fn log_in(State(state): State<AppState>, headers: HeaderMap, uri: Uri, Form(given): Form<Credentials>) -> Response {
-    if let Err(problem) = guard::check_own_page(&headers) {
-        return problem.into_response();
-    }
-    let to = local(&given.to).to_owned();
-    match sessions::begin(&state, given.password).await {
+pub(crate) async fn log_in(State(state): State<AppState>, _: OwnPage, headers: HeaderMap, uri: Uri, given: Fields) -> Response {
+    let to = local(given.text("to")).to_owned();
+    match sessions::begin(&state, given.text("password").to_owned()).await {
         Ok(cookie) => ([(SET_COOKIE, cookie)], Redirect::to(&to)).into_response(),
         Err(problem) => {
             let frame = Frame { here: "/login".to_owned(), ..frame(&state, &headers, &uri) };

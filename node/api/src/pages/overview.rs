@@ -10,6 +10,7 @@ use super::frame::{self, Frame, filters};
 use super::text::{clean, stamp};
 use super::words::Lang;
 use crate::state::{AppState, PeerStatus};
+use crate::trouble::Trouble;
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -26,6 +27,7 @@ struct Overview {
     circles: usize,
     connected: usize,
     peers: Vec<Peer>,
+    troubles: Vec<&'static str>,
 }
 
 struct Peer {
@@ -75,6 +77,7 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
         circles: ledger.circles.iter().count(),
         connected: peers.iter().filter(|peer| peer.connected).count(),
         peers,
+        troubles: Trouble::all(&state).into_iter().map(|trouble| trouble.text(frame.lang)).collect(),
         frame: frame.clone(),
     };
     frame::finish(frame, Ok(overview))

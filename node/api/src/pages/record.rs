@@ -1,7 +1,7 @@
 //! One record: its sections, who can read each, what is withheld, how far it has come, and disclosing single fields of it.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use super::lenient::Lenient;
 use super::records::chip;
 use super::text::{clean, stamp};
 use super::words::Lang;
-use crate::body::{Json, Param};
+use crate::body::{Fields, Json, Param};
 use crate::export;
 use crate::problem::{Kind, Problem};
 use crate::public::qr;
@@ -76,13 +76,7 @@ pub(crate) struct Asked {
 }
 
 /// The page. A regulator says for what it reads sealed sections, and the read is in its log before they are shown.
-pub(crate) async fn page(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    uri: Uri,
-    Path(id): Path<String>,
-    Lenient(asked): Lenient<Asked>,
-) -> Response {
+pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri: Uri, Param(id): Param, Lenient(asked): Lenient<Asked>) -> Response {
     let frame = Frame::new(&state, &headers, &uri);
     let purpose = Some(asked.purpose).filter(|purpose| !purpose.is_empty());
     let page = load(&state, &id, purpose, &frame).await;
@@ -137,7 +131,7 @@ impl Section {
         let (mut fields, mut note) = (Vec::new(), String::new());
         match &section.content {
             SectionContent::Open(_) if locked && sealed => {
-                (state, title) = ("locked", lang.fill("record.locked", &[&section.fields.to_string()]));
+                (state, title) = ("locked", lang.count("record.locked", section.fields));
                 note = lang.t("record.locked.note").to_owned();
             }
             SectionContent::Open(open) => {
@@ -169,12 +163,7 @@ fn readers(section: &SectionView, ledger: &Ledger, lang: Lang) -> String {
 }
 
 /// Takes out the fields that were ticked, as a file in which each can be verified alone.
-pub(crate) async fn disclose(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Form(given): Form<Vec<(String, String)>>,
-) -> Response {
+pub(crate) async fn disclose(State(state): State<AppState>, headers: HeaderMap, Param(id): Param, Fields(given): Fields) -> Response {
     let frame = Frame::new(&state, &headers, &Uri::from_static("/records"));
     taken_out(state, id, given, frame.lang).await.unwrap_or_else(|problem| frame.problem(&problem))
 }

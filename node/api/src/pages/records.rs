@@ -10,6 +10,7 @@ use suyuan_core::log::LogId;
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::query::{Filter, RecordView, SectionContent, SectionView};
 use suyuan_engine::schema::Row;
+use suyuan_trace::ProductPage;
 
 use super::frame::{self, Frame, filters};
 use super::lenient::Lenient;
@@ -35,6 +36,7 @@ struct Records {
     log: String,
     circles: Vec<Choice>,
     members: Vec<Choice>,
+    kinds: Vec<Choice>,
     why: Option<String>,
     records: Vec<Listed>,
     next: Option<String>,
@@ -75,9 +77,9 @@ pub(crate) struct Wanted {
 /// State of a section for its colour, and words for it.
 pub(crate) fn chip(section: &SectionView, lang: Lang) -> (&'static str, String) {
     match &section.content {
-        SectionContent::Open(fields) if section.circles.contains(&PUBLIC) => ("public", lang.fill("record.public", &[&fields.len().to_string()])),
-        SectionContent::Open(fields) => ("open", lang.fill("record.open", &[&fields.len().to_string()])),
-        SectionContent::Withheld => ("closed", lang.fill("record.closed", &[&section.fields.to_string()])),
+        SectionContent::Open(fields) if section.circles.contains(&PUBLIC) => ("public", lang.count("record.public", fields.len() as u64)),
+        SectionContent::Open(fields) => ("open", lang.count("record.open", fields.len() as u64)),
+        SectionContent::Withheld => ("closed", lang.count("record.closed", section.fields)),
         SectionContent::Void(_) => ("void", lang.t("record.void").to_owned()),
     }
 }
@@ -94,11 +96,22 @@ impl Listed {
             kind: lang.kind(&record.kind),
             author: frame::member(ledger, &record.author),
             role: frame::role(ledger, &record.author, lang),
-            about: record.about.iter().map(|subject| clean(subject.strip_prefix("https://id.gs1.org").unwrap_or(subject))).collect(),
+            about: record.about.iter().map(|subject| named(subject, lang)).collect(),
             sections: chips.collect(),
             published: record.published,
         }
     }
+}
+
+/// A subject as a list shows it: a product by its GTIN and lot or serial number, anything else as it is written.
+fn named(subject: &str, lang: Lang) -> String {
+    let path = subject.strip_prefix("https://id.gs1.org");
+    let text = match path.and_then(|path| ProductPage::parse(path).ok()) {
+        Some(ProductPage::Lot { gtin, lot }) => format!("{gtin} · {} {lot}", lang.t("page.lot")),
+        Some(ProductPage::Serial { gtin, serial }) => format!("{gtin} · {} {serial}", lang.t("page.serial")),
+        None => path.unwrap_or(subject).to_owned(),
+    };
+    clean(&text)
 }
 
 impl Wanted {
@@ -145,13 +158,14 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
     let found = find(&state, &wanted, &ledger, frame.lang).await;
     let (why, (records, next)) = match found {
         Ok(found) => (None, found),
-        Err(problem) => (Some(clean(&problem.detail)), (Vec::new(), None)),
+        Err(problem) => (Some(frame.lang.fill("records.why", &[&clean(&problem.detail)])), (Vec::new(), None)),
     };
     let page = Records {
         records: records.iter().map(|record| Listed::new(record, &ledger, frame.lang)).collect(),
         next: next.map(|row| wanted.next(row)),
         why,
-        circles: circles(&ledger),
+        circles: circles(&ledger, frame.lang),
+        kinds: frame.lang.kinds().map(|(value, name)| Choice { value: value.to_owned(), name: name.to_owned() }).collect(),
         members: ledger.alliance.members().iter().map(|member| Choice { value: member.id.to_string(), name: clean(&member.entry.name) }).collect(),
         subject: clean(&wanted.subject),
         kind: clean(&wanted.r#type),
@@ -185,8 +199,9 @@ async fn find(state: &AppState, wanted: &Wanted, ledger: &Ledger, lang: Lang) ->
     Ok((records, next))
 }
 
-fn circles(ledger: &Ledger) -> Vec<Choice> {
-    let fixed = [("public", "public"), ("self", "self")].map(|(value, name)| Choice { value: value.to_owned(), name: name.to_owned() });
+fn circles(ledger: &Ledger, lang: Lang) -> Vec<Choice> {
+    let fixed = [("public", lang.t("circles.public")), ("self", lang.t("circles.self"))]
+        .map(|(value, name)| Choice { value: value.to_owned(), name: name.to_owned() });
     let known = ledger.circles.iter().map(|circle| Choice { value: circle.id.to_string(), name: clean(&circle.name) });
     fixed.into_iter().chain(known).collect()
 }

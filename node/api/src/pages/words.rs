@@ -7,6 +7,8 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
 use suyuan_core::charter::Role;
 
+use crate::problem::Kind;
+
 const SHARED: &str = include_str!("../../../../sdk/js/src/page/words.json");
 const OWN: &str = include_str!("../../assets/words.json");
 
@@ -87,6 +89,23 @@ impl Lang {
         }
         filled.push_str(rest);
         filled
+    }
+
+    /// The words of a key with a number; those of `{key}.one` for one.
+    pub fn count(self, key: &str, count: u64) -> String {
+        let one = format!("{key}.one");
+        let key = if count == 1 && self.known(&one).is_some() { &one } else { key };
+        self.fill(key, &[&count.to_string()])
+    }
+
+    /// A problem's title, in the reader's language.
+    pub fn problem(self, kind: Kind) -> &'static str {
+        self.known(&format!("problem.{}", kind.code())).unwrap_or(kind.title())
+    }
+
+    /// The types of records that have names, with them.
+    pub fn kinds(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        WORDS.keys().filter_map(move |key| Some((key.strip_prefix("type.")?, self.known(key)?)))
     }
 
     /// A member's role.

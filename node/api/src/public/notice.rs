@@ -39,7 +39,7 @@ pub(crate) fn invalid(lang: Lang, error: &IdentifierError) -> Response {
 /// The node could not answer.
 pub(crate) fn failed(lang: Lang, problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.kind.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    notice(status, lang, "failed.title", vec![lang.t("failed.todo").to_owned(), clean(&problem.to_string())])
+    notice(status, lang, "failed.title", vec![lang.t("failed.todo").to_owned(), lang.problem(problem.kind).to_owned()])
 }
 
 /// The root of the public side: whose node this is, and what to do here.

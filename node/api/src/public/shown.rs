@@ -10,6 +10,8 @@ use crate::pages::words::Lang;
 
 /// Type of a recall's record.
 const RECALL: &str = "recall";
+/// Fields of a recall that stand in the notice: why, what to do, and whom to ask.
+const NOTICE: [&str; 4] = ["reason", "action", "advice", "contact"];
 /// Characters of the longest name of a product that heads the page.
 const NAME: usize = 40;
 
@@ -32,8 +34,8 @@ pub(crate) struct Shown {
     pub(crate) lines: Vec<Line>,
     /// What is said of the fields that are not public.
     pub(crate) withheld: Option<String>,
-    /// Why it is recalled.
-    pub(crate) reason: String,
+    /// What of it stands in the recall notice.
+    pub(crate) notice: Vec<Line>,
     /// Whether a checkpoint covers it.
     pub(crate) published: bool,
 }
@@ -45,17 +47,17 @@ impl Shown {
         let author = entry.map(|entry| clean(&entry.name)).unwrap_or_default();
         let role = entry.map(|entry| lang.role(entry.role)).unwrap_or_default();
         let hidden = withheld(record);
-        let reason: Vec<_> = display(lang, fields(record).filter(|field| field.name == "reason")).into_iter().map(|line| line.text).collect();
         Self {
             anchor: format!("r-{}", record.id.to_string().get(..16).unwrap_or_default()),
             when: stamp(record.time),
             kind: lang.kind(&record.kind),
             recall: record.kind == RECALL,
-            withheld: (hidden > 0).then(|| lang.fill("record.withheld", &[&hidden.to_string(), &author, role])),
+            withheld: (hidden > 0)
+                .then(|| lang.fill(if hidden == 1 { "record.withheld.one" } else { "record.withheld" }, &[&hidden.to_string(), &author, role])),
             author,
             role,
             lines: display(lang, fields(record)),
-            reason: reason.join(" "),
+            notice: display(lang, fields(record).filter(|field| NOTICE.contains(&field.name.as_str()))),
             published: record.published,
         }
     }

@@ -7,7 +7,7 @@ use suyuan_api::routes::table;
 use suyuan_runtime::node::now;
 
 use crate::document::filled;
-use crate::support::{Reply, TestNode, one, sync, three};
+use crate::support::{Reply, TestNode, one, settled, sync, three};
 
 const RECORD: &str = r#"{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}"#;
 
@@ -33,30 +33,22 @@ impl Case {
         self
     }
 
+    fn and(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
     fn row(&self) -> String {
         row(&format!("`{}`", self.route), self.wrong, self.problem)
     }
 }
 
-fn row(route: &str, wrong: &str, problem: Kind) -> String {
+pub fn row(route: &str, wrong: &str, problem: Kind) -> String {
     format!("| {route} | {wrong} | {} | `{}` |", problem.status().as_u16(), problem.code())
 }
 
-/// What the tests of access and of the document send to every route.
-const EVERYWHERE: [(&str, &str, Kind); 9] = [
-    ("every route", "another name of the listener", Kind::Host),
-    ("every route", "a foreign origin, with a token too", Kind::Origin),
-    ("every route", "another method", Kind::Method),
-    ("every route that needs a right", "no credentials, or wrong ones", Kind::Unauthenticated),
-    ("every route that needs a right", "an expired token", Kind::Expired),
-    ("every route that needs a right", "a token without the right", Kind::Right),
-    ("every change under a session", "no origin, `null`, or another page's", Kind::Origin),
-    ("every route of a record or a circle", "an id that is none, unknown, or not for this node", Kind::NotFound),
-    ("every other path", "anything", Kind::NotFound),
-];
-
 /// A body that each route takes, as the start of what is wrong with it.
-fn good(route: &str) -> String {
+pub fn good(route: &str) -> String {
     match route {
         "POST /api/v1/records" => format!(r#"{{"records":[{RECORD}]}}"#),
         "POST /api/v1/records/{id}/disclose" => r#"{"fields":[{"section":0,"name":"a"}]}"#.to_owned(),
@@ -98,7 +90,10 @@ fn malformed(route: &'static str) -> Vec<Case> {
         case("nested too deep", Kind::Malformed, deep.into_bytes()),
         case("too long", Kind::TooLarge, [good.as_bytes(), &vec![b' '; limit]].concat()),
         case("another media type", Kind::MediaType, good.clone().into_bytes()).header("content-type", "text/plain"),
-        case("no media type", Kind::MediaType, good.into_bytes()).header("content-type", ""),
+        case("no media type", Kind::MediaType, good.clone().into_bytes()).header("content-type", ""),
+        case("two media types", Kind::MediaType, good.clone().into_bytes()).and("content-type", "application/json"),
+        case("another charset", Kind::MediaType, good.clone().into_bytes()).header("content-type", "application/json; charset=GBK"),
+        case("compressed", Kind::MediaType, good.into_bytes()).and("content-encoding", "gzip"),
     ]
 }
 
@@ -124,6 +119,8 @@ fn submissions() -> Vec<Case> {
         case("more records than 1000", Kind::Limit, records_with(&many)),
         case("one bad record among good ones", Kind::Type, records_with(&format!("{RECORD},{},{RECORD}", RECORD.replace("note", "No")))),
         case("an unknown member of a record", Kind::Malformed, with("{\"type\"", "{\"typ\":1,\"type\"")),
+        case("a record as a list", Kind::Malformed, records_with(r#"["note",[],[],null,[{"for":"self","fields":{"a":1}}]]"#)),
+        case("a section as a list", Kind::Malformed, records_with(r#"{"type":"note","sections":[["self",{"a":1}]]}"#)),
         case("a member of a record twice", Kind::Malformed, with("{\"type\"", "{\"type\":\"a\",\"type\"")),
         case("an unknown member of a section", Kind::Malformed, with("\"for\"", "\"fro\":1,\"for\"")),
         case("a field twice", Kind::Malformed, section("\"self\"", r#"{"a":1,"a":2}"#)),
@@ -165,22 +162,27 @@ fn submissions() -> Vec<Case> {
         case("an idempotency key that is empty", Kind::Parameter, good(route)).header("idempotency-key", ""),
         case("an idempotency key with a space", Kind::Parameter, good(route)).header("idempotency-key", "a b"),
         case("an idempotency key longer than 255", Kind::Parameter, good(route)).header("idempotency-key", "x".repeat(256)),
+        case("two idempotency keys", Kind::Parameter, good(route)).header("idempotency-key", "a").and("idempotency-key", "a"),
         case("an idempotency key used for another request", Kind::IdempotencyConflict, good(route)).header("idempotency-key", "used"),
     ]
 }
 
 fn others() -> Vec<Case> {
+    of_records_and_circles().into_iter().chain(of_access_and_lists()).collect()
+}
+
+fn of_records_and_circles() -> Vec<Case> {
     let (disclose, circles, epochs) = ("POST /api/v1/records/{id}/disclose", "POST /api/v1/circles", "POST /api/v1/circles/{id}/epochs");
-    let (tokens, session, verify) = ("POST /api/v1/tokens", "POST /api/v1/session", "POST /api/v1/verify");
     let case = |route, wrong, problem, body: &str| Case::new(route, wrong, problem, body);
-    let list = |wrong, query| Case { query, ..Case::new("GET /api/v1/records", wrong, Kind::Parameter, "") };
     vec![
         case(disclose, "no field", Kind::Limit, r#"{"fields":[]}"#),
         case(disclose, "a field that is not there", Kind::UnknownField, r#"{"fields":[{"section":0,"name":"b"}]}"#),
         case(disclose, "a section that is not there", Kind::UnknownField, r#"{"fields":[{"section":7,"name":"a"}]}"#),
         case(disclose, "a section that is no index", Kind::Malformed, r#"{"fields":[{"section":-1,"name":"a"}]}"#),
         case(disclose, "a field twice", Kind::UnknownField, r#"{"fields":[{"section":0,"name":"a"},{"section":0,"name":"a"}]}"#),
+        case(disclose, "a field as a list", Kind::Malformed, r#"{"fields":[[0,"a"]]}"#),
         case(disclose, "a purpose with a line break", Kind::Parameter, r#"{"fields":[{"section":0,"name":"a"}],"purpose":"a\nb"}"#),
+        case(disclose, "a purpose of no text", Kind::Parameter, &good(disclose)).header("purpose", "%ff"),
         case(circles, "a member that nobody knows", Kind::UnknownMember, &good(circles).replace('Z', "X")),
         case(
             circles,
@@ -200,10 +202,31 @@ fn others() -> Vec<Case> {
         ),
         case(circles, "no name", Kind::Malformed, &good(circles).replace("\"name\":\"x\"", "\"name\":\"\"")),
         case(circles, "an end beyond 2^53", Kind::Limit, &good(circles).replace("{\"name\"", "{\"until\":9007199254740992,\"name\"")),
+        case(circles, "an end in the past", Kind::Malformed, &good(circles).replace("{\"name\"", "{\"until\":1,\"name\"")),
+        case(circles, "a member as a list", Kind::Malformed, r#"{"name":"x","tier":"authorized","members":[["Z","read"]]}"#),
+        case(epochs, "an end in the past", Kind::Malformed, &good(epochs).replace("{\"members\"", "{\"until\":1,\"members\"")),
+        case(epochs, "an end beyond 2^53", Kind::Limit, &good(epochs).replace("{\"members\"", "{\"until\":9007199254740992,\"members\"")),
+        case(epochs, "terms as a list", Kind::Malformed, r#"{"terms":[]}"#),
         case(epochs, "a member that nobody knows", Kind::UnknownMember, &good(epochs).replace('Z', "X")),
         case(epochs, "two writers of a grant", Kind::Malformed, &good(epochs).replace("\"read\"", "\"write\"")),
+    ]
+}
+
+fn of_access_and_lists() -> Vec<Case> {
+    let (tokens, session, verify) = ("POST /api/v1/tokens", "POST /api/v1/session", "POST /api/v1/verify");
+    let case = |route, wrong, problem, body: &str| Case::new(route, wrong, problem, body);
+    let list = |wrong, query| Case { query, ..Case::new("GET /api/v1/records", wrong, Kind::Parameter, "") };
+    vec![
         case(tokens, "no name", Kind::Malformed, &good(tokens).replace("\"x\"", "\"\"")),
         case(tokens, "rights that are none", Kind::Malformed, &good(tokens).replace("\"read\"", "\"root\"")),
+        case(
+            tokens,
+            "an end further than two years",
+            Kind::Malformed,
+            &good(tokens).replace("{\"name\"", "{\"expires\":18446744073709551615,\"name\""),
+        ),
+        case(tokens, "a name with a line break", Kind::Malformed, &good(tokens).replace("\"x\"", "\"a\\nb\"")),
+        case(tokens, "a name longer than 128 bytes", Kind::Malformed, &good(tokens).replace("\"x\"", &format!("\"{}\"", "x".repeat(129)))),
         case(tokens, "an end in the past", Kind::Malformed, &good(tokens).replace("{\"name\"", "{\"expires\":1,\"name\"")),
         case(session, "a wrong password", Kind::Login, r#"{"password":"wrong password"}"#),
         case(verify, "another media type", Kind::MediaType, "").header("content-type", "text/html"),
@@ -219,8 +242,23 @@ fn others() -> Vec<Case> {
         list("no records of a page", "?limit=0"),
         list("more records of a page than 200", "?limit=201"),
         list("a limit that is no number", "?limit=ten"),
+        list("a limit beyond 2^64", "?limit=18446744073709551616"),
+        list("a limit below nothing", "?limit=-1"),
+        list("a cursor that is too long", "?after=000000000000000000000000000000000000000000000000000000000000"),
         Case::new("GET /api/v1/records", "a purpose of no text", Kind::Parameter, "").header("purpose", "%ff"),
+        Case::new("GET /api/v1/records", "two purposes", Kind::Parameter, "").and("purpose", "a").and("purpose", "a"),
+        Case::new("GET /api/v1/records/{id}", "a purpose of no text", Kind::Parameter, "").header("purpose", "%ff"),
     ]
+}
+
+/// Whether a bad value of a parameter or a header is among the cases.
+pub fn has_case(route: &str, place: &str, name: &str) -> bool {
+    let name = name.to_lowercase();
+    let named = |case: &Case| match place {
+        "query" => case.query.trim_start_matches('?').split('&').any(|pair| pair.split('=').next() == Some(name.as_str())),
+        _ => case.headers.iter().any(|(other, _)| *other == name),
+    };
+    cases().iter().any(|case| case.route == route && case.problem == Kind::Parameter && named(case))
 }
 
 fn cases() -> Vec<Case> {
@@ -248,7 +286,8 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
     let circle = node.post("/api/v1/circles", good("POST /api/v1/circles")).await.json()["id"].as_str().unwrap().to_owned();
     let used = [("authorization", &*node.bearer(Rights::Admin)), ("content-type", "application/json"), ("idempotency-key", "used")];
     assert_eq!(node.call("POST", "/api/v1/records", &used, records_with(&RECORD.replace('1', "2"))).await.status, 201);
-    let before = (node.size(), node.state.auth.tokens().len(), node.node.handle.state().ledger.circles.iter().count());
+    settled(&node.node.handle).await;
+    let before = node.snapshot();
     for case in cases() {
         let reply = send(&node, &case, &record, &circle, &cookie).await;
         assert_eq!(
@@ -260,8 +299,7 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
             reply.text()
         );
         assert!(reply.body.len() < 2000, "{} {}: the answer repeats the input", case.route, case.wrong);
-        let after = (node.size(), node.state.auth.tokens().len(), node.node.handle.state().ledger.circles.iter().count());
-        assert_eq!(before, after, "{} {}", case.route, case.wrong);
+        assert_eq!(node.snapshot(), before, "{} {}", case.route, case.wrong);
     }
     // The good bodies are good, so that every case above fails for its own reason.
     for route in json_routes() {
@@ -280,10 +318,12 @@ fn the_specification_has_both_tables() {
     };
     let kinds = Kind::ALL.iter().map(|kind| format!("| `{}` | {} | {} |", kind.code(), kind.status().as_u16(), kind.title()));
     compare(&table("| code | status | title |"), &kinds.collect::<Vec<_>>());
-    let everywhere = EVERYWHERE.iter().map(|(route, wrong, problem)| row(route, wrong, *problem));
     let json = malformed("POST /api/v1/records").into_iter().map(|case| row("every JSON body", case.wrong, case.problem));
     let others = submissions().into_iter().chain(others()).map(|case| case.row());
-    compare(&table("| route | what is wrong | status | code |"), &everywhere.chain(json).chain(others).collect::<Vec<_>>());
+    compare(
+        &table("| route | what is wrong | status | code |"),
+        &crate::every_route::rows().into_iter().chain(json).chain(others).collect::<Vec<_>>(),
+    );
 }
 
 fn compare(page: &[String], expected: &[String]) {

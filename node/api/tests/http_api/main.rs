@@ -5,8 +5,11 @@
 mod access;
 mod bad_input;
 mod document;
+mod every_route;
 mod records;
 mod regulator;
 mod server;
+mod smuggling;
 mod support;
 mod tiles;
+mod tls;

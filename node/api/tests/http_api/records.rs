@@ -9,7 +9,7 @@ use suyuan_core::proof::LogProof;
 use suyuan_core::statement::cose_sign1;
 use suyuan_engine::wire::LogSize;
 
-use crate::support::{one, settled, sync, three};
+use crate::support::{one, request, send, settled, sync, three};
 
 const LOT: &str = "https://id.gs1.org/01/06901234567892/10/L1";
 
@@ -249,6 +249,7 @@ async fn the_node_and_its_charter_show_themselves() {
     assert_eq!(node.get("/api/v1/logs/Z").await.problem(), "not-found");
     assert_eq!(node.call("GET", "/healthz", &[], "").await.text(), "ok\n");
     assert_eq!(node.get("/readyz").await.text(), "ready\n");
+    assert_eq!(node.get("/api/v1/node").await.json()["trouble"], serde_json::json!([]));
     let metrics = node.get("/metrics").await;
     assert!(metrics.text().contains("suyuan_log_entries 1\n") && metrics.text().ends_with("# EOF\n"), "{}", metrics.text());
     assert!(
@@ -266,4 +267,31 @@ async fn the_node_and_its_charter_show_themselves() {
     assert_eq!(node.get("/readyz").await.problem(), "unavailable");
     let write = node.post("/api/v1/records", r#"{"records":[{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}]}"#).await;
     assert_eq!(write.problem(), "unavailable");
+}
+
+/// A disk without room is told before anything is begun, for every kind of write.
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_refuses_writes_and_reads_go_on() {
+    let node = one().await;
+    let cookie = node.session().await;
+    let mut state = node.state.clone();
+    state.disk = std::sync::Arc::new(suyuan_api::Disk { folder: node.folder.path().to_owned(), reserve: u64::MAX });
+    let full = suyuan_api::admin_router(state);
+    let before = node.snapshot();
+    let headers = [("cookie", cookie.as_str()), ("content-type", "application/json"), ("origin", "http://localhost:7001")];
+    for (path, body) in [
+        ("/api/v1/records", r#"{"records":[{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}]}"#),
+        ("/api/v1/circles", r#"{"name":"x","tier":"authorized","members":[{"member":"Z","rights":"read"}]}"#),
+        ("/api/v1/tokens", r#"{"name":"x","rights":"read"}"#),
+    ] {
+        let reply = send(&full, request("POST", path, &headers, body)).await;
+        assert_eq!((reply.status.as_u16(), reply.problem().as_str()), (507, "storage"), "{path}");
+        assert!(reply.headers.contains_key("retry-after"));
+    }
+    assert_eq!(send(&full, request("GET", "/readyz", &headers, "")).await.problem(), "storage");
+    let status = send(&full, request("GET", "/api/v1/node", &headers, "")).await;
+    assert_eq!((status.status.as_u16(), status.json()["trouble"][0]["code"].as_str()), (200, Some("disk")));
+    assert!(send(&full, request("GET", "/", &headers, "")).await.text().contains("class=\"trouble\""), "the console says so");
+    assert_eq!(node.snapshot(), before);
+    assert_eq!(send(&node.admin, request("POST", "/api/v1/tokens", &headers, r#"{"name":"x","rights":"read"}"#)).await.status, 201);
 }

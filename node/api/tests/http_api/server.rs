@@ -10,13 +10,20 @@ use tokio::task::JoinHandle;
 
 use crate::support::{TestNode, one};
 
-struct Server {
-    address: std::net::SocketAddr,
+pub struct Server {
+    pub address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
 }
 
-async fn serve(node: &TestNode) -> Server {
+impl Server {
+    pub async fn end(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+pub async fn serve(node: &TestNode) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
@@ -27,7 +34,7 @@ async fn serve(node: &TestNode) -> Server {
     Server { address, stop, task }
 }
 
-async fn exchange(address: std::net::SocketAddr, request: &[u8]) -> String {
+pub async fn exchange(address: std::net::SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
@@ -64,9 +71,9 @@ async fn requests_over_tcp_are_answered_and_bad_ones_end_the_connection() {
     );
     let answer = exchange(server.address, huge.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("/problems/too-large"), "{answer}");
-    server.stop.send(()).unwrap();
-    server.task.await.unwrap().unwrap();
-    assert!(TcpStream::connect(server.address).await.is_err());
+    let address = server.address;
+    server.end().await;
+    assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use suyuan_api::auth::{Auth, Rights};
-use suyuan_api::{AppState, Hosts, PeerStatus, Settings, admin_router, public_router};
+use suyuan_api::{AppState, Backup, Disk, Hosts, PeerStatus, Settings, admin_router, public_router};
 use suyuan_core::MemberId;
 use suyuan_core::charter::{Charter, CharterFile, Entry, MemberKeys, Role};
 use suyuan_core::key::SecretKey;
@@ -30,7 +30,17 @@ pub struct TestNode {
     /// Tokens to read, write, administer, and one that has ended.
     pub tokens: [String; 4],
     /// Dropped last: the store is in it.
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
+}
+
+/// See [`TestNode::snapshot`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    logs: Vec<(MemberId, u64, [u8; 32])>,
+    circles: Vec<(suyuan_core::CircleId, u64)>,
+    keyring: Vec<u8>,
+    auth: Vec<u8>,
+    files: Vec<String>,
 }
 
 pub struct Reply {
@@ -136,9 +146,12 @@ fn start(folder: tempfile::TempDir, id: MemberId, charter: &CharterFile) -> Test
         peers: watched,
         public_url: "http://127.0.0.1:9/".into(),
         hosts: Hosts::new(["node.example.cn".to_owned()]),
+        held: watch::channel(false).1,
+        disk: Disk { folder: folder.path().to_owned(), reserve: 0 },
+        backup: Backup::Current,
     };
     let state = AppState::new(settings);
-    TestNode { id, node, admin: admin_router(state.clone()), public: public_router(state.clone()), state, peers, tokens, _folder: folder }
+    TestNode { id, node, admin: admin_router(state.clone()), public: public_router(state.clone()), state, peers, tokens, folder }
 }
 
 /// A request with a host and whatever else is given.
@@ -200,7 +213,22 @@ impl TestNode {
         cookie.split(';').next().unwrap().to_owned()
     }
 
-    /// Everything that the log holds, to see that nothing was written.
+    /// Everything that a request could have half-written.
+    pub fn snapshot(&self) -> Snapshot {
+        let ledger = self.node.handle.state().ledger;
+        let mut files: Vec<_> =
+            std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        Snapshot {
+            logs: ledger.logs.iter().map(|head| (head.id.member, head.size(), head.chain)).collect(),
+            circles: ledger.circles.iter().map(|circle| (circle.id, circle.epoch())).collect(),
+            keyring: std::fs::read(self.folder.path().join("keyring")).unwrap(),
+            auth: std::fs::read(self.folder.path().join("auth.json")).unwrap(),
+            files,
+        }
+    }
+
+    /// How many entries the log has.
     pub fn size(&self) -> u64 {
         let state = self.node.handle.state();
         state.ledger.logs.head(&state.ledger.own_log()).size()

@@ -81,7 +81,7 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     shows("/logs", "zh", &["快冷物流", "检查点覆盖", "suyuan/"]).await;
     shows("/circles", "zh", &["农残检测值", "授权共享", "市场监管局"]).await;
     shows(&format!("/circles/{}", site.residues), "en", &["Authorized", "read and write", "市场监管局", "Epochs"]).await;
-    shows("/records?type=cold-chain", "zh", &["冷链", "快冷物流", "/01/06901234567892/10/L20261120", "公开 · 4 项", "可读 · 1 项"]).await;
+    shows("/records?type=cold-chain", "zh", &["冷链", "快冷物流", "06901234567892 · 批次 L20261120", "公开 · 4 项", "可读 · 1 项"]).await;
     shows(&format!("/records?subject={}", escaped("https://x.cn/01/6901234567892/10/L20261118")), "zh", &["采收", "召回"]).await;
     shows(&format!("/records?circle={}", site.residues), "en", &["Inspection"]).await;
     shows(&format!("/records?log={}", site.members[2].id), "en", &["On the shelf", "Recall"]).await;
@@ -91,7 +91,7 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     shows(
         &record_of(&desk, "inspection").await,
         "zh",
-        &["已落盘", "已发布", "其他成员持有: ", "农药残留", "0.010 mg/kg", "labCost", "可读者：青禾田园、邻里超市、市场监管局", "任何人都可以读"],
+        &["已落盘", "已发布", "其他成员持有: ", "农药残留", "0.010 mg/kg", "检测费用", "可读者：青禾田园、邻里超市、市场监管局", "任何人都可以读"],
     )
     .await;
     shows("/code?gtin=6901234567892&lot=L1", "zh", &[&format!("{PUBLIC}/01/06901234567892/10/L1?a={}", site.alliance)]).await;

@@ -77,7 +77,22 @@ async fn a_recall_stands_on_top() {
     let page = get(&site.members[1].public, RECALLED, "zh").await;
     let text = page.text();
     let (notice, life) = (text.find("id=\"recalls\"").unwrap(), text.find("id=\"life\"").unwrap());
-    assert!(notice < life && text[notice..life].contains("部分包装冷藏中断，叶片可能变质"));
+    // Why, what to do, whom to ask, since when and from whom; not checked yet.
+    for wanted in [
+        "部分包装冷藏中断，叶片可能变质",
+        "请勿食用，凭包装到任一门店退款",
+        "400-000-0000",
+        "2026-11-20 20:00",
+        "邻里超市",
+        "下游",
+        "data-state=\"unchecked\"",
+    ] {
+        assert!(notice < life && text[notice..life].contains(wanted), "{wanted}");
+    }
+    let en = get(&site.members[1].public, RECALLED, "en").await.text();
+    for wanted in ["Recall notice", "Do not consume or use it", "Reason", "Advice", "Downstream"] {
+        assert!(en.contains(wanted), "{wanted}");
+    }
     let hidden = |page: crate::html::Page| {
         page.elements.iter().any(|element| element.attributes.get("id").is_some_and(|id| id == "recall") && element.attributes.contains_key("hidden"))
     };

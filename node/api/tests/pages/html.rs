@@ -117,12 +117,14 @@ pub fn check_allowed(page: &Page) {
             "nav" => &["aria-label"],
             "b" | "span" => &["lang", "aria-hidden"],
             "th" => &["scope"],
+            "td" => &["data-label"],
             "form" => &["method", "action"],
             "input" => &[
                 "name",
                 "value",
                 "type",
                 "placeholder",
+                "list",
                 "size",
                 "required",
                 "maxlength",
@@ -140,7 +142,7 @@ pub fn check_allowed(page: &Page) {
             "img" => &["src", "alt", "width", "height"],
             "p" => &["role"],
             "head" | "title" | "body" | "header" | "main" | "footer" | "h1" | "h2" | "h3" | "dl" | "dt" | "dd" | "ul" | "ol" | "li" | "br"
-            | "pre" | "noscript" | "small" | "table" | "thead" | "tbody" | "tr" | "td" | "details" | "summary" | "fieldset" | "legend" => &[],
+            | "pre" | "noscript" | "small" | "table" | "thead" | "tbody" | "tr" | "details" | "summary" | "fieldset" | "legend" | "datalist" => &[],
             other => panic!("an element <{other}>"),
         };
         for (key, value) in attributes {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use suyuan_api::auth::Auth;
-use suyuan_api::{AppState, Hosts, PeerStatus, Settings, admin_router, public_router};
+use suyuan_api::{AppState, Backup, Disk, Hosts, PeerStatus, Settings, admin_router, public_router};
 use suyuan_core::charter::{Charter, CharterFile, Entry, MemberKeys, Role};
 use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
 use suyuan_core::key::SecretKey;
@@ -101,7 +101,10 @@ fn start(founder: Founder, charter: &CharterFile, public_url: &str) -> Member {
     let (peers, watched) = watch::channel(Vec::new());
     let handle = node.handle.clone();
     let hosts = Hosts::new(Vec::new());
-    let state = AppState::new(Settings { handle: handle.clone(), auth: Arc::new(auth), peers: watched, public_url: public_url.into(), hosts });
+    let (held, disk) = (watch::channel(false).1, Disk { folder: folder.path().to_owned(), reserve: 0 });
+    let public_url = public_url.into();
+    let settings = Settings { handle: handle.clone(), auth: Arc::new(auth), peers: watched, public_url, hosts, held, disk, backup: Backup::Current };
+    let state = AppState::new(settings);
     let (public, admin) = (public_router(state.clone()), admin_router(state.clone()));
     Member { folder, id: entry.member(), handle, public, admin, state, peers, _node: node }
 }

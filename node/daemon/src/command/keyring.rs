@@ -3,22 +3,23 @@
 use std::path::Path;
 
 use serde_json::json;
+use suyuan_api::Backup;
 use suyuan_core::key::key_id;
 use suyuan_runtime::keyring::{Keyring, Passphrase, PassphraseSource, SealedFile};
 
-use super::Place;
+use super::{Place, backup};
 use crate::answer::{Answer, Failure};
 use crate::cli::Keyring as KeyringCommand;
 
 pub fn run(at: &Place<'_>, command: KeyringCommand) -> Result<Answer, Failure> {
     match command {
-        KeyringCommand::Show => show(&at.keyring()?),
+        KeyringCommand::Show => show(at.data, &at.keyring()?),
         KeyringCommand::Export { file, backup_passphrase_file } => export(at, &file, backup_passphrase_file.as_deref()),
         KeyringCommand::Restore { file, backup_passphrase_file } => restore(at, &file, backup_passphrase_file.as_deref()),
     }
 }
 
-fn show(keyring: &Keyring) -> Result<Answer, Failure> {
+fn show(data: &Path, keyring: &Keyring) -> Result<Answer, Failure> {
     let keys = [
         ("log", keyring.log().public().to_bytes()),
         ("witness", keyring.witness().public().to_bytes()),
@@ -36,7 +37,16 @@ fn show(keyring: &Keyring) -> Result<Answer, Failure> {
         "secrets of {epochs} circle epochs{}",
         if keyring.is_development() { "; a development keyring without passphrase" } else { "" }
     ));
-    Ok(Answer::new(text, json!({ "keys": shown, "epochs": epochs, "development": keyring.is_development(), "alliance": keyring.alliance() })))
+    let state = backup::state(data, keyring, keyring.alliance());
+    text.push_str(match state {
+        Backup::Never => "\nnever backed up: run suyuan keyring export FILE, and keep the file elsewhere",
+        Backup::Outdated => "\nchanged since it was backed up: run suyuan keyring export FILE again",
+        Backup::Current => "",
+    });
+    Ok(Answer::new(
+        text,
+        json!({ "backedUp": state == Backup::Current, "keys": shown, "epochs": epochs, "development": keyring.is_development(), "alliance": keyring.alliance() }),
+    ))
 }
 
 fn export(at: &Place<'_>, file: &Path, passphrase: Option<&Path>) -> Result<Answer, Failure> {
@@ -44,6 +54,7 @@ fn export(at: &Place<'_>, file: &Path, passphrase: Option<&Path>) -> Result<Answ
     let source = PassphraseSource { seals: SealedFile::Backup, file: passphrase, new: true };
     let passphrase = Passphrase::resolve(&source).map_err(Failure::local)?;
     keyring.export(file, &passphrase).map_err(Failure::local)?;
+    backup::made(at.data, &keyring)?;
     let text = format!(
         "{} holds this member's identity keys under a passphrase of its own. It holds no secrets of circles: those come anew from their stewards.",
         file.display()
@@ -55,7 +66,8 @@ fn restore(at: &Place<'_>, file: &Path, backup_passphrase: Option<&Path>) -> Res
     let source = |seals, file, new| Passphrase::resolve(&PassphraseSource { seals, file, new }).map_err(Failure::local);
     let backup = source(SealedFile::Backup, backup_passphrase, false)?;
     let own = source(SealedFile::Keyring, at.passphrase_file, true)?;
-    Keyring::restore(at.data, file, &backup, &own).map_err(Failure::local)?;
+    let keyring = Keyring::restore(at.data, file, &backup, &own).map_err(Failure::local)?;
+    backup::made(at.data, &keyring)?;
     let text = "The keyring is restored. Before this member writes again, its node fetches its own log from the peers.";
     Ok(Answer::new(text, json!({ "restored": at.data })))
 }

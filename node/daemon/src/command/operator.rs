@@ -21,5 +21,5 @@ pub fn run(at: &Place<'_>) -> Result<Answer, Failure> {
         line.trim_end_matches(['\r', '\n']).to_owned()
     };
     auth.set_operator(&password).map_err(Failure::local)?;
-    Ok(Answer::new("The operator's password is set. A node that runs takes it over at its next start.", json!({ "operator": true })))
+    Ok(Answer::new("The operator's password is set. It counts at once; sessions of an older one have ended.", json!({ "operator": true })))
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use suyuan_api::auth::{Auth, Rights};
-use suyuan_api::{AppState, Hosts, PeerStatus, Settings};
+use suyuan_api::limits;
+use suyuan_api::tls::Tls;
+use suyuan_api::{AppState, Backup, Disk, Hosts, PeerStatus, Settings};
 use suyuan_core::MemberId;
 use suyuan_core::charter::CharterFile;
 use suyuan_core::key::SecretKey;
@@ -19,7 +21,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::operator::AUTH_FILE;
-use super::{Place, TOKEN_FILE, charter};
+use super::{Place, TOKEN_FILE, backup, charter};
 use crate::answer::{Answer, Failure, write_new, write_secret};
 use crate::cli;
 use crate::config::{self, Config};
@@ -35,7 +37,10 @@ pub fn run(at: &Place<'_>, flags: &cli::Run) -> Result<Answer, Failure> {
         warn!("this is a development keyring without passphrase: whoever reads the disk reads everything");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::local)?;
-    let parts = Parts { transport: keyring.transport().clone(), auth: open_auth(at)? };
+    let alliance = charter.verify(None).map_err(Failure::local)?.id();
+    let backup = backup::state(at.data, &keyring, Some(alliance));
+    let disk = Disk { folder: at.data.to_owned(), reserve: limits::RESERVE };
+    let parts = Parts { transport: keyring.transport().clone(), auth: open_auth(at)?, tls: open_tls(&config)?, backup, disk };
     let node = Node::start_held(NodeConfig { data: at.data.to_owned(), charter, keyring }).map_err(Failure::local)?;
     runtime.block_on(serve(node, &config, parts))
 }
@@ -74,25 +79,31 @@ fn check_development(config: &Config, charter: &CharterFile) -> Result<(), Failu
 
 /// Sets the listeners up, and serves until told to stop.
 async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Failure> {
-    let Parts { transport, auth } = parts;
+    let Parts { transport, auth, tls, backup, disk } = parts;
     let listen = config.p2p.iter().map(|address| address.parse().map_err(|error| Failure::local(format!("{address}: {error}"))));
     let listen = listen.collect::<Result<_, _>>()?;
     let network = suyuan_net::start(node.handle.clone(), NetConfig { key: transport, listen, peers: Vec::new(), sync: Default::default() });
     let network = network.map_err(Failure::local)?;
     let (admin, public) = (bind(config.admin).await?, bind(config.public).await?);
-    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.public));
+    let public_url = config.public_url.clone().unwrap_or_else(|| config.own_url());
     let (peers, status) = watch::channel(Vec::new());
     let hosts = Hosts::new(config.hosts.iter().cloned());
-    let app = AppState::new(Settings { handle: node.handle.clone(), auth: Arc::new(auth), peers: status, public_url, hosts });
+    let (hold, held) = watch::channel(true);
+    let app = Settings { handle: node.handle.clone(), auth: Arc::new(auth), peers: status, public_url, hosts, held, disk, backup };
+    let app = AppState::new(app);
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
         let _ = stopping.wait_for(|stop| *stop).await;
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(suyuan_api::serve(admin, suyuan_api::admin_router(app.clone()), stopped(stopping.clone())));
-    tasks.spawn(suyuan_api::serve(public, suyuan_api::public_router(app), stopped(stopping)));
+    let public_router = suyuan_api::public_router(app);
+    match tls {
+        Some(tls) => tasks.spawn(suyuan_api::serve_tls(public, public_router, Arc::new(tls), stopped(stopping))),
+        None => tasks.spawn(suyuan_api::serve(public, public_router, stopped(stopping))),
+    };
     let watcher = tokio::spawn(watch_peers(network.clone(), peers));
-    let releaser = tokio::spawn(release(node.handle.clone(), network.clone()));
+    let releaser = tokio::spawn(release(node.handle.clone(), network.clone(), hold));
     info!(admin = %config.admin, public = %config.public, "the node runs");
 
     let end = until_stopped(&node.handle).await;
@@ -110,6 +121,9 @@ async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Fail
 struct Parts {
     transport: SecretKey,
     auth: Auth,
+    tls: Option<Tls>,
+    backup: Backup,
+    disk: Disk,
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
@@ -131,10 +145,11 @@ async fn until_stopped(handle: &Handle) -> Result<(), Failure> {
 }
 
 /// Lets this member write as soon as another node has said how far it has this member's log; alone, at once.
-async fn release(handle: Handle, network: Network) {
+async fn release(handle: Handle, network: Network, hold: watch::Sender<bool>) {
     let alone = handle.state().ledger.alliance.members().len() == 1;
     if alone || network.own_head_known().wait_for(|known| *known).await.is_ok() {
         handle.hold_authoring(false).await;
+        hold.send_replace(false);
     }
 }
 
@@ -155,6 +170,15 @@ async fn watch_peers(network: Network, peers: watch::Sender<Vec<PeerStatus>>) {
         };
         peers.send_replace(status.peers.iter().map(peer).collect());
     }
+}
+
+/// Reads certificate and key before anything is started: whoever prints codes with https:// is told at once that nobody would answer there.
+fn open_tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let tls = config.public_tls.clone().map(Tls::open).transpose().map_err(Failure::local)?;
+    if tls.is_some() && config.public_url.as_ref().is_some_and(|url| url.starts_with("http://")) {
+        warn!("the public side speaks TLS, but --public-url, to which printed codes lead, begins with http://");
+    }
+    Ok(tls)
 }
 
 /// Opens tokens and operator, and leaves a token in the data folder for whoever may read it: this machine's operator.

@@ -5,7 +5,8 @@ import { Fault, openBundle } from "../browser.js";
 import type { OpenBundle, VerifiedRecord } from "../browser.js";
 
 import { clean, stamp } from "./display.js";
-import { bare, element, isAbout, productName, recallLine, shown } from "./record.js";
+import { RECALL, showRecalls } from "./recall.js";
+import { bare, element, isAbout, productName, shown } from "./record.js";
 import { productSubject } from "./subject.js";
 import { known, t } from "./words.js";
 import type { Lang } from "./words.js";
@@ -146,7 +147,7 @@ function fill(article: HTMLElement, record: VerifiedRecord): boolean {
   const before = article.querySelector(".shown");
   const after = shown(lang, record);
   const lied = before !== null && before.childNodes.length > 0 && bare(before) !== bare(after);
-  article.className = record.type === "recall" ? "record recall" : "record";
+  article.className = record.type === RECALL ? "record recall" : "record";
   article.textContent = "";
   article.append(after, element("div", "mark"));
   return lied;
@@ -175,17 +176,8 @@ function header(bundle: OpenBundle, verified: readonly VerifiedRecord[]): boolea
     replace("alliance-name", clean(bundle.name)),
     replace("alliance-members", String(bundle.members.length)),
     name !== null && replace("product-name", name),
+    showRecalls(lang, verified),
   ];
-  const recalls = verified.filter(({ type }) => type === "recall");
-  const list = document.getElementById("recalls");
-  if (list && recalls.length > 0) {
-    const before = bare(list);
-    list.textContent = "";
-    list.append(...recalls.map((record) => recallLine(lang, record)));
-    const box = document.getElementById("recall")!;
-    replaced.push(box.hidden !== false || before !== bare(list));
-    box.hidden = false;
-  }
   return replaced.includes(true);
 }
 
@@ -229,7 +221,7 @@ function asOf(verified: readonly VerifiedRecord[]): string {
 /** Nothing on the page holds. */
 function refuse(why: string): void {
   const said = known(lang, why) ?? why;
-  for (const article of document.querySelectorAll<HTMLElement>("#records article")) {
+  for (const article of document.querySelectorAll<HTMLElement>("#records article, #recalls li")) {
     mark(article, "failed", `${t(lang, "mark.failed")}${t(lang, "json.original", said)}`);
   }
   verdict("failed", t(lang, "verdict.failed"), t(lang, "verdict.failed.how", said));

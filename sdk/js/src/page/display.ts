@@ -19,7 +19,9 @@ export const LINES = 200;
 const DEEPEST = 5;
 
 /** Fields whose values are words of a code list. */
-const CODED = ["result", "conclusion", "status", "action", "type", "bizStep", "disposition"];
+const CODED = ["result", "conclusion", "status", "action", "type", "eventType", "bizStep", "disposition"];
+/** Fields whose values are codes of units (UN/ECE Recommendation 20). */
+const UNITS = ["unit", "uom"];
 const PREFIXES = [
   "https://ref.gs1.org/cbv/BizStep-", "https://ref.gs1.org/cbv/Disp-",
   "urn:epcglobal:cbv:bizstep:", "urn:epcglobal:cbv:disp:", "cbv:BizStep-", "cbv:Disp-",
@@ -96,6 +98,7 @@ function moment(text: string): string | null {
 }
 
 function coded(lang: Lang, name: string, text: string): string | null {
+  if (UNITS.includes(name)) return known(lang, `unit.${text}`);
   if (!CODED.includes(name)) return null;
   const prefix = PREFIXES.find((known) => text.startsWith(known)) ?? "";
   const word = known(lang, `value.${text.slice(prefix.length)}`);

@@ -45,12 +45,13 @@ export function shown(lang: Lang, record: VerifiedRecord): HTMLElement {
   else box.append(element("p", "none", t(lang, "record.none")));
   if (record.withheld > 0) {
     const { author, withheld } = record;
-    box.append(element("p", "withheld", t(lang, "record.withheld", withheld, clean(author.name), role(lang, author))));
+    box.append(element("p", "withheld", t(lang, withheld === 1 ? "record.withheld.one" : "record.withheld", withheld, clean(author.name), role(lang, author))));
   }
   return box;
 }
 
-function fieldList(lines: ReturnType<typeof display>): HTMLElement {
+/** Fields as a list of terms. */
+export function fieldList(lines: ReturnType<typeof display>): HTMLElement {
   const list = element("dl", "fields");
   for (const { depth, label, text } of lines) {
     list.append(element("div", `d${depth}`, element("dt", "", label), element("dd", "", text)));
@@ -61,14 +62,6 @@ function fieldList(lines: ReturnType<typeof display>): HTMLElement {
 /** A member's role in the reader's language. */
 export function role(lang: Lang, { role: name }: MemberInfo): string {
   return t(lang, `role.${name}`);
-}
-
-/** A line of the recall notice. */
-export function recallLine(lang: Lang, record: VerifiedRecord): HTMLElement {
-  const link = element("a", "", `${stamp(record.time)} ${clean(record.author.name)}`);
-  link.setAttribute("href", `#r-${record.id.slice(0, 16)}`);
-  const reason = display(lang, fieldsOf(record).filter(({ name }) => name === "reason"));
-  return element("li", "", link, " ", reason.map(({ text }) => text).join(" "));
 }
 
 /** What the product is called, by the oldest of `records` that says so. */

@@ -1,0 +1,118 @@
+//! What keeps this node from writing, or will be missed one day: said by `/readyz`, in the node's status, and on top of the console.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::pages::words::Lang;
+use crate::problem::{Kind, Problem};
+use crate::state::AppState;
+use crate::verify::Words;
+
+/// The disk that the node writes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// A folder on it: the data folder.
+    pub folder: PathBuf,
+    /// Free bytes below which nothing that a client sends is written, so that what was begun can be ended.
+    pub reserve: u64,
+}
+
+impl Disk {
+    /// Whether fewer bytes are free than the reserve. Where the system does not say, there is room.
+    fn is_full(&self) -> bool {
+        rustix::fs::statvfs(&self.folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < self.reserve)
+    }
+}
+
+/// Whether there is a backup of this member's identity keys, as far as this machine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backup {
+    /// None was ever made.
+    Never,
+    /// What is to be backed up has changed since.
+    Outdated,
+    /// There is one. Also for keys without a passphrase, which are for trying out.
+    Current,
+}
+
+/// What is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The writer has stopped.
+    Stopped,
+    /// Nothing is authored until another node has said how far it has this member's log.
+    Held,
+    /// The disk is nearly full.
+    Disk,
+    /// See [`Backup::Never`].
+    BackupNever,
+    /// See [`Backup::Outdated`].
+    BackupOutdated,
+}
+
+/// A trouble, for people and programs.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Trouble)]
+pub(crate) struct TroubleJson {
+    /// `stopped`, `held`, `disk`, `backup-never` or `backup-outdated`. The first three keep the node from writing.
+    code: &'static str,
+    /// What it is and what to do.
+    #[serde(flatten)]
+    words: Words,
+}
+
+impl Trouble {
+    /// What is not as it should be now, the worst first.
+    pub(crate) fn all(state: &AppState) -> Vec<Self> {
+        let backup = match state.backup {
+            Backup::Never => Some(Self::BackupNever),
+            Backup::Outdated => Some(Self::BackupOutdated),
+            Backup::Current => None,
+        };
+        Self::of_writing(state).into_iter().chain(backup).collect()
+    }
+
+    /// What keeps the node from writing.
+    pub(crate) fn of_writing(state: &AppState) -> Vec<Self> {
+        let stopped = state.handle.heads().has_changed().is_err();
+        let found = [(stopped, Self::Stopped), (*state.held.borrow(), Self::Held), (state.disk.is_full(), Self::Disk)];
+        found.into_iter().filter(|(there, _)| *there).map(|(_, trouble)| trouble).collect()
+    }
+
+    const fn row(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Stopped => ("stopped", "trouble.stopped"),
+            Self::Held => ("held", "trouble.held"),
+            Self::Disk => ("disk", "trouble.disk"),
+            Self::BackupNever => ("backup-never", "trouble.backup-never"),
+            Self::BackupOutdated => ("backup-outdated", "trouble.backup-outdated"),
+        }
+    }
+
+    /// What it is and what to do, in words.
+    pub(crate) fn text(self, lang: Lang) -> &'static str {
+        let (code, key) = self.row();
+        lang.known(key).unwrap_or(code)
+    }
+
+    pub(crate) fn json(self) -> TroubleJson {
+        let words = Words { en: self.text(Lang::En).to_owned(), zh: self.text(Lang::Zh).to_owned() };
+        TroubleJson { code: self.row().0, words }
+    }
+
+    /// The problem of whoever wants to write.
+    pub(crate) fn problem(self) -> Problem {
+        let kind = if self == Self::Disk { Kind::Storage } else { Kind::Unavailable };
+        Problem::passing(kind, 5, self.text(Lang::En))
+    }
+}
+
+/// That there is room for what a client wants to be written.
+///
+/// # Errors
+/// [`Kind::Storage`]: nothing was written.
+pub(crate) fn check_room(state: &AppState) -> Result<(), Problem> {
+    if state.disk.is_full() { Err(Trouble::Disk.problem()) } else { Ok(()) }
+}

@@ -1,0 +1,9 @@
+//! The binary as its operator meets it: what it refuses at start, what it reminds of, and what it says when the disk is full.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod backup;
+mod disk;
+mod held;
+mod support;
+mod tls;
