@@ -1,6 +1,6 @@
 //! How many statements each author addressed to each circle, and how many of them this node holds: the difference was withheld or is still to come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::section::AudienceHeader;
@@ -28,6 +28,11 @@ impl Default for Counter {
 }
 
 impl Counter {
+    /// How many exist at least: an author that lost the end of its log may have used a counter twice.
+    pub fn known(&self) -> u64 {
+        self.next.max(self.held)
+    }
+
     /// How many are known to exist and not held.
     pub fn missing(&self) -> u64 {
         self.next.saturating_sub(self.held)
@@ -61,13 +66,17 @@ impl Counters {
         self.0.range((*circle, 0)..=(*circle, u32::MAX)).map(|((_, log), counter)| (*log, counter))
     }
 
-    /// Counts a statement that was written or taken in.
-    pub fn count(&mut self, header: &AudienceHeader, log: u32, id: StatementId) {
-        let counter = self.0.entry((header.circle, log)).or_default();
-        counter.held = counter.held.saturating_add(1);
-        if header.counter >= counter.next {
-            counter.next = header.counter.saturating_add(1);
-            counter.last = id;
+    /// Counts a statement that was written or taken in, once for each circle that it is addressed to. `known` are the circles for which it was counted
+    /// before.
+    pub fn count<'a>(&mut self, audiences: impl IntoIterator<Item = &'a AudienceHeader>, known: &BTreeSet<CircleId>, log: u32, id: StatementId) {
+        let mut known = known.clone();
+        for header in audiences {
+            let counter = self.0.entry((header.circle, log)).or_default();
+            counter.held = counter.held.saturating_add(u64::from(known.insert(header.circle)));
+            if header.counter >= counter.next {
+                counter.next = header.counter.saturating_add(1);
+                counter.last = id;
+            }
         }
     }
 

@@ -21,4 +21,5 @@ pub mod serve;
 pub mod submission;
 pub mod sync;
 pub mod view;
+pub mod void;
 pub mod wire;

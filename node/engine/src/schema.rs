@@ -19,6 +19,8 @@ pub enum Table {
     Entry = b'e',
     /// Place to signature and statement.
     Statement = b's',
+    /// Place to the chain value before it, signature and bytes of a void entry.
+    Void = b'v',
     /// Statement id to place.
     ById = b'i',
     /// Section to its headers, sealed under the node's own key.
@@ -45,12 +47,13 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
         Self::Entry,
         Self::Statement,
+        Self::Void,
         Self::ById,
         Self::Header,
         Self::Content,

@@ -13,6 +13,7 @@ use suyuan_engine::mend;
 use suyuan_engine::record::HeldRecord;
 use suyuan_engine::replica::{self, BatchError};
 use suyuan_engine::view::Changes;
+use suyuan_engine::void::VoidEntry;
 use suyuan_engine::wire::{Batch, Item, LogSize};
 use tracing::warn;
 
@@ -42,7 +43,8 @@ impl Writer {
         if let Some(note) = &own {
             self.keep_returned(note, &mut verified.changes).map_err(|error| error.to_string())?;
         }
-        let replica::Verified { changes, head, counters, records, slips } = verified;
+        let replica::Verified { changes, head, counters, records, voids, slips } = verified;
+        tell_void(&log, &voids);
         let taken = TakenIn { log: LogSize { log, size: head.size() }, held: records.len() };
         self.accept(Accepted { changes, head: Some(head), counters, records, slips })?;
         self.publish()?;
@@ -57,7 +59,8 @@ impl Writer {
             Err(BatchError::Store(error)) => return Err(error.to_string()),
             Err(error) => return Ok(Err(SubmitError::Batch(error))),
         };
-        let mend::Filled { changes, counters, records, slips } = filled;
+        let mend::Filled { changes, counters, records, voids, slips } = filled;
+        tell_void(log, &voids);
         self.accept(Accepted { changes, head: None, counters, records, slips })?;
         Ok(Ok(()))
     }
@@ -116,6 +119,13 @@ impl Writer {
                 return Ok(());
             }
         }
+    }
+}
+
+/// It stands in its author's log for good; whoever looks after the node may ask its author why.
+fn tell_void(log: &LogId, voids: &[VoidEntry]) {
+    for void in voids {
+        warn!(log = %log.origin(), sequence = void.row.sequence, fault = %void.fault, "an entry is void: its author signed what does not hold");
     }
 }
 
