@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use suyuan_runtime::SubmitError;
 
-use super::support::{Alliance, converged, own_head_known, wait};
+use super::support::{Alliance, Running, converged, grant, own_head_known, residue, wait};
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
@@ -79,6 +79,76 @@ async fn an_older_disk_is_brought_up_to_what_was_published() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_disk_is_brought_up_to_what_was_published() {
     comes_back(false).await;
+}
+
+/// A node that lost the end of its log writes on to a circle, while whoever else holds what it wrote there can be asked, or cannot.
+async fn writes_on(reader_at_hand: bool) {
+    let alliance = Alliance::new(4);
+    let log = alliance.log(0);
+    let folder = alliance.founders[0].folder.path();
+    let (z, s) = (alliance.run(1), alliance.run(3));
+    let g = alliance.run(0);
+    own_head_known(&g).await;
+    let circle = g.handle().open_circle(grant("residues", &[alliance.id(1), alliance.id(2)])).await.unwrap().id;
+    // Next counter, statements held, and how many there are at least.
+    let counter = |node: &Running| {
+        let state = node.handle().state();
+        let counter = state.ledger.counters.of(&circle, state.ledger.logs.head(&log).number);
+        (counter.next, counter.held, counter.known())
+    };
+    g.put(&residue(&circle)).await.unwrap();
+    converged(&[&g, &z, &s]).await;
+    g.stop().await;
+    let old = tempfile::tempdir().unwrap();
+    copy(folder, old.path());
+    let g = alliance.run(0);
+    let lost = g.put(&residue(&circle)).await.unwrap().first;
+    g.put(&residue(&circle)).await.unwrap();
+    converged(&[&g, &z, &s]).await;
+    assert_eq!((counter(&g), counter(&z)), ((4, 4, 4), (4, 4, 4)), "the circle's opening and three statements");
+    g.stop().await;
+    restore(folder, Some(old.path()));
+
+    let mut reader = Some(z);
+    if let Some(z) = reader.take_if(|_| !reader_at_hand) {
+        z.stop().await;
+    }
+    let g = alliance.run_held(0);
+    if let Some(z) = &reader {
+        let both = async || g.peer(alliance.id(1)).await.connected && g.peer(alliance.id(3)).await.connected;
+        wait("both are connected", Duration::from_secs(20), both).await;
+        assert!(z.size(&log) > lost);
+    }
+    own_head_known(&g).await;
+    g.handle().hold_authoring(false).await;
+    g.put(&residue(&circle)).await.unwrap();
+    let expected = if reader_at_hand { (5, 5, 5) } else { (3, 3, 3) };
+    assert_eq!(counter(&g), expected, "counters are not used twice as long as somebody can be asked");
+
+    // When the reader is back, what a counter that was used twice would hide comes to everybody: to the author, and to a reader that never had it.
+    let z = reader.unwrap_or_else(|| alliance.run(1));
+    let r = alliance.run(2);
+    wait("all hold all five", Duration::from_secs(40), async || [&g, &z, &r].iter().all(|node| matches!(counter(node), (_, 5, 5)))).await;
+    let next = if reader_at_hand { 5 } else { 4 };
+    assert_eq!([&g, &z, &r].map(|node| counter(node).0), [next; 3]);
+    let section = (1, Ok(vec!["0.010".to_owned()]));
+    for node in [&g, &z, &r] {
+        assert!(node.seen(&log, lost).unwrap().contains(&section));
+    }
+    wait("no gap is left", Duration::from_secs(20), async || g.net.status().await.gaps.is_empty() && r.net.status().await.gaps.is_empty()).await;
+    for node in [g, z, s, r] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_recovery_counters_go_on_behind_those_that_a_reader_holds() {
+    writes_on(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_that_was_used_twice_while_no_reader_was_there_hides_nothing() {
+    writes_on(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

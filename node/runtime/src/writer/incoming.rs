@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use suyuan_core::CircleId;
-use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE};
+use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE, alliance_circle};
 use suyuan_core::log::LogId;
 use suyuan_engine::counters::Counters;
 use suyuan_engine::epoch;
@@ -76,10 +76,14 @@ impl Writer {
             ledger.logs.set(head);
         }
         let secrets = self.snapshot().secrets;
-        for record in records.iter().filter(|record| record.statement.kind == CIRCLE_TYPE && !has_effect(record, &state.ledger)) {
+        let circle = |record: &HeldRecord| record.statement.kind == CIRCLE_TYPE;
+        for record in records.iter().filter(|record| !circle(record) || !has_effect(record, &state.ledger)) {
             if let Some(void) = ledger.learn(record, &secrets).map_err(|error| error.to_string())? {
                 warn!(statement = %record.statement.id(), why = void.explain(), "an epoch statement has no effect");
             }
+        }
+        if opened.contains(&alliance_circle(&ledger.alliance.id())) {
+            ledger.relearn_addresses(self.store.as_ref(), &self.local, &secrets).map_err(|error| error.to_string())?;
         }
         self.replace(|state| state.ledger = Arc::new(ledger));
         opened.iter().try_for_each(|circle| self.index_circle(circle))
