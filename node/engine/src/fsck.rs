@@ -16,7 +16,7 @@ use crate::ledger::Ledger;
 use crate::local::LocalKeys;
 use crate::logs::{self, LogHead};
 use crate::record::{self, HeldRecord, HeldSection, Opened};
-use crate::schema::{Row, Table, index_key, log_key, tile_key};
+use crate::schema::{RETURNED_ROW, Row, Table, index_key, log_key, tile_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
 use crate::void::VoidEntry;
@@ -96,7 +96,7 @@ pub fn check(
     let mut report = Report::default();
     let mut indexed = Indexed::default();
     for head in ledger.logs.iter() {
-        let mut check = LogCheck::new(head, ledger, view, local, secrets);
+        let mut check = LogCheck::new(head, ledger, view, local, secrets)?;
         let mut from = 0;
         while from < head.size() {
             let to = from.saturating_add(STEP).min(head.size());
@@ -163,12 +163,17 @@ struct LogCheck<'a, V> {
     chain: Hash,
     frontier: Frontier,
     counters: Counters,
+    /// Up to where the own log came back from others, who may not hold all of its statements.
+    returned: u64,
 }
 
 impl<'a, V: View> LogCheck<'a, V> {
-    fn new(head: &'a LogHead, ledger: &'a Ledger, view: &'a V, local: &'a LocalKeys, secrets: &'a EpochSecrets) -> Self {
+    fn new(head: &'a LogHead, ledger: &'a Ledger, view: &'a V, local: &'a LocalKeys, secrets: &'a EpochSecrets) -> Result<Self, StoreError> {
         let (chain, frontier) = (head.id.chain_start(), Frontier::default());
-        Self { head, ledger, view, local, secrets, chain, frontier, counters: Counters::default() }
+        let note = view.row(Table::Meta, RETURNED_ROW)?.and_then(|note| String::from_utf8(note).ok());
+        let size = |note: String| UnverifiedCheckpoint::parse(&note).map_or(0, |checkpoint| checkpoint.claimed_size());
+        let returned = note.map_or(0, size);
+        Ok(Self { head, ledger, view, local, secrets, chain, frontier, counters: Counters::default(), returned })
     }
 
     fn found(&self, sequence: Option<u64>, what: impl Into<String>) -> Finding {
@@ -201,7 +206,8 @@ impl<'a, V: View> LogCheck<'a, V> {
         let row = Row { log: self.head.number, sequence };
         let own = self.head.id.member == self.ledger.me;
         let Some(record) = HeldRecord::load(row, self.view, self.local).map_err(|error| error.0)? else {
-            return if own { Err("this member's own statement is missing".into()) } else { self.void(row, id, report, indexed) };
+            let lost = own && sequence >= self.returned;
+            return if lost { Err("this member's own statement is missing".into()) } else { self.void(row, id, report, indexed) };
         };
         report.statements = report.statements.saturating_add(1);
         if record.statement.place != self.head.id.place(sequence) || record.statement.previous != self.chain {
@@ -225,6 +231,9 @@ impl<'a, V: View> LogCheck<'a, V> {
     fn void(&self, row: Row, id: &StatementId, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
         let void = VoidEntry::load(row, &self.head.id.place(row.sequence), self.view).map_err(|error| error.0)?;
         let Some(void) = void else { return Ok(()) };
+        if self.head.id.member == self.ledger.me {
+            return Err("this member's own entry is void".into());
+        }
         if void.previous != self.chain {
             return Err("the void entry names another chain value".into());
         }

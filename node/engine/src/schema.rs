@@ -5,6 +5,9 @@ use suyuan_core::id::{MemberId, StatementId};
 /// Version of the store's layout. A store of a later one is refused with a message.
 pub const VERSION: u32 = 1;
 
+/// Row of [`Table::Meta`] with the newest own checkpoint that came back from a peer.
+pub const RETURNED_ROW: &[u8] = b"returned";
+
 /// A table: the first byte of its rows' keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

@@ -266,6 +266,41 @@ fn a_later_suite_stays_masked_until_a_later_program() {
 }
 
 #[test]
+fn an_own_statement_may_be_missing_only_where_the_own_log_came_back_from_others() {
+    use suyuan_engine::schema::{RETURNED_ROW, Row, Table};
+    let alliance = alliance();
+    let mut g = Member::new(0, &alliance);
+    (0..3).for_each(|_| g.put(r#"{"records":[{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}]}"#));
+    let row = Row { log: g.ledger.logs.head(&g.own_log()).number, sequence: 2 };
+    let id = suyuan_engine::logs::entries(&g.view, row.log, 2..3).unwrap()[0];
+    let circle = suyuan_core::circle::self_circle(&g.id());
+    let mut changes = Changes::default();
+    changes.delete(Table::Statement, row.key());
+    changes.delete(Table::ById, id.0);
+    for table in [Table::Header, Table::Content] {
+        changes.delete(table, row.section(0));
+    }
+    changes.delete(Table::Wrap, row.audience(0, 0));
+    changes.delete(Table::ByCircle, suyuan_engine::schema::index_key(&g.local.name(Table::ByCircle, &circle.0), row));
+    // Held once less.
+    let mut counters = suyuan_engine::counters::Counters::default();
+    let headers = [1, 3].map(|sequence| {
+        let record = HeldRecord::load(Row { sequence, ..row }, &g.view, &g.local).unwrap().unwrap();
+        (record.statement.id(), record.sections[0].audiences[0].header.clone())
+    });
+    headers.iter().for_each(|(id, header)| counters.count([header], &Default::default(), row.log, *id));
+    counters.save(&Default::default(), &g.local, &mut changes);
+    let mut view = g.view.clone();
+    view.apply(&changes);
+    assert!(check(&g, &view).unwrap_err().contains("own statement is missing"));
+    let returned = g.published.clone().unwrap();
+    let mut kept = Changes::default();
+    kept.put(Table::Meta, RETURNED_ROW, returned);
+    view.apply(&kept);
+    assert_eq!(check(&g, &view).unwrap().statements, 3);
+}
+
+#[test]
 fn a_void_epoch_statement_has_no_effect_even_with_its_section_and_slip() {
     let alliance = alliance();
     let (mut g, mut z, mut r) = (Liar(Member::new(0, &alliance)), Member::new(1, &alliance), Member::new(2, &alliance));

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use suyuan_engine::fsck;
 use suyuan_runtime::SubmitError;
 
 use super::support::{Alliance, Running, converged, grant, own_head_known, residue, wait};
@@ -104,6 +105,7 @@ async fn writes_on(reader_at_hand: bool) {
     let g = alliance.run(0);
     let lost = g.put(&residue(&circle)).await.unwrap().first;
     g.put(&residue(&circle)).await.unwrap();
+    g.put(r#"{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}"#).await.unwrap();
     converged(&[&g, &z, &s]).await;
     assert_eq!((counter(&g), counter(&z)), ((4, 4, 4), (4, 4, 4)), "the circle's opening and three statements");
     g.stop().await;
@@ -136,6 +138,9 @@ async fn writes_on(reader_at_hand: bool) {
         assert!(node.seen(&log, lost).unwrap().contains(&section));
     }
     wait("no gap is left", Duration::from_secs(20), async || g.net.status().await.gaps.is_empty() && r.net.status().await.gaps.is_empty()).await;
+    let (state, store) = (g.handle().state(), g.handle().store().clone());
+    fsck::check(&state.ledger, store.as_ref(), g.handle().local(), &state.secrets, |_| {}).unwrap();
+    drop(store);
     for node in [g, z, s, r] {
         node.stop().await;
     }
