@@ -135,7 +135,7 @@ pub fn fill(
         match take(item, row, &log.place(sequence), &id, &previous).map_err(fault)? {
             Taken::Record(record, slip) => {
                 filled.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
-                filled.add(record, view, local, secrets, rng)?;
+                filled.add(*record, view, local, secrets, rng)?;
             }
             Taken::Void(void) => {
                 void.save(&id, &mut filled.changes);

@@ -132,7 +132,7 @@ pub fn verify(
                 let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
                 verified.counters.count(audiences, &BTreeSet::new(), row.log, *id);
                 record.save(&subjects, local, rng, &mut verified.changes)?;
-                verified.records.push(record);
+                verified.records.push(*record);
             }
             Taken::Void(void) => {
                 void.save(id, &mut verified.changes);
@@ -148,7 +148,7 @@ pub fn verify(
 /// What an item brought.
 pub(crate) enum Taken {
     /// A statement, and the slip that came with it.
-    Record(HeldRecord, Option<Slip>),
+    Record(Box<HeldRecord>, Option<Slip>),
     /// An entry that its author signed and that means nothing.
     Void(VoidEntry),
     /// An entry that only a later program can judge.
@@ -165,8 +165,8 @@ pub(crate) fn take(item: Item, row: Row, place: &Place, id: &StatementId, previo
         Judgement::Void(fault) => Ok(Taken::Void(VoidEntry { row, previous: *previous, signature: item.signature, bytes: item.statement, fault })),
         Judgement::Valid(statement) => {
             let sections = sections(&statement, &item.sections)?;
-            let record = HeldRecord { row, bytes: item.statement, signature: item.signature, statement, sections };
-            Ok(Taken::Record(record, item.slip.filter(|slip| slip.statement == *id)))
+            let record = HeldRecord { row, bytes: item.statement, signature: item.signature, statement: *statement, sections };
+            Ok(Taken::Record(Box::new(record), item.slip.filter(|slip| slip.statement == *id)))
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Sync {
     own_head_known: bool,
     /// Since when the own log is here as far as anybody has it.
     own_since: Option<u64>,
+    /// Whether some of the own log came back from others.
+    recovered: bool,
     /// Where the next round over the logs begins, so that none waits behind the others.
     turn: Option<LogId>,
     dice: u64,
@@ -79,7 +81,18 @@ impl Sync {
         let others: BTreeSet<MemberId> = logs.iter().map(|log| log.log.member).filter(|member| *member != me).collect();
         let logs = logs.into_iter().map(|LogSize { log, size }| (log, Following { size, ..Following::default() })).collect();
         let peers = others.into_iter().map(|member| (member, Peer::default())).collect();
-        Self { me, limits, logs, peers, mending: Mending::default(), own_head_known: false, own_since: None, turn: None, dice: seed }
+        Self {
+            me,
+            limits,
+            logs,
+            peers,
+            mending: Mending::default(),
+            own_head_known: false,
+            own_since: None,
+            recovered: false,
+            turn: None,
+            dice: seed,
+        }
     }
 
     /// Takes in what happened and says what to do. `now` is in milliseconds and never goes back.
@@ -240,6 +253,7 @@ impl Sync {
         let Some(following) = self.logs.get_mut(&log) else { return };
         let sender = following.taking.take();
         following.size = following.size.max(size);
+        self.recovered |= log.member == self.me;
         if let Some((member, batch)) = following.ready.take() {
             following.take(member, batch, actions);
         }
@@ -308,7 +322,9 @@ impl Sync {
             }
         }
         let waited = self.own_since.is_some_and(|since| now.saturating_sub(since) >= self.limits.own_gaps);
-        let counting = self.peers.values().any(|peer| peer.answered && !peer.counted && peer.may_be_asked(now));
+        // Where something was lost, whoever is not connected yet may know of more.
+        let heard = |peer: &Peer| self.recovered || (peer.answered && peer.may_be_asked(now));
+        let counting = self.peers.values().any(|peer| !peer.counted && heard(peer));
         if waited || !(counting || self.mending.concerns(&self.me)) {
             self.own_head_known = true;
             actions.push(Action::OwnHeadKnown);

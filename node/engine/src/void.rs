@@ -15,7 +15,7 @@ use crate::view::{Changes, StoreError, View};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// A statement at its place.
-    Valid(VerifiedStatement),
+    Valid(Box<VerifiedStatement>),
     /// Its author signed what does not hold.
     Void(Fault),
     /// A statement of a later suite: this program cannot tell, and leaves the entry masked.
@@ -30,7 +30,7 @@ pub fn judge(bytes: &[u8], place: &Place, entry: &StatementId, previous: &Hash) 
     match UnverifiedStatement::decode(bytes) {
         Ok(statement) if statement.id() != *entry => Err(Fault::Inclusion),
         Ok(statement) => Ok(match statement.verify_in_log(place, entry, previous) {
-            Ok(verified) => Judgement::Valid(verified),
+            Ok(verified) => Judgement::Valid(Box::new(verified)),
             Err(fault) => Judgement::Void(fault),
         }),
         Err(_) if statement::id_of(bytes) != *entry => Err(Fault::Inclusion),

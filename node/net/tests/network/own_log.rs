@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use suyuan_core::CircleId;
+use suyuan_core::log::LogId;
 use suyuan_engine::fsck;
 use suyuan_runtime::SubmitError;
 
@@ -82,21 +84,20 @@ async fn an_empty_disk_is_brought_up_to_what_was_published() {
     comes_back(false).await;
 }
 
-/// A node that lost the end of its log writes on to a circle, while whoever else holds what it wrote there can be asked, or cannot.
-async fn writes_on(reader_at_hand: bool) {
-    let alliance = Alliance::new(4);
+/// Next counter of G in a circle, its statements that a node holds, and how many there are at least.
+fn counter(node: &Running, log: &LogId, circle: &CircleId) -> (u64, u64, u64) {
+    let state = node.handle().state();
+    let counter = state.ledger.counters.of(circle, state.ledger.logs.head(log).number);
+    (counter.next, counter.held, counter.known())
+}
+
+/// G writes to a circle with a reader Z, and loses what it wrote last. S, who is not in the circle, has the log as well.
+async fn lose_the_end(alliance: &Alliance) -> (Running, Running, CircleId, u64) {
     let log = alliance.log(0);
     let folder = alliance.founders[0].folder.path();
-    let (z, s) = (alliance.run(1), alliance.run(3));
-    let g = alliance.run(0);
+    let (g, z, s) = (alliance.run(0), alliance.run(1), alliance.run(3));
     own_head_known(&g).await;
     let circle = g.handle().open_circle(grant("residues", &[alliance.id(1), alliance.id(2)])).await.unwrap().id;
-    // Next counter, statements held, and how many there are at least.
-    let counter = |node: &Running| {
-        let state = node.handle().state();
-        let counter = state.ledger.counters.of(&circle, state.ledger.logs.head(&log).number);
-        (counter.next, counter.held, counter.known())
-    };
     g.put(&residue(&circle)).await.unwrap();
     converged(&[&g, &z, &s]).await;
     g.stop().await;
@@ -107,37 +108,41 @@ async fn writes_on(reader_at_hand: bool) {
     g.put(&residue(&circle)).await.unwrap();
     g.put(r#"{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}"#).await.unwrap();
     converged(&[&g, &z, &s]).await;
-    assert_eq!((counter(&g), counter(&z)), ((4, 4, 4), (4, 4, 4)), "the circle's opening and three statements");
+    let counters = (counter(&g, &log, &circle), counter(&z, &log, &circle));
+    assert_eq!(counters, ((4, 4, 4), (4, 4, 4)), "the circle's opening and three statements");
     g.stop().await;
     restore(folder, Some(old.path()));
+    (z, s, circle, lost)
+}
 
+/// A node that lost the end of its log writes on to a circle, while whoever else holds what it wrote there can be asked, or cannot.
+async fn writes_on(reader_at_hand: bool) {
+    let alliance = Alliance::new(4);
+    let log = alliance.log(0);
+    let (z, s, circle, lost) = lose_the_end(&alliance).await;
     let mut reader = Some(z);
     if let Some(z) = reader.take_if(|_| !reader_at_hand) {
         z.stop().await;
     }
     let g = alliance.run_held(0);
-    if let Some(z) = &reader {
-        let both = async || g.peer(alliance.id(1)).await.connected && g.peer(alliance.id(3)).await.connected;
-        wait("both are connected", Duration::from_secs(20), both).await;
-        assert!(z.size(&log) > lost);
-    }
+    let connected = async |number| g.peer(alliance.id(number)).await.connected;
+    wait("all are connected", Duration::from_secs(20), async || connected(3).await && connected(1).await == reader_at_hand).await;
     own_head_known(&g).await;
     g.handle().hold_authoring(false).await;
     g.put(&residue(&circle)).await.unwrap();
     let expected = if reader_at_hand { (5, 5, 5) } else { (3, 3, 3) };
-    assert_eq!(counter(&g), expected, "counters are not used twice as long as somebody can be asked");
+    assert_eq!(counter(&g, &log, &circle), expected, "counters are not used twice as long as somebody can be asked");
 
     // When the reader is back, what a counter that was used twice would hide comes to everybody: to the author, and to a reader that never had it.
     let z = reader.unwrap_or_else(|| alliance.run(1));
     let r = alliance.run(2);
-    wait("all hold all five", Duration::from_secs(40), async || [&g, &z, &r].iter().all(|node| matches!(counter(node), (_, 5, 5)))).await;
     let next = if reader_at_hand { 5 } else { 4 };
-    assert_eq!([&g, &z, &r].map(|node| counter(node).0), [next; 3]);
+    let nodes = [&g, &z, &r];
+    wait("all hold all five", Duration::from_secs(40), async || nodes.iter().all(|node| counter(node, &log, &circle) == (next, 5, 5))).await;
     let section = (1, Ok(vec!["0.010".to_owned()]));
-    for node in [&g, &z, &r] {
-        assert!(node.seen(&log, lost).unwrap().contains(&section));
-    }
-    wait("no gap is left", Duration::from_secs(20), async || g.net.status().await.gaps.is_empty() && r.net.status().await.gaps.is_empty()).await;
+    assert!(nodes.iter().all(|node| node.seen(&log, lost).unwrap().contains(&section)));
+    let gaps = async |node: &Running| node.net.status().await.gaps.len();
+    wait("no gap is left", Duration::from_secs(20), async || gaps(&g).await + gaps(&r).await == 0).await;
     let (state, store) = (g.handle().state(), g.handle().store().clone());
     fsck::check(&state.ledger, store.as_ref(), g.handle().local(), &state.secrets, |_| {}).unwrap();
     drop(store);
