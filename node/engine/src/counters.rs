@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use suyuan_core::cbor::{Reader, Writer};
+use suyuan_core::id::Hash;
 use suyuan_core::section::AudienceHeader;
 use suyuan_core::{CircleId, StatementId};
 
@@ -19,11 +20,13 @@ pub struct Counter {
     pub held: u64,
     /// The newest one seen, or zeros.
     pub last: StatementId,
+    /// The ids of those held, one XORed with the other: whoever holds as many others has another mark.
+    pub mark: Hash,
 }
 
 impl Default for Counter {
     fn default() -> Self {
-        Self { next: 0, held: 0, last: StatementId([0; 32]) }
+        Self { next: 0, held: 0, last: StatementId([0; 32]), mark: [0; 32] }
     }
 }
 
@@ -33,21 +36,26 @@ impl Counter {
         self.next.max(self.held)
     }
 
+    /// The mark, where as many are held as are known.
+    pub fn complete(&self) -> Option<Hash> {
+        Some(self.mark).filter(|_| self.held == self.known())
+    }
+
     /// How many are known to exist and not held.
     pub fn missing(&self) -> u64 {
         self.next.saturating_sub(self.held)
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(64);
-        writer.array(3).uint(self.next).uint(self.held).bytes(&self.last.0);
+        let mut writer = Writer::with_capacity(96);
+        writer.array(4).uint(self.next).uint(self.held).bytes(&self.last.0).bytes(&self.mark);
         writer.finish()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, suyuan_core::Fault> {
         let mut reader = Reader::open(bytes)?;
-        reader.array(3)?;
-        Ok(Self { next: reader.uint()?, held: reader.uint()?, last: StatementId(reader.fixed()?) })
+        reader.array(4)?;
+        Ok(Self { next: reader.uint()?, held: reader.uint()?, last: StatementId(reader.fixed()?), mark: reader.fixed()? })
     }
 }
 
@@ -72,10 +80,14 @@ impl Counters {
         let mut known = known.clone();
         for header in audiences {
             let counter = self.0.entry((header.circle, log)).or_default();
-            counter.held = counter.held.saturating_add(u64::from(known.insert(header.circle)));
-            if header.counter >= counter.next {
-                counter.next = header.counter.saturating_add(1);
-                counter.last = id;
+            if known.insert(header.circle) {
+                counter.held = counter.held.saturating_add(1);
+                counter.mark.iter_mut().zip(id.0).for_each(|(mark, byte)| *mark ^= byte);
+            }
+            // Of two that carry the same counter the one of the higher id counts, in whatever order they came.
+            let next = header.counter.saturating_add(1);
+            if (next, id) > (counter.next, counter.last) {
+                (counter.next, counter.last) = (next, id);
             }
         }
     }

@@ -26,14 +26,16 @@ use crate::view::{Changes, StoreError, View};
 use crate::void::VoidEntry;
 use crate::wire::{Count, Gap, Item};
 
-/// The counts of another node that are ahead of what is held here, each with how many statements are missing. Some may only be on their way with the next
+/// The counts of another node that are ahead of what is held here, or of other statements, each with how many statements are missing. Some may only be on their way with the next
 /// batch; the sessions see to that.
 pub fn gaps(counts: &[Count], ledger: &Ledger) -> Vec<(Count, u64)> {
     let lacks = |count: &Count| {
         let number = ledger.logs.known(&count.of.log).map(|head| head.number);
-        let held = number.map_or(0, |number| ledger.counters.of(&count.of.circle, number).held);
+        let ours = number.map(|number| ledger.counters.of(&count.of.circle, number)).unwrap_or_default();
+        // As many, but not the same ones: the author used a counter twice.
+        let others = count.next == ours.held && count.mark.is_some_and(|mark| mark != ours.mark);
         let epoch = ledger.circles.circle(&count.of.circle).map_or(0, crate::circles::Circle::epoch);
-        (held < count.next || epoch < count.epoch).then(|| (*count, count.next.saturating_sub(held)))
+        (ours.held < count.next || others || epoch < count.epoch).then(|| (*count, count.next.saturating_sub(ours.held)))
     };
     counts.iter().filter_map(lacks).take(limits::GAPS).collect()
 }

@@ -106,8 +106,9 @@ fn counters(from: &CircleId, member: &MemberId, ledger: &Ledger) -> Response {
     let shared = |circle: &CircleId| access::may(&ledger.alliance, &ledger.circles, member, Action::Hold, circle, None, CIRCLE_TYPE);
     for circle in ledger.known_circles().into_iter().filter(|circle| circle >= from && circle.0 != member.0 && shared(circle)) {
         let epoch = ledger.circles.circle(&circle).map_or(0, Circle::epoch);
-        let logs = ledger.counters.in_circle(&circle).filter_map(|(log, counter)| Some((ledger.logs.numbered(log)?.id, counter.known())));
-        let found: Vec<Count> = logs.map(|(log, next)| Count { of: Gap { circle, log }, next, epoch }).collect();
+        let logs = ledger.counters.in_circle(&circle).filter_map(|(log, counter)| Some((ledger.logs.numbered(log)?.id, counter)));
+        let found: Vec<Count> =
+            logs.map(|(log, counter)| Count { of: Gap { circle, log }, next: counter.known(), epoch, mark: counter.complete() }).collect();
         if counts.len().saturating_add(found.len()) > limits::COUNTS && !counts.is_empty() {
             return Response::Counters(counts, Some(circle));
         }

@@ -423,6 +423,50 @@ fn a_section_whose_header_was_exchanged_is_refused_and_not_void() {
 }
 
 #[test]
+fn as_many_statements_but_others_are_a_gap() {
+    use suyuan_engine::wire::Count;
+    let alliance = alliance();
+    let (mut g, mut z) = (Member::new(0, &alliance), Member::new(1, &alliance));
+    put(&mut g, 1);
+    z.pull(&g, g.own_log());
+    let circle = alliance_circle(&alliance.id());
+    let counter = z.ledger.counters.of(&circle, z.ledger.logs.head(&g.own_log()).number);
+    let count = |next, mark| vec![Count { of: Gap { circle, log: g.own_log() }, next, epoch: 1, mark }];
+    let gaps = |counts: Vec<Count>| mend::gaps(&counts, &z.ledger).into_iter().map(|(_, missing)| missing).collect::<Vec<_>>();
+    assert!(gaps(count(2, Some(counter.mark))).is_empty());
+    assert!(gaps(count(2, None)).is_empty(), "it says itself that it lacks some");
+    assert!(gaps(count(1, Some([1; 32]))).is_empty(), "the other one lacks some");
+    assert_eq!(gaps(count(2, Some([1; 32]))), [0]);
+    assert_eq!(gaps(count(3, None)), [1]);
+    let Response::Counters(told, None) =
+        serve::answer(&Request::Counters(suyuan_core::CircleId([0; 32])), &g.id(), &z.ledger, None, &z.view, &z.local).unwrap()
+    else {
+        panic!()
+    };
+    assert!(told.contains(&count(2, Some(counter.mark))[0]));
+}
+
+#[test]
+fn counts_do_not_depend_on_the_order_in_which_statements_came() {
+    use suyuan_engine::counters::Counters;
+    let header = |counter| AudienceHeader { salt: [2; 16], circle: PUBLIC, epoch: 0, counter, link: StatementId([0; 32]), order: None };
+    let statements = [(0, 7), (1, 9), (1, 3), (2, 4), (2, 8)];
+    let counted = |order: [usize; 5]| {
+        let mut counters = Counters::default();
+        for at in order {
+            let (counter, id) = statements[at];
+            counters.count([&header(counter)], &Default::default(), 0, StatementId([id; 32]));
+        }
+        counters.of(&PUBLIC, 0)
+    };
+    let expected = counted([0, 1, 2, 3, 4]);
+    assert_eq!((expected.next, expected.held, expected.known(), expected.last), (3, 5, 5, StatementId([8; 32])));
+    for order in [[4, 3, 2, 1, 0], [2, 0, 4, 1, 3], [3, 4, 0, 2, 1]] {
+        assert_eq!(counted(order), expected);
+    }
+}
+
+#[test]
 fn a_statement_with_two_sections_for_one_circle_counts_once() {
     let alliance = alliance();
     let (mut g, mut z) = (Member::new(0, &alliance), Member::new(1, &alliance));

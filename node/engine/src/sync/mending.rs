@@ -44,7 +44,7 @@ impl Sync {
 
     /// Notes gaps that a member can fill. What may still come with the entries that this node has not pulled yet is no gap.
     pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>) {
-        for (Count { of, next, epoch }, missing) in counts {
+        for (Count { of, next, epoch, .. }, missing) in counts {
             let known = (next, epoch);
             let Some(log) = self.logs.get(&of.log) else { continue };
             let behind = log.claims.get(&member).map(|size| size.saturating_sub(log.size));

@@ -182,7 +182,7 @@ fn the_own_head_is_known_once_somebody_answered_and_nobody_has_more() {
 #[test]
 fn nothing_is_authored_while_own_statements_are_known_to_be_lacking_but_not_for_ever() {
     let gap = Gap { circle: CircleId([8; 32]), log: log(0) };
-    let count = (Count { of: gap, next: 6, epoch: 1 }, 2);
+    let count = (Count { of: gap, next: 6, epoch: 1, mark: None }, 2);
     let start = || {
         let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 3)).collect(), Limits::default(), 7);
         for who in [1, 2] {
