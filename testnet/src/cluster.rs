@@ -1,5 +1,6 @@
-//! A cluster of real node processes on this machine's loopback, founded and driven through the same binary and API as anybody's.
+//! A cluster of real node processes, founded and driven through the same binary and API as anybody's.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -12,6 +13,8 @@ use serde_json::Value;
 use suyuan_client::Client;
 use suyuan_core::AllianceId;
 
+use crate::hosts::Host;
+
 /// How long a node may take to answer after its start.
 const START: Duration = Duration::from_secs(30);
 
@@ -22,13 +25,29 @@ const PORTS: std::ops::Range<u16> = 20_000..30_000;
 #[derive(Clone, Debug)]
 pub struct Founder {
     /// Folder name, one letter or so.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// Name in the charter.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Role in the charter.
     pub role: &'static str,
     /// Types that a regulator may read.
     pub scope: &'static [&'static str],
+}
+
+impl Founder {
+    /// A founder.
+    pub const fn new(key: &'static str, name: &'static str, role: &'static str, scope: &'static [&'static str]) -> Self {
+        Self { key: Cow::Borrowed(key), name: Cow::Borrowed(name), role, scope }
+    }
+}
+
+/// Where the nodes of a cluster run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// All on this machine's loopback, with keyrings that need no passphrase.
+    Loopback,
+    /// Each on a host of its own, with a passphrase. This program must have been moved apart before.
+    Hosts,
 }
 
 /// A running node.
@@ -44,7 +63,10 @@ pub struct NodeProcess {
     pub public: SocketAddr,
     /// Password of the console's operator.
     pub password: String,
+    /// The host that it has to itself.
+    pub host: Option<Host>,
     p2p: SocketAddr,
+    passphrase: Option<String>,
     child: Option<Child>,
 }
 
@@ -70,7 +92,10 @@ pub fn binary() -> Result<PathBuf, String> {
 }
 
 /// A loopback address that is free now, below the ports that systems give to outgoing connections, and never the same twice in one run.
-fn free_address() -> Result<SocketAddr, String> {
+///
+/// # Errors
+/// That none is.
+pub fn free_address() -> Result<SocketAddr, String> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     for _ in 0..PORTS.len() {
         let mut random = [0; 2];
@@ -91,12 +116,13 @@ impl Cluster {
     ///
     /// # Errors
     /// What failed, in words.
-    pub fn found(folder: &Path, founders: &[Founder], say: &impl Fn(&str)) -> Result<Self, String> {
+    pub fn found(folder: &Path, founders: &[Founder], ground: Ground, say: &impl Fn(&str)) -> Result<Self, String> {
         let binary = binary()?;
         let mut nodes = Vec::new();
-        for founder in founders {
+        for (number, founder) in (1..).zip(founders) {
             say(&format!("keys of {}", founder.name));
-            nodes.push(NodeProcess::init(&binary, folder, founder)?);
+            let host = if ground == Ground::Hosts { Some(Host::new(number)?) } else { None };
+            nodes.push(NodeProcess::init(&binary, folder, founder, host)?);
         }
         say("charter, signed by all");
         let charter = folder.join("charter");
@@ -105,9 +131,12 @@ impl Cluster {
         for node in &nodes {
             new.args(["--entry", path(&node.data.join("entry"))?]);
         }
-        output(new.args(["--deputy", founders.get(1).map_or("", |founder| founder.name)]))?;
+        if let Some(deputy) = founders.get(1) {
+            new.args(["--deputy", &deputy.name]);
+        }
+        output(&mut new)?;
         for node in &nodes {
-            output(Command::new(&binary).args(["--data", path(&node.data)?, "charter", "sign", path(&charter)?]))?;
+            output(node.command(&binary)?.args(["charter", "sign", path(&charter)?]))?;
         }
         let checked: Value = json(Command::new(&binary).args(["--json", "charter", "check", path(&charter)?]))?;
         let alliance = checked["alliance"].as_str().and_then(|id| id.parse().ok()).ok_or("the charter is not complete")?;
@@ -179,7 +208,7 @@ impl Cluster {
     /// # Errors
     /// What failed, in words.
     pub fn fsck(&self, node: &NodeProcess) -> Result<Value, String> {
-        json(Command::new(&self.binary).args(["--json", "--data", path(&node.data)?, "fsck"]))
+        json(node.command(&self.binary)?.args(["--json", "fsck"]))
     }
 
     /// Runs `suyuan` with these words; its exit code and standard output.
@@ -199,33 +228,47 @@ impl Drop for Cluster {
 }
 
 impl NodeProcess {
-    fn init(binary: &Path, folder: &Path, founder: &Founder) -> Result<Self, String> {
-        let data = folder.join(founder.key);
-        let (admin, public, p2p) = (free_address()?, free_address()?, free_address()?);
-        let mut init = Command::new(binary);
-        init.args(["--data", path(&data)?, "init", "--development", "--name", founder.name, "--role", founder.role]);
-        init.args(["--address", &multiaddr(p2p)]);
+    fn init(binary: &Path, folder: &Path, founder: &Founder, host: Option<Host>) -> Result<Self, String> {
+        let (admin, public, p2p) = match &host {
+            None => (free_address()?, free_address()?, free_address()?),
+            Some(host) => ((host.control, 7400).into(), (host.address, 7480).into(), (host.address, 7401).into()),
+        };
+        let passphrase = host.is_some().then(random_text).transpose()?;
+        let data = folder.join(&*founder.key);
+        let node = Self { founder: founder.clone(), data, admin, public, password: random_text()?, host, p2p, passphrase, child: None };
+        let mut init = node.command(binary)?;
+        init.args(["init", "--name", &founder.name, "--role", founder.role, "--address", &multiaddr(p2p)]);
+        if node.passphrase.is_none() {
+            init.arg("--development");
+        }
         for kind in founder.scope {
             init.args(["--scope", kind]);
         }
         output(&mut init)?;
-        let mut random = [0; 9];
-        getrandom::fill(&mut random).map_err(|error| error.to_string())?;
-        let password = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let mut operator = Command::new(binary);
-        let mut child = operator
-            .args(["--data", path(&data)?, "operator"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        let written = child.stdin.take().map(|mut stdin| writeln!(stdin, "{password}"));
+        let mut child =
+            node.command(binary)?.arg("operator").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().map_err(|error| error.to_string())?;
+        let written = child.stdin.take().map(|mut stdin| writeln!(stdin, "{}", node.password));
         written.transpose().map_err(|error| error.to_string())?;
         let set = child.wait().map_err(|error| error.to_string())?;
-        if !set.success() {
-            return Err(format!("the operator of {} could not be set", founder.name));
+        if set.success() { Ok(node) } else { Err(format!("the operator of {} could not be set", founder.name)) }
+    }
+
+    /// `suyuan` for this node, on its host.
+    fn command(&self, binary: &Path) -> Result<Command, String> {
+        let mut command = match &self.host {
+            None => Command::new(binary),
+            Some(host) => {
+                let [enter, namespace] = host.enter();
+                let mut command = Command::new(enter);
+                command.arg(namespace).arg(binary);
+                command
+            }
+        };
+        if let Some(passphrase) = &self.passphrase {
+            command.env("SUYUAN_PASSPHRASE", passphrase).env("SUYUAN_ROOT_PASSPHRASE", passphrase);
         }
-        Ok(Self { founder: founder.clone(), data, admin, public, password, p2p, child: None })
+        command.args(["--data", path(&self.data)?]);
+        Ok(command)
     }
 
     /// Starts the process; what it logs goes to `node.log` in its folder.
@@ -234,8 +277,11 @@ impl NodeProcess {
     /// What failed, in words.
     pub fn start(&mut self, binary: &Path, charter: Option<&Path>) -> Result<(), String> {
         let log = File::options().create(true).append(true).open(self.log()).map_err(|error| error.to_string())?;
-        let mut run = Command::new(binary);
-        run.args(["--data", path(&self.data)?, "run", "--admin", &self.admin.to_string(), "--public", &self.public.to_string()]);
+        let mut run = self.command(binary)?;
+        run.args(["run", "--admin", &self.admin.to_string(), "--public", &self.public.to_string()]);
+        if self.host.is_some() {
+            run.args(["--host", &self.admin.ip().to_string()]);
+        }
         // The phases of every commit stand in the log, so that a crash can be told by where it struck.
         run.env("SUYUAN_LOG", "info,suyuan::commit=debug");
         run.args(["--p2p", &multiaddr(self.p2p), "--public-url", &format!("http://{}", self.public)]);
@@ -285,7 +331,10 @@ impl NodeProcess {
     }
 
     /// Sizes of all logs that it holds, by member.
-    fn log_sizes(&self) -> Result<Vec<(String, u64)>, String> {
+    ///
+    /// # Errors
+    /// That it does not answer.
+    pub fn log_sizes(&self) -> Result<Vec<(String, u64)>, String> {
         let text = self.client()?.json("/api/v1/logs").map_err(|error| error.to_string())?;
         let logs: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let logs = logs.get("logs").unwrap_or(&logs);
@@ -293,6 +342,23 @@ impl NodeProcess {
         let mut sizes: Vec<_> = logs.as_array().into_iter().flatten().filter_map(size).collect();
         sizes.sort_unstable();
         Ok(sizes)
+    }
+
+    /// Listener for the other members.
+    pub fn p2p(&self) -> SocketAddr {
+        self.p2p
+    }
+
+    /// Memory that the process takes up, bytes.
+    ///
+    /// # Errors
+    /// That it does not run.
+    pub fn resident(&self) -> Result<u64, String> {
+        let pid = self.child.as_ref().ok_or("the node does not run")?.id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| error.to_string())?;
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.map(|count| count.saturating_mul(1024)).ok_or_else(|| "the kernel does not say how much memory it takes".to_owned())
     }
 
     /// Kills the process as a power switch would, and waits for its end.
@@ -325,7 +391,14 @@ impl NodeProcess {
     }
 }
 
-fn multiaddr(address: SocketAddr) -> String {
+fn random_text() -> Result<String, String> {
+    let mut random = [0; 9];
+    getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A socket address as the network's addresses are written.
+pub fn multiaddr(address: SocketAddr) -> String {
     format!("/ip4/{}/tcp/{}", address.ip(), address.port())
 }
 

@@ -7,8 +7,13 @@ mod checks;
 mod cluster;
 mod crash;
 mod demo;
+mod files;
 mod founding;
+mod hosts;
+mod network;
+mod rot;
 mod story;
+mod up;
 
 use std::process::ExitCode;
 
@@ -27,20 +32,33 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// What a stranger's host runs in the network campaign.
+    #[command(hide = true)]
+    Attack(network::AttackFlags),
     /// Measure writing, replication, size on disk and start against this machine's own limits.
     Bench(bench::Flags),
     /// Kill a node at random instants under load, and look for what it had acknowledged.
     Crash(crash::Flags),
     /// Play one lettuce from field to table on five real nodes, and check everything.
     Demo(demo::Flags),
+    /// Cut a member off, on hosts of their own, and count what it costs to bring it back; attack a node from a stranger's host.
+    Network(network::Flags),
+    /// Flip bits in the files of a stopped node, and look for what goes unnoticed.
+    Rot(rot::Flags),
+    /// Run an alliance of nodes to try things with.
+    Up(up::Flags),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
+        Command::Attack(flags) => network::strike(&flags),
         Command::Bench(flags) => bench::run(&flags, cli.json),
         Command::Crash(flags) => crash::run(&flags, cli.json),
         Command::Demo(flags) => demo::run(&flags, cli.json),
+        Command::Network(flags) => network::run(&flags, cli.json),
+        Command::Rot(flags) => rot::run(&flags, cli.json),
+        Command::Up(flags) => up::run(&flags, cli.json),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

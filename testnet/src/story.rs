@@ -1,5 +1,7 @@
 //! The story of the demo: one lettuce from field to table, with everything that five enterprises share of it and withhold.
 
+use std::fmt::Display;
+
 use serde_json::{Value, json};
 use suyuan_client::{CircleMember, Client, NewCircle};
 use suyuan_core::StatementId;
@@ -9,11 +11,11 @@ use crate::cluster::{Cluster, Founder};
 
 /// The members: a farm that leads, its supplier, supermarkets, a carrier, and the authority.
 pub const FOUNDERS: [Founder; 5] = [
-    Founder { key: "G", name: "G 生态农业", role: "leader", scope: &[] },
-    Founder { key: "S", name: "S 种植服务", role: "upstream", scope: &[] },
-    Founder { key: "Z", name: "Z 绿色商超", role: "downstream", scope: &[] },
-    Founder { key: "L", name: "L 冷链物流", role: "support", scope: &[] },
-    Founder { key: "R", name: "R 市场监管", role: "regulator", scope: &["inspection", "notice", "forecast", "feedback"] },
+    Founder::new("G", "G 生态农业", "leader", &[]),
+    Founder::new("S", "S 种植服务", "upstream", &[]),
+    Founder::new("Z", "Z 绿色商超", "downstream", &[]),
+    Founder::new("L", "L 冷链物流", "support", &[]),
+    Founder::new("R", "R 市场监管", "regulator", &["inspection", "notice", "forecast", "feedback"]),
 ];
 
 /// The lettuce: its GTIN and lot.
@@ -89,7 +91,7 @@ impl Teller<'_> {
     /// Opens a circle and returns its id.
     fn circle(&self, steward: &str, name: &str, tier: Tier, members: &[(&str, Rights)]) -> Result<String, String> {
         let member = |(key, rights): &(&str, Rights)| -> Result<CircleMember, String> {
-            Ok(CircleMember { member: self.cluster.node(key)?.founder.name.to_owned(), rights: *rights })
+            Ok(CircleMember { member: self.cluster.node(key)?.founder.name.to_string(), rights: *rights })
         };
         let members = members.iter().map(member).collect::<Result<_, _>>()?;
         let circle = NewCircle { name: name.to_owned(), purpose: name.to_owned(), tier, members, terms: Terms::default(), until: None };
@@ -99,16 +101,22 @@ impl Teller<'_> {
     }
 
     /// Writes one record and notes who may hold it.
-    fn put(&mut self, author: &'static str, kind: &str, about: bool, sections: Value, holders: &[&'static str]) -> Result<StatementId, String> {
+    fn put(
+        &mut self,
+        author: &'static str,
+        kind: &str,
+        about: bool,
+        sections: impl Display,
+        holders: &[&'static str],
+    ) -> Result<StatementId, String> {
         self.clock = self.clock.saturating_add(600_000);
-        let subject = format!("https://id.gs1.org/01/{GTIN}/10/{LOT}");
-        let about: Vec<&String> = about.then_some(&subject).into_iter().collect();
-        let body = json!({ "records": [{ "type": kind, "about": about, "time": self.clock, "sections": sections }] });
+        let about = if about { json!([lot()]) } else { json!([]) };
+        let body = format!(r#"{{"records":[{{"type":"{kind}","about":{about},"time":{},"sections":{sections}}}]}}"#, self.clock);
         let client = self.client(author)?;
         let mut tries = 0;
         // A circle's key travels with its steward's log; a writer that has not got it yet tries again.
         let written = loop {
-            match client.submit(&body.to_string(), None) {
+            match client.submit(&body, None) {
                 Err(_) if tries < 100 => {
                     tries += 1;
                     std::thread::sleep(std::time::Duration::from_millis(100));
@@ -161,11 +169,11 @@ impl Teller<'_> {
         let costs = self.circle("L", "线路成本 L→G", Tier::Authorized, &[("G", Rights::Read)])?;
         let cold = self.circle("L", "温度 L→G、Z", Tier::Authorized, &[("G", Rights::Read), ("Z", Rights::Read)])?;
         for stop in 0..60 {
-            let degrees = 3.0 + f64::from(stop % 7) / 10.0;
-            let sections = json!([
-                { "for": cold, "fields": { "stop": stop, "temperature": { "value": degrees, "unit": "CEL" } } },
-                { "for": costs, "fields": { "stop": stop, "cost": cost } },
-            ]);
+            let sections = [
+                section(&cold, &[("stop", json!(stop).to_string()), ("temperature", measure(&format!("3.{}", stop % 7), "CEL"))]),
+                section(&costs, &[("stop", json!(stop).to_string()), ("cost", text(&cost))]),
+            ];
+            let sections = format!("[{}]", sections.join(","));
             self.put("L", "route", true, sections, &["L", "G", "Z"])?;
         }
         Ok(())
@@ -187,38 +195,56 @@ impl Teller<'_> {
     }
 
     fn lot(&mut self) -> Result<(), String> {
-        let lot = format!("https://id.gs1.org/01/{GTIN}/10/{LOT}");
-        let step = |number: u32, step: &str, disposition: &str, place: &str, extra: Value| {
-            let mut event = json!({ "eventType": "ObjectEvent", "eventTime": format!("2026-11-{:02}T06:00:00.000Z", 10 + number), "eventTimeZoneOffset": "+08:00",
-                "action": "OBSERVE", "bizStep": step, "disposition": disposition, "readPoint": place, "quantity": { "epcClass": lot, "quantity": 480.0, "uom": "KGM" } });
-            if let (Some(event), Some(extra)) = (event.as_object_mut(), extra.as_object()) {
-                event.extend(extra.clone());
-            }
-            json!([{ "for": "public", "fields": event }])
-        };
         for day in 0..20 {
             self.put("S", "field-log", true, json!([{ "for": "alliance", "fields": { "day": day, "irrigationMm": 3.5, "plot": "B7" } }]), ALL)?;
         }
-        self.put(
+        self.event(
             "S",
             "planting",
-            true,
-            step(0, "commissioning", "active", "B7 号田", json!({ "productName": "有机奶油生菜", "variety": "奶油生菜" })),
-            ALL,
+            &Event { day: 10, step: "commissioning", disposition: "active", place: "B7 号田", gln: FIELD },
+            &[("productName", text("有机奶油生菜")), ("variety", text("奶油生菜")), ("certification", text("绿色食品"))],
         )?;
-        self.put("G", "harvesting", true, step(8, "harvesting", "in_progress", "B7 号田", json!({ "harvestDate": "2026-11-18" })), ALL)?;
+        self.event(
+            "G",
+            "harvesting",
+            &Event { day: 18, step: "harvesting", disposition: "in_progress", place: "B7 号田", gln: FIELD },
+            &[("harvestDate", text("2026-11-18")), ("quantityList", format!(r#"[{{"epcClass":"{}","quantity":480.0,"uom":"KGM"}}]"#, lot()))],
+        )?;
         self.residue()?;
-        self.put("G", "packing", true, step(9, "packing", "in_progress", "加工一厂", json!({ "packDate": "2026-11-19" })), ALL)?;
-        self.put(
+        self.event(
+            "G",
+            "packing",
+            &Event { day: 19, step: "packing", disposition: "in_progress", place: "加工一厂", gln: PLANT },
+            &[("packDate", text("2026-11-19")), ("netWeight", measure("250", "g"))],
+        )?;
+        self.event(
             "L",
             "shipping",
-            true,
-            step(9, "shipping", "in_transit", "冷链 7 号车", json!({ "temperature": { "value": 3.2, "unit": "CEL" } })),
-            ALL,
+            &Event { day: 19, step: "shipping", disposition: "in_transit", place: "冷链 7 号车", gln: PLANT },
+            &[("temperature", measure("3.2", "CEL"))],
         )?;
-        self.put("Z", "receiving", true, step(10, "receiving", "in_progress", "东城配送中心", json!({})), ALL)?;
-        self.put("Z", "stocking", true, step(10, "stocking", "sellable_accessible", "东城店", json!({ "bestBefore": "2026-11-27" })), ALL)?;
-        Ok(())
+        self.event("Z", "receiving", &Event { day: 20, step: "receiving", disposition: "in_progress", place: "东城配送中心", gln: DEPOT }, &[])?;
+        let shelf = Event { day: 20, step: "stocking", disposition: "sellable_accessible", place: "东城店", gln: SHOP };
+        self.event("Z", "stocking", &shelf, &[("bestBefore", text("2026-11-27"))])
+    }
+
+    /// An EPCIS 2.0 event of the lot, public, with what a buyer wants to know first.
+    fn event(&mut self, author: &'static str, kind: &str, event: &Event, more: &[(&str, String)]) -> Result<(), String> {
+        let mut fields = vec![("place", text(event.place))];
+        fields.extend_from_slice(more);
+        fields.extend([
+            ("type", text("ObjectEvent")),
+            ("action", text("OBSERVE")),
+            ("bizStep", text(event.step)),
+            ("disposition", text(event.disposition)),
+            ("eventTime", text(&format!("2026-11-{}T06:00:00.000Z", event.day))),
+            ("eventTimeZoneOffset", text("+08:00")),
+            ("readPoint", format!(r#"{{"id":"https://id.gs1.org/414/{}"}}"#, event.gln)),
+        ]);
+        if !more.iter().any(|(name, _)| *name == "quantityList") {
+            fields.push(("quantityList", format!(r#"[{{"epcClass":"{}"}}]"#, lot())));
+        }
+        self.put(author, kind, true, format!("[{}]", section("public", &fields)), ALL).map(drop)
     }
 
     /// One record, one signature, three audiences.
@@ -226,12 +252,12 @@ impl Teller<'_> {
         let value = self.secret("residue value", &["G", "R", "Z"])?;
         let cost = self.secret("laboratory cost", &["G"])?;
         let circle = self.circle("G", "农残检测 G→R、Z", Tier::Authorized, &[("R", Rights::Read), ("Z", Rights::Read)])?;
-        let sections = json!([
-            { "for": "public", "fields": { "result": "pass", "standard": "GB 2763" } },
-            { "for": circle, "fields": { "residue": { "value": 0.010, "unit": "mg/kg" }, "sample": value } },
-            { "for": "self", "fields": { "labCost": cost } },
-        ]);
-        self.told.residue = Some(self.put("G", "inspection", true, sections, ALL)?);
+        let sections = [
+            section("public", &[("result", text("pass")), ("standard", text("GB 2763"))]),
+            section(&circle, &[("residue", measure("0.010", "mg/kg")), ("sample", text(&value))]),
+            section("self", &[("labCost", text(&cost))]),
+        ];
+        self.told.residue = Some(self.put("G", "inspection", true, format!("[{}]", sections.join(",")), ALL)?);
         self.told.disclosed = (1, "residue");
         Ok(())
     }
@@ -253,4 +279,41 @@ impl Teller<'_> {
         )?;
         Ok(())
     }
+}
+
+/// What happened to the lot, where and when.
+struct Event {
+    /// Day of November 2026.
+    day: u8,
+    step: &'static str,
+    disposition: &'static str,
+    place: &'static str,
+    gln: &'static str,
+}
+
+/// Locations of the story, with valid check digits.
+const FIELD: &str = "6901234000016";
+const PLANT: &str = "6901234000023";
+const DEPOT: &str = "6905678000014";
+const SHOP: &str = "6905678000021";
+
+/// The lot as its Digital Link.
+fn lot() -> String {
+    format!("https://id.gs1.org/01/{GTIN}/10/{LOT}")
+}
+
+/// A section with its fields in this order, their values as they are.
+fn section(audience: &str, fields: &[(&str, String)]) -> String {
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", text(name))).collect();
+    format!(r#"{{"for":{},"fields":{{{}}}}}"#, text(audience), fields.join(","))
+}
+
+/// A JSON string.
+fn text(text: &str) -> String {
+    json!(text).to_string()
+}
+
+/// A measure, its number as it was read.
+fn measure(value: &str, unit: &str) -> String {
+    format!(r#"{{"value":{value},"unit":{}}}"#, text(unit))
 }

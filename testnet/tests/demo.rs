@@ -46,6 +46,39 @@ fn a_killed_node_has_what_it_acknowledged() {
     let program = Path::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
     let result = json(Command::new(program).args(["crash", "--json", "--kills", "12"]));
     assert_eq!(result["lost"], serde_json::json!([]), "{result}");
-    assert_eq!(result["ok"], true, "{result}");
+    assert_eq!((&result["ok"], &result["everyPhase"]), (&true.into(), &true.into()), "{result}");
     assert!(result["acknowledged"].as_u64().unwrap() > 20, "the load was real: {result}");
+}
+
+#[test]
+fn a_member_that_was_cut_off_comes_back_and_a_stranger_changes_nothing() {
+    let program = Path::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
+    let result = json(Command::new(program).args(["network", "--json", "--records", "200", "--bulk", "8000"]));
+    assert_eq!((&result["ok"], result["findings"].as_array().map(Vec::len)), (&true.into(), Some(7)), "{result:#}");
+}
+
+#[test]
+fn up_says_where_its_nodes_are_and_ends_when_told() {
+    use std::io::{BufRead, BufReader};
+    let program = Path::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
+    let mut up = Command::new(program).args(["up", "--nodes", "7", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(up.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let names: std::collections::BTreeSet<&str> = told["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 7);
+    let admin = told["nodes"][6]["admin"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+    assert!(std::net::TcpStream::connect(&admin).is_ok());
+    assert!(Command::new("kill").arg(up.id().to_string()).status().unwrap().success());
+    assert!(up.wait().unwrap().success());
+    assert!(std::net::TcpStream::connect(&admin).is_err(), "its nodes have ended with it");
+    assert!(!Path::new(told["folder"].as_str().unwrap()).exists(), "and its folder is gone");
+}
+
+#[test]
+fn a_flipped_bit_is_noticed_or_does_no_harm() {
+    let program = Path::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
+    let result = json(Command::new(program).args(["rot", "--json", "--flips", "60"]));
+    assert_eq!((&result["ok"], &result["wrong"]), (&true.into(), &serde_json::json!([])), "{result:#}");
+    assert!(result["ends"]["Fsck"].as_u64().unwrap() > 5, "the flips did damage: {result:#}");
 }

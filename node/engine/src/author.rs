@@ -78,7 +78,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`AuthorError::NoKey`].
-    pub fn new(submission: &Submission, ledger: &Ledger, secrets: &EpochSecrets, now: u64) -> Result<Self, AuthorError> {
+    pub fn new(submission: Submission, ledger: &Ledger, secrets: &EpochSecrets, now: u64) -> Result<Self, AuthorError> {
         let epoch = |circle: &CircleId| -> Result<(CircleId, u64), AuthorError> {
             if *circle == PUBLIC {
                 return Ok((PUBLIC, 0));
@@ -90,11 +90,10 @@ impl Plan {
         };
         let sections = submission
             .sections
-            .iter()
-            .map(|section| Ok((section.audiences.iter().map(epoch).collect::<Result<_, _>>()?, section.fields.clone())))
+            .into_iter()
+            .map(|section| Ok((section.audiences.iter().map(epoch).collect::<Result<_, _>>()?, section.fields)))
             .collect::<Result<_, AuthorError>>()?;
-        let references = submission.references.clone();
-        Ok(Self { kind: submission.kind.clone(), references, time: submission.time.unwrap_or(now), sections })
+        Ok(Self { kind: submission.kind, references: submission.references, time: submission.time.unwrap_or(now), sections })
     }
 
     /// Builds and seals the sections for a place that is already settled.

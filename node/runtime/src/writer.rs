@@ -16,7 +16,6 @@ use suyuan_engine::epoch::{self, CircleRequest, NewEpoch};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::mend::Cursor;
-use suyuan_engine::record::HeldRecord;
 use suyuan_engine::schema::{Table, slip_key};
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::submission::{self, Submission};
@@ -36,6 +35,8 @@ mod incoming;
 mod once;
 mod own;
 mod work;
+
+use work::{Keys, Written};
 
 /// Submissions that one sync may carry.
 const GROUP: usize = 128;
@@ -132,7 +133,8 @@ impl Writer {
         let mut changes = Changes::default();
         let (mut plans, mut waiting) = (Vec::new(), Vec::new());
         for (submissions, once, reply, protocol) in group {
-            match self.admit(&submissions, once.as_ref(), &state, protocol, &waiting) {
+            let count = submissions.len();
+            match self.admit(submissions, once.as_ref(), &state, protocol, &waiting) {
                 Ok(Admitted::Before(receipt)) => {
                     let _ = reply.send(Ok(receipt));
                 }
@@ -140,24 +142,23 @@ impl Writer {
                     let first = draft.place(plans.len() as u64).sequence;
                     let receipt = Receipt { log: draft.head.id, first, ids: Vec::with_capacity(planned.len()), replayed: false };
                     plans.append(&mut planned);
-                    waiting.push((Waiting { reply, receipt }, submissions.len(), once));
+                    waiting.push((Waiting { reply, receipt }, count, once));
                 }
                 Err(refused) => {
                     let _ = reply.send(Err(refused));
                 }
             }
         }
-        let records = work::write_up(plans, &mut draft, self.store.as_ref(), self.keyring.log(), &state.secrets, &mut self.rng);
-        let records = records.map_err(|error| error.to_string())?;
-        let mut ids = records.iter().map(|(record, _)| record.statement.id());
+        let mut written = self.write_up(plans, &mut draft, &state.secrets).map_err(|error| error.to_string())?;
+        let mut ids = written.iter().map(|written| written.record.statement.id());
         for (waiting, count, once) in &mut waiting {
             waiting.receipt.ids.extend(ids.by_ref().take(*count));
             if let Some(once) = once {
                 once::remember(once, &waiting.receipt, now(), &self.local, &mut changes);
             }
         }
-        self.save(&records, &draft, &state.ledger, &mut changes).map_err(|error| error.to_string())?;
-        if records.is_empty() {
+        self.save(&mut written, &mut draft, &state.ledger, &mut changes);
+        if written.is_empty() {
             return Ok(());
         }
         self.write(&changes)?;
@@ -178,7 +179,7 @@ impl Writer {
     /// Judges a submission: was it written before, may it be written, under which keys.
     fn admit(
         &self,
-        submissions: &[Submission],
+        submissions: Vec<Submission>,
         once: Option<&Idempotent>,
         state: &State,
         protocol: bool,
@@ -194,21 +195,25 @@ impl Writer {
             }
         }
         if !protocol {
-            submission::check(submissions, &state.ledger.alliance, &state.ledger.circles, &state.ledger.me, now())?;
+            submission::check(&submissions, &state.ledger.alliance, &state.ledger.circles, &state.ledger.me, now())?;
         }
-        let plans = submissions.iter().map(|submission| Plan::new(submission, &state.ledger, &state.secrets, now()));
+        let plans = submissions.into_iter().map(|submission| Plan::new(submission, &state.ledger, &state.secrets, now()));
         Ok(Admitted::New(plans.collect::<Result<_, AuthorError>>()?))
     }
 
-    /// The rows of written-up records, of their log, and of the author's counters.
-    fn save(&mut self, records: &[(HeldRecord, Vec<String>)], draft: &Draft, before: &Ledger, changes: &mut Changes) -> Result<(), StoreError> {
-        for (record, subjects) in records {
-            record.save(subjects, &self.local, &mut self.rng, changes)?;
+    fn write_up(&mut self, plans: Vec<Plan>, draft: &mut Draft, secrets: &EpochSecrets) -> Result<Vec<Written>, AuthorError> {
+        let keys = Keys { log: self.keyring.log(), secrets, local: &self.local };
+        work::write_up(plans, draft, self.store.as_ref(), &keys, &mut self.rng)
+    }
+
+    /// Puts the rows of written-up records together with those of their log, and of the author's counters.
+    fn save(&self, written: &mut [Written], draft: &mut Draft, before: &Ledger, changes: &mut Changes) {
+        for written in written {
+            changes.rows.append(&mut written.rows.rows);
         }
-        changes.rows.extend(draft.changes.rows.iter().cloned());
+        changes.rows.append(&mut draft.changes.rows);
         draft.head.save(changes);
         draft.counters.save(&before.counters, &self.local, changes);
-        Ok(())
     }
 
     fn write(&self, changes: &Changes) -> Result<(), Fatal> {
@@ -284,19 +289,19 @@ impl Writer {
         let state = self.snapshot();
         let mut draft = Draft::new(&state.ledger, self.keyring.log().public().id());
         let plan = std::mem::replace(&mut new.plan, Plan { kind: String::new(), references: Vec::new(), time: 0, sections: Vec::new() });
-        let records = work::write_up(vec![plan], &mut draft, self.store.as_ref(), self.keyring.log(), &state.secrets, &mut self.rng)?;
+        let mut written = self.write_up(vec![plan], &mut draft, &state.secrets)?;
         let mut changes = Changes::default();
-        for (record, _) in &records {
+        for Written { record, .. } in &written {
             for slip in epoch::slips(&new, record.statement.id(), &state.ledger, &mut self.rng)? {
                 changes.put(Table::Slip, slip_key(&slip.recipient, &slip.statement), slip.to_bytes());
             }
         }
-        self.save(&records, &draft, &state.ledger, &mut changes)?;
+        self.save(&mut written, &mut draft, &state.ledger, &mut changes);
         self.write(&changes).map_err(|why| AuthorError::Store(StoreError(why)))?;
         let mut ledger = Ledger::clone(&state.ledger);
         ledger.logs.set(draft.head);
         ledger.counters.merge(draft.counters);
-        for (record, _) in &records {
+        for Written { record, .. } in &written {
             ledger.learn(record, &state.secrets)?;
         }
         Ok(ledger)

@@ -97,7 +97,7 @@ impl Member {
     pub fn put(&mut self, body: &str) {
         let submissions = submission::parse(body.as_bytes(), &self.ledger.alliance, &self.ledger.me).unwrap();
         submission::check(&submissions, &self.ledger.alliance, &self.ledger.circles, &self.ledger.me, 0).unwrap();
-        let plans = submissions.iter().map(|one| Plan::new(one, &self.ledger, &self.secrets, 1000).unwrap()).collect();
+        let plans = submissions.into_iter().map(|one| Plan::new(one, &self.ledger, &self.secrets, 1000).unwrap()).collect();
         self.write(plans, None);
     }
 

@@ -1,41 +1,51 @@
-//! The heavy part of a commit on all cores: hashing and sealing before the chain is laid, signing and wrapping after it.
+//! The heavy part of a commit on all cores: hashing and sealing before the chain is laid, signing, wrapping and making rows after it.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use suyuan_core::key::SecretKey;
 use suyuan_core::statement::Place;
 use suyuan_engine::author::{Assembled, AuthorError, Draft, Plan, Prepared};
+use suyuan_engine::local::LocalKeys;
 use suyuan_engine::record::HeldRecord;
 use suyuan_engine::secrets::EpochSecrets;
-use suyuan_engine::view::View;
+use suyuan_engine::view::{Changes, View};
 
 /// From this many records on, the work is shared out.
 const SHARE: usize = 16;
+
+/// A signed record, and its rows.
+pub struct Written {
+    pub record: HeldRecord,
+    pub rows: Changes,
+}
+
+/// The keys that a record is written with.
+pub struct Keys<'a> {
+    pub log: &'a SecretKey,
+    pub secrets: &'a EpochSecrets,
+    pub local: &'a LocalKeys,
+}
 
 /// Turns plans into signed records at the end of the draft's log, in order.
 ///
 /// # Errors
 /// [`AuthorError`]; nothing was written.
-pub fn write_up(
-    plans: Vec<Plan>,
-    draft: &mut Draft,
-    view: &impl View,
-    log: &SecretKey,
-    secrets: &EpochSecrets,
-    rng: &mut StdRng,
-) -> Result<Vec<(HeldRecord, Vec<String>)>, AuthorError> {
-    let placed: Vec<(Plan, Place, [u8; 32])> = plans
-        .into_iter()
-        .zip(0u64..)
-        .map(|(plan, ahead)| {
-            let mut seed = [0; 32];
-            rng.fill_bytes(&mut seed);
-            (plan, draft.place(ahead), seed)
-        })
-        .collect();
+pub fn write_up(plans: Vec<Plan>, draft: &mut Draft, view: &impl View, keys: &Keys<'_>, rng: &mut StdRng) -> Result<Vec<Written>, AuthorError> {
+    let mut seed = || {
+        let mut seed = [0; 32];
+        rng.fill_bytes(&mut seed);
+        seed
+    };
+    let placed: Vec<(Plan, Place, [u8; 32])> = plans.into_iter().zip(0u64..).map(|(plan, ahead)| (plan, draft.place(ahead), seed())).collect();
     let prepared: Vec<Prepared> = shared(placed, |(plan, place, seed)| plan.prepare(place, &mut StdRng::from_seed(seed)))?;
-    let assembled = prepared.into_iter().map(|prepared| draft.assemble(prepared, view)).collect::<Result<Vec<Assembled>, _>>()?;
-    shared(assembled, |assembled| assembled.finish(log, secrets))
+    let assembled = prepared.into_iter().map(|prepared| Ok((draft.assemble(prepared, view)?, seed())));
+    let assembled: Vec<(Assembled, [u8; 32])> = assembled.collect::<Result<_, AuthorError>>()?;
+    shared(assembled, |(assembled, seed)| {
+        let (record, subjects) = assembled.finish(keys.log, keys.secrets)?;
+        let mut rows = Changes::default();
+        record.save(&subjects, keys.local, &mut StdRng::from_seed(seed), &mut rows)?;
+        Ok(Written { record, rows })
+    })
 }
 
 /// Maps in order, on two threads where it is worth it.

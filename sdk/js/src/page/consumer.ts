@@ -28,16 +28,25 @@ async function main(): Promise<void> {
   if (!document.getElementById("records")) return;
   const alliance = new URLSearchParams(location.search).get("a") ?? undefined;
   if (alliance !== undefined && !/^[0-9a-f]{64}$/.test(alliance)) return refuse("fault.address");
+  const bytes = await proof();
+  if (typeof bytes === "string") return verdict("warning", t(lang, "verdict.noproof"), bytes);
   try {
-    const bytes = await proof();
-    if (typeof bytes === "string") return verdict("warning", t(lang, "verdict.noproof"), bytes);
     const bundle = await openBundle(bytes, alliance);
     const outcome = await check(bundle);
     const changed = redraw(bundle, outcome);
     conclude(outcome, alliance !== undefined, changed);
   } catch (error) {
-    refuse(reason(error));
+    const why = reason(error);
+    refuse(why === "fault.alliance" && !(await isWhole(bytes)) ? "fault.charter-changed" : why);
   }
+}
+
+/** Whether the charter holds by itself: another alliance's does, one that was tampered with does not. */
+async function isWhole(bytes: Uint8Array): Promise<boolean> {
+  return openBundle(bytes).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The proof file, or why there is none. */
