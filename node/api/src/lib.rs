@@ -1,5 +1,6 @@
 //! HTTP and nothing else: the node API, log tiles, the console and the public pages, all of them through the runtime's handle (`specs/http-api.md`).
 
+mod addresses;
 pub mod auth;
 mod body;
 mod charter;

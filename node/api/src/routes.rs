@@ -17,7 +17,7 @@ use crate::auth::Need;
 use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
-use crate::{charter, circles, export, guard, health, logs, members, metrics, node_status, records, sessions, tiles, tokens, verify};
+use crate::{addresses, charter, circles, export, guard, health, logs, members, metrics, node_status, records, sessions, tiles, tokens, verify};
 
 /// One row of the table.
 pub struct Route {
@@ -153,6 +153,8 @@ pub fn table() -> Vec<Route> {
         row(Admin, circles::__path_epoch, circles::epoch),
         row(Read, node_status::__path_node, node_status::node),
         row(Read, members::__path_list, members::list),
+        row(Read, addresses::__path_list, addresses::list),
+        row(Admin, addresses::__path_set, addresses::set),
         row(Read, logs::__path_list, logs::list),
         row(Read, logs::__path_one, logs::one),
         row(Read, charter::__path_file, charter::file),

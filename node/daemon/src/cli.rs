@@ -55,6 +55,9 @@ pub enum Command {
     /// Circles 协作圈: who may read what.
     #[command(subcommand)]
     Circle(Circle),
+    /// Where the members' nodes are reached.
+    #[command(subcommand)]
+    Address(Address),
     /// The logs that the node holds.
     Log {
         /// Name or id of a member; all if there is none.
@@ -268,6 +271,19 @@ pub enum Record {
     Export {
         /// Id of the envelope's record.
         id: StatementId,
+    },
+}
+
+/// `suyuan address`.
+#[derive(Debug, Subcommand)]
+pub enum Address {
+    /// The addresses of all members, and whether the charter or the member says so.
+    Show,
+    /// State where this member's node is reached from now on, in a record that every member reads.
+    Set {
+        /// An address, e.g. /ip4/192.0.2.7/tcp/7401 or /dns/node.example.cn/tcp/7401; in the order in which they are tried.
+        #[arg(value_name = "MULTIADDR", required = true, num_args = 1..=16)]
+        addresses: Vec<String>,
     },
 }
 

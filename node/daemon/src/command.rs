@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod address;
 mod backup;
 mod charter;
 mod circle;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Log { member } => status::logs(&client(&at, &cli.node)?, member.as_deref()),
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
+        Command::Address(command) => address::run(&client(&at, &cli.node)?, command),
         Command::Code(flags) => code::run(&at, &flags),
         Command::Import(flags) => epcis::import(&client(&at, &cli.node)?, &flags),
         Command::Operator => operator::run(&at),

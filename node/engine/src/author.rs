@@ -3,6 +3,8 @@
 //! Three steps, so that the two expensive ones can run for many records at once: [`Plan::prepare`] hashes and seals, [`Draft::assemble`] gives each statement its
 //! place and id in order, and [`Assembled::finish`] signs and wraps.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use suyuan_core::circle::{self, PUBLIC};
 use suyuan_core::fault::Fault;
@@ -201,9 +203,8 @@ impl Draft {
         let bytes = statement.to_bytes(self.key);
         let id = UnverifiedStatement::decode(&bytes)?.id();
         self.head.append(&id, view, &mut self.changes)?;
-        for audience in sections.iter().flat_map(|section| &section.held.audiences) {
-            self.counters.count(&audience.header, self.head.number, id);
-        }
+        let audiences = sections.iter().flat_map(|section| &section.held.audiences).map(|audience| &audience.header);
+        self.counters.count(audiences, &BTreeSet::new(), self.head.number, id);
         Ok(Assembled { row, id, bytes, sections })
     }
 
@@ -218,7 +219,7 @@ impl Draft {
             audiences.push(HeldAudience { index: u8::try_from(index).unwrap_or(u8::MAX), bytes, header, wrap: None });
         }
         let commitment = SectionCommitment { fields: section.count, header: section::section_commitment(&section.bytes), audiences: committed };
-        let held = HeldSection { index: section.index, bytes: section.bytes, header: section.header, audiences, content: section.content };
+        let held = HeldSection { index: section.index, bytes: section.bytes, header: Ok(section.header), audiences, content: section.content };
         AssembledSection { commitment, held, key: section.key, subjects: section.subjects }
     }
 }

@@ -1,8 +1,9 @@
 //! How many statements each author addressed to each circle, and how many of them this node holds: the difference was withheld or is still to come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use suyuan_core::cbor::{Reader, Writer};
+use suyuan_core::id::Hash;
 use suyuan_core::section::AudienceHeader;
 use suyuan_core::{CircleId, StatementId};
 
@@ -19,30 +20,42 @@ pub struct Counter {
     pub held: u64,
     /// The newest one seen, or zeros.
     pub last: StatementId,
+    /// The ids of those held, one XORed with the other: whoever holds as many others has another mark.
+    pub mark: Hash,
 }
 
 impl Default for Counter {
     fn default() -> Self {
-        Self { next: 0, held: 0, last: StatementId([0; 32]) }
+        Self { next: 0, held: 0, last: StatementId([0; 32]), mark: [0; 32] }
     }
 }
 
 impl Counter {
+    /// How many exist at least: an author that lost the end of its log may have used a counter twice.
+    pub fn known(&self) -> u64 {
+        self.next.max(self.held)
+    }
+
+    /// The mark, where as many are held as are known.
+    pub fn complete(&self) -> Option<Hash> {
+        Some(self.mark).filter(|_| self.held == self.known())
+    }
+
     /// How many are known to exist and not held.
     pub fn missing(&self) -> u64 {
         self.next.saturating_sub(self.held)
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(64);
-        writer.array(3).uint(self.next).uint(self.held).bytes(&self.last.0);
+        let mut writer = Writer::with_capacity(96);
+        writer.array(4).uint(self.next).uint(self.held).bytes(&self.last.0).bytes(&self.mark);
         writer.finish()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, suyuan_core::Fault> {
         let mut reader = Reader::open(bytes)?;
-        reader.array(3)?;
-        Ok(Self { next: reader.uint()?, held: reader.uint()?, last: StatementId(reader.fixed()?) })
+        reader.array(4)?;
+        Ok(Self { next: reader.uint()?, held: reader.uint()?, last: StatementId(reader.fixed()?), mark: reader.fixed()? })
     }
 }
 
@@ -61,13 +74,21 @@ impl Counters {
         self.0.range((*circle, 0)..=(*circle, u32::MAX)).map(|((_, log), counter)| (*log, counter))
     }
 
-    /// Counts a statement that was written or taken in.
-    pub fn count(&mut self, header: &AudienceHeader, log: u32, id: StatementId) {
-        let counter = self.0.entry((header.circle, log)).or_default();
-        counter.held = counter.held.saturating_add(1);
-        if header.counter >= counter.next {
-            counter.next = header.counter.saturating_add(1);
-            counter.last = id;
+    /// Counts a statement that was written or taken in, once for each circle that it is addressed to. `known` are the circles for which it was counted
+    /// before.
+    pub fn count<'a>(&mut self, audiences: impl IntoIterator<Item = &'a AudienceHeader>, known: &BTreeSet<CircleId>, log: u32, id: StatementId) {
+        let mut known = known.clone();
+        for header in audiences {
+            let counter = self.0.entry((header.circle, log)).or_default();
+            if known.insert(header.circle) {
+                counter.held = counter.held.saturating_add(1);
+                counter.mark.iter_mut().zip(id.0).for_each(|(mark, byte)| *mark ^= byte);
+            }
+            // Of two that carry the same counter the one of the higher id counts, in whatever order they came.
+            let next = header.counter.saturating_add(1);
+            if (next, id) > (counter.next, counter.last) {
+                (counter.next, counter.last) = (next, id);
+            }
         }
     }
 

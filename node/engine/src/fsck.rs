@@ -1,23 +1,25 @@
 //! Checking a store from end to end: everything that can be recomputed is, and the first thing that differs is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use suyuan_core::Fault;
 use suyuan_core::id::{Hash, StatementId};
+use suyuan_core::key::Signature;
 use suyuan_core::log::{LogId, chain_next, witness_name};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
 use suyuan_core::tile::WIDTH;
 use suyuan_core::tree::{self, Frontier};
+use suyuan_core::{CircleId, Fault};
 
 use crate::counters::Counters;
 use crate::ledger::Ledger;
 use crate::local::LocalKeys;
 use crate::logs::{self, LogHead};
 use crate::record::{self, HeldRecord, HeldSection, Opened};
-use crate::schema::{Row, Table, index_key, log_key, tile_key};
+use crate::schema::{RETURNED_ROW, Row, Table, index_key, log_key, tile_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
+use crate::void::VoidEntry;
 
 /// Entries that are checked between two reports of progress.
 const STEP: u64 = WIDTH;
@@ -42,7 +44,7 @@ pub struct Report {
     pub statements: u64,
     /// Sections that this node could open.
     pub opened: u64,
-    /// Sections whose author sealed what does not hold together; the store is not at fault.
+    /// Entries and sections for which their author signed what does not hold together; the store is not at fault.
     pub void: u64,
     /// Statements of others whose signature does not verify; the log holds them all the same.
     pub unsigned: u64,
@@ -94,7 +96,7 @@ pub fn check(
     let mut report = Report::default();
     let mut indexed = Indexed::default();
     for head in ledger.logs.iter() {
-        let mut check = LogCheck::new(head, ledger, view, local, secrets);
+        let mut check = LogCheck::new(head, ledger, view, local, secrets)?;
         let mut from = 0;
         while from < head.size() {
             let to = from.saturating_add(STEP).min(head.size());
@@ -129,8 +131,8 @@ impl Indexed {
     }
 
     fn check(&self, view: &impl View) -> Result<(), Finding> {
-        use Table::{ByCircle, ById, BySubject, Content, Entry, Header, Statement, System, Wrap};
-        for table in [ById, ByCircle, BySubject, System, Entry, Statement, Header, Content, Wrap] {
+        use Table::{ByCircle, ById, BySubject, Content, Entry, Header, Statement, System, Void, Wrap};
+        for table in [ById, ByCircle, BySubject, System, Entry, Statement, Void, Header, Content, Wrap] {
             let expected = self.0.get(&table).copied().unwrap_or(0);
             let found = count(view, table)?;
             if found != expected {
@@ -161,12 +163,17 @@ struct LogCheck<'a, V> {
     chain: Hash,
     frontier: Frontier,
     counters: Counters,
+    /// Up to where the own log came back from others, who may not hold all of its statements.
+    returned: u64,
 }
 
 impl<'a, V: View> LogCheck<'a, V> {
-    fn new(head: &'a LogHead, ledger: &'a Ledger, view: &'a V, local: &'a LocalKeys, secrets: &'a EpochSecrets) -> Self {
+    fn new(head: &'a LogHead, ledger: &'a Ledger, view: &'a V, local: &'a LocalKeys, secrets: &'a EpochSecrets) -> Result<Self, StoreError> {
         let (chain, frontier) = (head.id.chain_start(), Frontier::default());
-        Self { head, ledger, view, local, secrets, chain, frontier, counters: Counters::default() }
+        let note = view.row(Table::Meta, RETURNED_ROW)?.and_then(|note| String::from_utf8(note).ok());
+        let size = |note: String| UnverifiedCheckpoint::parse(&note).map_or(0, |checkpoint| checkpoint.claimed_size());
+        let returned = note.map_or(0, size);
+        Ok(Self { head, ledger, view, local, secrets, chain, frontier, counters: Counters::default(), returned })
     }
 
     fn found(&self, sequence: Option<u64>, what: impl Into<String>) -> Finding {
@@ -199,7 +206,8 @@ impl<'a, V: View> LogCheck<'a, V> {
         let row = Row { log: self.head.number, sequence };
         let own = self.head.id.member == self.ledger.me;
         let Some(record) = HeldRecord::load(row, self.view, self.local).map_err(|error| error.0)? else {
-            return if own { Err("this member's own statement is missing".into()) } else { Ok(()) };
+            let lost = own && sequence >= self.returned;
+            return if lost { Err("this member's own statement is missing".into()) } else { self.void(row, id, report, indexed) };
         };
         report.statements = report.statements.saturating_add(1);
         if record.statement.place != self.head.id.place(sequence) || record.statement.previous != self.chain {
@@ -213,17 +221,35 @@ impl<'a, V: View> LogCheck<'a, V> {
             indexed.expect(Table::System, &row.key(), self.view)?;
         }
         indexed.add(Table::Statement, 1);
-        for audience in record.sections.iter().flat_map(|section| &section.audiences) {
-            self.counters.count(&audience.header, self.head.number, *id);
-        }
-        self.signature(&record, report)?;
+        let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
+        self.counters.count(audiences, &BTreeSet::new(), self.head.number, *id);
+        self.signature(&record.bytes, &record.signature, report)?;
         self.sections(row, &record, report, indexed)
     }
 
-    fn signature(&self, record: &HeldRecord, report: &mut Report) -> Result<(), String> {
+    /// An entry of which only the id is held, or one that is void: then it is so by what is logged.
+    fn void(&self, row: Row, id: &StatementId, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
+        let void = VoidEntry::load(row, &self.head.id.place(row.sequence), self.view).map_err(|error| error.0)?;
+        let Some(void) = void else { return Ok(()) };
+        if self.head.id.member == self.ledger.me {
+            return Err("this member's own entry is void".into());
+        }
+        if void.previous != self.chain {
+            return Err("the void entry names another chain value".into());
+        }
+        if self.view.row(Table::ById, &id.0).map_err(|error| error.0)?.as_deref() != Some(&row.key()) {
+            return Err("the index by id does not lead here".into());
+        }
+        indexed.add(Table::ById, 1);
+        indexed.add(Table::Void, 1);
+        report.void = report.void.saturating_add(1);
+        self.signature(&void.bytes, &void.signature, report)
+    }
+
+    fn signature(&self, bytes: &[u8], signature: &Signature, report: &mut Report) -> Result<(), String> {
         let author = self.ledger.alliance.member(&self.head.id.member).ok_or("the log's owner is not in the charter")?;
         // A bad signature under a good checkpoint is evidence against the author; under our own name it is damage.
-        match author.log.verify(&record.bytes, &record.signature) {
+        match author.log.verify(bytes, signature) {
             Err(fault) if self.head.id.member == self.ledger.me => Err(format!("the signature: {fault}")),
             Err(_) => {
                 report.unsigned = report.unsigned.saturating_add(1);
@@ -234,13 +260,15 @@ impl<'a, V: View> LogCheck<'a, V> {
     }
 
     fn sections(&self, row: Row, record: &HeldRecord, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
+        let audiences = record.sections.iter().flat_map(|section| &section.audiences);
+        let circles: BTreeSet<CircleId> = audiences.map(|audience| audience.header.circle).collect();
+        for circle in circles {
+            let name = self.local.name(Table::ByCircle, &circle.0);
+            indexed.expect(Table::ByCircle, &index_key(&name, row), self.view)?;
+        }
         let mut subjects = Vec::new();
         for section in &record.sections {
             self.rows_of(record, section, indexed)?;
-            for audience in &section.audiences {
-                let name = self.local.name(Table::ByCircle, &audience.header.circle.0);
-                indexed.expect(Table::ByCircle, &index_key(&name, row), self.view)?;
-            }
             match record.open(section, self.secrets).map_err(|error| error.0)? {
                 Opened::Body(body) => {
                     subjects.append(&mut record::subjects(&body));
@@ -264,7 +292,10 @@ impl<'a, V: View> LogCheck<'a, V> {
     fn rows_of(&self, record: &HeldRecord, section: &HeldSection, indexed: &mut Indexed) -> Result<(), String> {
         let wraps = section.audiences.iter().filter(|audience| audience.wrap.is_some()).count();
         let own = record.statement.place.author == self.ledger.me;
-        if own && section.header.sealed.is_some() && wraps != section.audiences.len() {
+        if section.header.is_err() && !(section.content.is_empty() && wraps == 0) {
+            return Err(format!("section {}: it is void, and has content", section.index));
+        }
+        if own && section.header.as_ref().is_ok_and(|header| header.sealed.is_some()) && wraps != section.audiences.len() {
             return Err(format!("section {}: a wrap is missing", section.index));
         }
         indexed.add(Table::Header, 1);
@@ -275,7 +306,8 @@ impl<'a, V: View> LogCheck<'a, V> {
 
     /// What was checked when it was taken in, or was written here, cannot be anybody else's fault.
     fn is_ours(&self, section: &HeldSection, fault: Fault) -> bool {
-        self.head.id.member == self.ledger.me || section.header.sealed.is_none() || fault == Fault::Wrap
+        let public = section.header.as_ref().is_ok_and(|header| header.sealed.is_none());
+        self.head.id.member == self.ledger.me || (public && fault != Fault::FieldCount) || fault == Fault::Wrap
     }
 
     fn end(&self) -> Result<(), Finding> {

@@ -7,6 +7,7 @@ use suyuan_core::circle::{PUBLIC, TYPE as CIRCLE_TYPE, alliance_circle, self_cir
 use suyuan_core::log::LogId;
 use suyuan_core::{CircleId, MemberId};
 
+use crate::addresses::{self, Directory};
 use crate::circles::{Circles, Void};
 use crate::counters::Counters;
 use crate::local::LocalKeys;
@@ -27,6 +28,8 @@ pub struct Ledger {
     pub logs: Logs,
     /// Circles that this member is in.
     pub circles: Circles,
+    /// Where members state that they are reached.
+    pub addresses: Directory,
     /// Who wrote how much to whom.
     pub counters: Counters,
 }
@@ -38,12 +41,10 @@ impl Ledger {
     /// [`StoreError`].
     pub fn load(alliance: Arc<Alliance>, me: MemberId, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Self, StoreError> {
         let logs = Logs::load(view)?;
-        let mut ledger = Self { alliance, me, logs, circles: Circles::default(), counters: Counters::default() };
-        for (key, _) in view.rows(Table::System, &[], &[0xff; 13], usize::MAX)? {
-            let row = Row::from_key(&key).ok_or_else(|| StoreError("a system row's key".into()))?;
-            if let Some(record) = HeldRecord::load(row, view, local)? {
-                ledger.learn(&record, secrets)?;
-            }
+        let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters };
+        for record in system_records(view, local)? {
+            ledger.learn(&record?, secrets)?;
         }
         for circle in ledger.known_circles() {
             for log in ledger.logs.iter().map(|head| head.number).collect::<Vec<_>>() {
@@ -73,9 +74,37 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn learn(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<Option<Void>, StoreError> {
-        if record.statement.kind != CIRCLE_TYPE {
-            return Ok(None);
+        match record.statement.kind.as_str() {
+            CIRCLE_TYPE => self.learn_circle(record, secrets),
+            addresses::TYPE => self.learn_address(record, secrets).map(|()| None),
+            _ => Ok(None),
         }
+    }
+
+    /// Gives effect to the statements of addresses that were here before the secret that opens them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn relearn_addresses(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<(), StoreError> {
+        for record in system_records(view, local)? {
+            let record = record?;
+            if record.statement.kind == addresses::TYPE {
+                self.learn_address(&record, secrets)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_address(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<(), StoreError> {
+        if let Some(section) = record.sections.first()
+            && let Opened::Body(body) = record.open(section, secrets)?
+        {
+            self.addresses.learn(&self.alliance.id(), record, &body);
+        }
+        Ok(())
+    }
+
+    fn learn_circle(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<Option<Void>, StoreError> {
         for section in &record.sections {
             let Some(audience) = section.audiences.first() else { continue };
             let (circle, epoch) = (audience.header.circle, audience.header.epoch);
@@ -87,4 +116,14 @@ impl Ledger {
         }
         Ok(None)
     }
+}
+
+/// The records of the protocol's own types that are held, by log and sequence.
+fn system_records(view: &impl View, local: &LocalKeys) -> Result<impl Iterator<Item = Result<HeldRecord, StoreError>>, StoreError> {
+    let rows = view.rows(Table::System, &[], &[0xff; 13], usize::MAX)?;
+    let load = move |key: &[u8]| {
+        let row = Row::from_key(key).ok_or_else(|| StoreError("a system row's key".into()))?;
+        HeldRecord::load(row, view, local)
+    };
+    Ok(rows.into_iter().filter_map(move |(key, _)| load(&key).transpose()))
 }

@@ -1,6 +1,7 @@
 //! Every decision that a node makes, as pure functions: bytes, a view of the ledger, time and randomness in; changes or a reason out.
 
 pub mod access;
+pub mod addresses;
 pub mod author;
 pub mod circles;
 pub mod counters;
@@ -21,4 +22,5 @@ pub mod serve;
 pub mod submission;
 pub mod sync;
 pub mod view;
+pub mod void;
 pub mod wire;

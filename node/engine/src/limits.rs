@@ -20,6 +20,10 @@ pub const CIRCLE_TEXT: usize = 4096;
 pub const CIRCLES: usize = 65_536;
 /// Unused one-time prekeys that a member keeps published for each steward.
 pub const PREKEYS: usize = 8;
+/// Addresses that a member may state for its node.
+pub const ADDRESSES: usize = 16;
+/// Bytes of one of them.
+pub const ADDRESS: usize = 256;
 /// Entries of one sync batch.
 pub const BATCH_ENTRIES: usize = 1024;
 /// Bytes of one sync batch's items.

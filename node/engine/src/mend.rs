@@ -10,7 +10,7 @@ use rand_core::CryptoRng;
 use suyuan_core::circle::{PUBLIC, Slip, TYPE as CIRCLE_TYPE};
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::log::{LogId, chain_next};
-use suyuan_core::statement::UnverifiedStatement;
+use suyuan_core::section::AudienceHeader;
 use suyuan_core::{CircleId, Fault};
 
 use crate::counters::Counters;
@@ -19,20 +19,23 @@ use crate::limits;
 use crate::local::LocalKeys;
 use crate::logs;
 use crate::record::{HeldAudience, HeldRecord, HeldSection};
-use crate::replica::{BatchError, open_all, sections, sender};
+use crate::replica::{BatchError, Taken, open_all, sender, take};
 use crate::schema::{Row, Table, index_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
+use crate::void::VoidEntry;
 use crate::wire::{Count, Gap, Item};
 
-/// The counts of another node that are ahead of what is held here, each with how many statements are missing. Some may only be on their way with the next
+/// The counts of another node that are ahead of what is held here, or of other statements, each with how many statements are missing. Some may only be on their way with the next
 /// batch; the sessions see to that.
 pub fn gaps(counts: &[Count], ledger: &Ledger) -> Vec<(Count, u64)> {
     let lacks = |count: &Count| {
         let number = ledger.logs.known(&count.of.log).map(|head| head.number);
-        let held = number.map_or(0, |number| ledger.counters.of(&count.of.circle, number).held);
+        let ours = number.map(|number| ledger.counters.of(&count.of.circle, number)).unwrap_or_default();
+        // As many, but not the same ones: the author used a counter twice.
+        let others = count.next == ours.held && count.mark.is_some_and(|mark| mark != ours.mark);
         let epoch = ledger.circles.circle(&count.of.circle).map_or(0, crate::circles::Circle::epoch);
-        (held < count.next || epoch < count.epoch).then(|| (*count, count.next.saturating_sub(held)))
+        (ours.held < count.next || others || epoch < count.epoch).then(|| (*count, count.next.saturating_sub(ours.held)))
     };
     counts.iter().filter_map(lacks).take(limits::GAPS).collect()
 }
@@ -53,8 +56,13 @@ pub fn lacking(
     let Some(head) = ledger.logs.known(&gap.log) else { return Ok(Vec::new()) };
     let mut lacking = Vec::new();
     for sequence in sequences.iter().copied().filter(|sequence| *sequence < head.size()) {
-        let record = HeldRecord::load(Row { log: head.number, sequence }, view, local)?;
-        if record.is_none_or(|record| !holds(&record, &gap.circle, secrets)) {
+        let row = Row { log: head.number, sequence };
+        let lacks = match HeldRecord::load(row, view, local)? {
+            Some(record) => !holds(&record, &gap.circle, secrets),
+            // What is void is addressed to nobody.
+            None => view.row(Table::Void, &row.key())?.is_none(),
+        };
+        if lacks {
             lacking.push(sequence);
         }
     }
@@ -62,9 +70,12 @@ pub fn lacking(
 }
 
 fn holds(record: &HeldRecord, circle: &CircleId, secrets: &EpochSecrets) -> bool {
-    let audiences = record.sections.iter().flat_map(|section| &section.audiences);
-    let mut addressed = audiences.filter(|audience| audience.header.circle == *circle);
-    addressed.next().is_some_and(|audience| {
+    let audiences = record.sections.iter().flat_map(|section| section.audiences.iter().map(move |audience| (section, audience)));
+    let mut addressed = audiences.filter(|(_, audience)| audience.header.circle == *circle);
+    addressed.next().is_some_and(|(section, audience)| {
+        if section.header.is_err() {
+            return true;
+        }
         let opened = record.statement.kind != CIRCLE_TYPE || secrets.of(circle, audience.header.epoch).is_some();
         opened && (*circle == PUBLIC || audience.wrap.is_some())
     })
@@ -87,6 +98,8 @@ pub struct Filled {
     pub counters: Counters,
     /// The records, with what was held of them before.
     pub records: Vec<HeldRecord>,
+    /// Entries that mean nothing.
+    pub voids: Vec<VoidEntry>,
     /// Slips for this member that came along.
     pub slips: Vec<Slip>,
 }
@@ -106,7 +119,11 @@ pub fn fill(
 ) -> Result<Filled, BatchError> {
     let (local, secrets) = keys;
     let head = ledger.logs.known(log).ok_or(BatchError::Elsewhere)?;
-    let mut filled = Filled { changes: Changes::default(), counters: ledger.counters.scratch(head.number), records: Vec::new(), slips: Vec::new() };
+    if items.is_empty() {
+        return Err(sender(Fault::Form));
+    }
+    let counters = ledger.counters.scratch(head.number);
+    let mut filled = Filled { changes: Changes::default(), counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
     let mut next = 0;
     for item in items {
         let sequence = item.sequence;
@@ -117,32 +134,47 @@ pub fn fill(
         next = sequence.saturating_add(1);
         let row = Row { log: head.number, sequence };
         let (id, previous) = entry(log, row, view, cursor)?;
-        let unverified = UnverifiedStatement::decode(&item.statement).map_err(fault)?;
-        let statement = unverified.verify_in_log(&log.place(sequence), &id, &previous).map_err(fault)?;
-        let sections = sections(&statement, &item).map_err(fault)?;
-        filled.slips.extend(item.slip.filter(|slip| slip.statement == id && slip.recipient == ledger.me));
-        let before = HeldRecord::load(row, view, local)?;
-        let held: BTreeSet<(u8, u8)> = before.iter().flat_map(places).collect();
-        let mut record = HeldRecord { row, bytes: item.statement, signature: item.signature, statement, sections };
-        if let Some(before) = before {
+        match take(item, row, &log.place(sequence), &id, &previous).map_err(fault)? {
+            Taken::Record(record, slip) => {
+                filled.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
+                filled.add(*record, view, local, secrets, rng)?;
+            }
+            Taken::Void(void) => {
+                void.save(&id, &mut filled.changes);
+                filled.voids.push(void);
+            }
+            Taken::Later => {}
+        }
+    }
+    filled.counters.save(&ledger.counters, local, &mut filled.changes);
+    Ok(filled)
+}
+
+impl Filled {
+    /// Puts a record together with what is held of it, and counts it for the circles that are new.
+    fn add(
+        &mut self,
+        mut record: HeldRecord,
+        view: &impl View,
+        local: &LocalKeys,
+        secrets: &EpochSecrets,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StoreError> {
+        let mut known = BTreeSet::new();
+        if let Some(before) = HeldRecord::load(record.row, view, local)? {
+            known.extend(audiences(&before).map(|header| header.circle));
             merge(&mut record, before);
         }
         let subjects = open_all(&mut record, secrets);
-        for section in &record.sections {
-            for audience in section.audiences.iter().filter(|audience| !held.contains(&(section.index, audience.index))) {
-                filled.counters.count(&audience.header, head.number, id);
-            }
-        }
-        record.save(&subjects, local, rng, &mut filled.changes)?;
-        filled.records.push(record);
+        self.counters.count(audiences(&record), &known, record.row.log, record.statement.id());
+        record.save(&subjects, local, rng, &mut self.changes)?;
+        self.records.push(record);
+        Ok(())
     }
-    filled.counters.save(&ledger.counters, local, &mut filled.changes);
-    if filled.records.is_empty() { Err(sender(Fault::Form)) } else { Ok(filled) }
 }
 
-fn places(record: &HeldRecord) -> Vec<(u8, u8)> {
-    let sections = record.sections.iter();
-    sections.flat_map(|section| section.audiences.iter().map(|audience| (section.index, audience.index))).collect()
+fn audiences(record: &HeldRecord) -> impl Iterator<Item = &AudienceHeader> {
+    record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header)
 }
 
 fn wraps(record: &HeldRecord) -> BTreeSet<(u8, u8)> {

@@ -17,6 +17,7 @@ use crate::schema::{Row, Table, index_key};
 use crate::secrets::EpochSecrets;
 use crate::serve;
 use crate::view::{StoreError, View};
+use crate::void::VoidEntry;
 
 /// Everything that reading takes.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,8 @@ pub struct RecordView {
     pub published: bool,
     /// Members that may hold some section of it, as far as its audiences are known here. With a public section, or none at all, everybody.
     pub entitled: Vec<MemberId>,
+    /// Why the entry as a whole is void: then all its sections are, its type is empty where its bytes are no statement, and it has no effect.
+    pub void: Option<Fault>,
 }
 
 /// A section as it can be shown here.
@@ -115,7 +118,16 @@ impl<V: View> Reader<'_, V> {
     /// [`StoreError`].
     pub fn record(&self, id: &StatementId) -> Result<Option<RecordView>, StoreError> {
         let Some(row) = self.row_of(id)? else { return Ok(None) };
-        self.held(row)?.map(|record| self.show(&record)).transpose()
+        self.shown(row)
+    }
+
+    /// The entry of one row as it can be shown; nothing where only its id is held.
+    fn shown(&self, row: Row) -> Result<Option<RecordView>, StoreError> {
+        if let Some(record) = self.held(row)? {
+            return self.show(&record).map(Some);
+        }
+        let log = self.log_of(row)?;
+        VoidEntry::load(row, &log.place(row.sequence), self.view)?.map(|void| self.show_void(log, &void)).transpose()
     }
 
     /// At most `limit` records that match, from `from` on. Those of which only the id is held are passed over.
@@ -128,9 +140,7 @@ impl<V: View> Reader<'_, V> {
         let next = rows.get(limit).copied();
         let mut records = Vec::new();
         for row in rows.into_iter().take(limit) {
-            if let Some(record) = self.held(row)? {
-                records.push(self.show(&record)?);
-            }
+            records.extend(self.shown(row)?);
         }
         Ok(Page { records, next })
     }
@@ -175,8 +185,12 @@ impl<V: View> Reader<'_, V> {
 
     fn statements(&self, from: Row, last: u32, limit: usize) -> Result<Vec<Row>, StoreError> {
         let to = Row { log: last, sequence: u64::MAX };
-        let rows = self.view.rows(Table::Statement, &from.key(), &to.key(), limit)?;
-        self.parse(rows.iter().map(|(key, _)| key.as_slice()))
+        let mut found = self.view.rows(Table::Statement, &from.key(), &to.key(), limit)?;
+        found.append(&mut self.view.rows(Table::Void, &from.key(), &to.key(), limit)?);
+        let mut rows = self.parse(found.iter().map(|(key, _)| key.as_slice()))?;
+        rows.sort_unstable();
+        rows.truncate(limit);
+        Ok(rows)
     }
 
     fn parse<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) -> Result<Vec<Row>, StoreError> {
@@ -228,6 +242,39 @@ impl<V: View> Reader<'_, V> {
                 let open = statement.sections.is_empty() || *member == statement.place.author;
                 open || held.sections.iter().any(|section| self.may(member, Action::Hold, held, section))
             }),
+            void: None,
+        })
+    }
+
+    /// A void entry: what its bytes say, if they say anything, and that all of it is void.
+    fn show_void(&self, log: LogId, void: &VoidEntry) -> Result<RecordView, StoreError> {
+        let id = self.view.row(Table::Entry, &void.row.key())?.and_then(|id| id.try_into().ok()).map(StatementId);
+        let id = id.ok_or_else(|| StoreError(format!("entry {} in log number {}", void.row.sequence, void.row.log)))?;
+        let statement = void.statement();
+        let counts: Vec<(u64, u64)> = match &statement {
+            Some(statement) if !statement.sections.is_empty() => {
+                statement.sections.iter().map(|section| (section.fields, section.audiences.len() as u64)).collect()
+            }
+            _ => vec![(0, 0)],
+        };
+        let content = SectionContent::Void(void.fault);
+        let section = |(index, (fields, audiences))| {
+            let (circles, readers, content) = (Vec::new(), Vec::new(), content.clone());
+            SectionView { index, fields, audiences, circles, readers, content }
+        };
+        Ok(RecordView {
+            log,
+            sequence: void.row.sequence,
+            id,
+            author: log.member,
+            kind: statement.as_ref().map(|statement| statement.kind.clone()).unwrap_or_default(),
+            time: statement.as_ref().map_or(0, |statement| statement.time),
+            references: statement.map(|statement| statement.references.clone()).unwrap_or_default(),
+            about: Vec::new(),
+            sections: (0u8..).zip(counts).map(section).collect(),
+            published: void.row.sequence < self.covered(&log)?,
+            entitled: self.members_who(|_| true),
+            void: Some(void.fault),
         })
     }
 

@@ -1,13 +1,14 @@
 //! A record in the store: which rows it has, and how they are read back and opened.
 
 use rand_core::CryptoRng;
+use suyuan_core::Fault;
 use suyuan_core::bundle::Content;
 use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::circle::{self, PUBLIC, Wrap};
 use suyuan_core::id::StatementId;
 use suyuan_core::key::Signature;
 use suyuan_core::sealing;
-use suyuan_core::section::{ABOUT, AudienceHeader, Body, SectionHeader};
+use suyuan_core::section::{self, ABOUT, AudienceHeader, Body, SectionHeader};
 use suyuan_core::statement::{RESERVED_TYPES, SectionCommitment, Statement, UnverifiedStatement, VerifiedStatement};
 
 use crate::local::LocalKeys;
@@ -35,11 +36,11 @@ pub struct HeldSection {
     pub index: u8,
     /// The header's bytes.
     pub bytes: Vec<u8>,
-    /// The same, decoded after it was held against its commitment.
-    pub header: SectionHeader,
+    /// The same, decoded after it was held against its commitment; or why the section is void.
+    pub header: Result<SectionHeader, Fault>,
     /// The audience headers that this node is entitled to.
     pub audiences: Vec<HeldAudience>,
-    /// The public body, or the ciphertext.
+    /// The public body, or the ciphertext; nothing where the header is void.
     pub content: Vec<u8>,
 }
 
@@ -121,7 +122,8 @@ impl HeldRecord {
     /// # Errors
     /// [`StoreError`] when the ciphertext is not the one that was taken in.
     pub fn open(&self, section: &HeldSection, secrets: &EpochSecrets) -> Result<Opened, StoreError> {
-        if section.header.sealed.is_some() && sealing::check_digest(&section.content, &section.header).is_err() {
+        let changed = section.header.as_ref().is_ok_and(|header| header.sealed.is_some() && sealing::check_digest(&section.content, header).is_err());
+        if changed {
             let Row { log, sequence } = self.row;
             return Err(StoreError(format!("section {} of entry {sequence} in log number {log} has changed on disk", section.index)));
         }
@@ -141,18 +143,19 @@ pub enum Opened {
     /// This node has no key for it.
     Sealed,
     /// Its author signed what does not hold together; it stands in the log and means nothing.
-    Void(suyuan_core::Fault),
+    Void(Fault),
 }
 
 /// Opens a section and holds its fields against the statement's count and the header's root. Nothing where no secret fits.
 ///
 /// # Errors
 /// The faults of `specs/circle.md`, `sealing.md` and `section.md`: its author's.
-pub fn open_section(statement: &Statement, section: &HeldSection, secrets: &EpochSecrets) -> Result<Option<Body>, suyuan_core::Fault> {
+pub fn open_section(statement: &Statement, section: &HeldSection, secrets: &EpochSecrets) -> Result<Option<Body>, Fault> {
     let Some(commitment) = statement.sections.get(usize::from(section.index)) else {
-        return Err(suyuan_core::Fault::SectionIndex);
+        return Err(Fault::SectionIndex);
     };
-    let body = if section.header.sealed.is_none() {
+    let header = section.header.as_ref().map_err(|fault| *fault)?;
+    let body = if header.sealed.is_none() {
         Body::decode(&section.content)?
     } else {
         let Some((audience, wrap, secret)) = section.audiences.iter().find_map(|audience| {
@@ -161,12 +164,24 @@ pub fn open_section(statement: &Statement, section: &HeldSection, secrets: &Epoc
         }) else {
             return Ok(None);
         };
-        let committed = commitment.audiences.get(usize::from(audience.index)).ok_or(suyuan_core::Fault::Audience)?;
+        let committed = commitment.audiences.get(usize::from(audience.index)).ok_or(Fault::Audience)?;
         let key = circle::unwrap(secret, &audience.header.circle, audience.header.epoch, committed, wrap)?;
-        sealing::open(&section.content, &key, &sealing::context(&statement.place, section.index, &section.header.root))?
+        sealing::open(&section.content, &key, &sealing::context(&statement.place, section.index, &header.root))?
     };
-    body.check(commitment.fields, &section.header)?;
+    body.check(commitment.fields, header)?;
     Ok(Some(body))
+}
+
+/// Reads the section header that the statement commits to. Inside: why it makes the section void, for everybody who holds it.
+///
+/// # Errors
+/// [`Fault::Header`] when it is another; [`Fault::Suite`] when a later program must judge it.
+pub(crate) fn read_header(bytes: &[u8], commitment: &SectionCommitment) -> Result<Result<SectionHeader, Fault>, Fault> {
+    match SectionHeader::open(bytes, &commitment.header) {
+        Err(fault @ (Fault::Header | Fault::Suite)) => Err(fault),
+        Err(fault) => Ok(Err(fault)),
+        Ok(header) => Ok(section::check_audiences(&header, commitment.audiences.len(), []).map(|()| header)),
+    }
 }
 
 /// What a body says it is about; an `@about` that is no list of texts is about nothing.
@@ -182,7 +197,7 @@ fn canonical(given: &str) -> Option<String> {
 impl HeldSection {
     /// Whether anybody may read it.
     pub fn is_public(&self) -> bool {
-        self.header.sealed.is_none() && self.audiences.iter().any(|audience| audience.header.circle == PUBLIC)
+        self.header.as_ref().is_ok_and(|header| header.sealed.is_none()) && self.audiences.iter().any(|audience| audience.header.circle == PUBLIC)
     }
 
     /// The content of a bundle's disclosure of the whole section.
@@ -217,17 +232,17 @@ impl HeldSection {
         Ok(Some(section))
     }
 
-    fn decode_headers(headers: &[u8], index: u8, content: Vec<u8>, commitment: &SectionCommitment) -> Result<Self, suyuan_core::Fault> {
+    fn decode_headers(headers: &[u8], index: u8, content: Vec<u8>, commitment: &SectionCommitment) -> Result<Self, Fault> {
         let mut reader = Reader::open(headers)?;
         reader.array(2)?;
         let bytes = reader.bytes(1024)?.to_vec();
-        let header = SectionHeader::open(&bytes, &commitment.header)?;
+        let header = read_header(&bytes, commitment)?;
         let mut audiences = Vec::new();
         for _ in 0..reader.array_in(0..=suyuan_core::limits::AUDIENCES)? {
             reader.array(2)?;
-            let index = u8::try_from(reader.uint()?).map_err(|_| suyuan_core::Fault::Form)?;
+            let index = u8::try_from(reader.uint()?).map_err(|_| Fault::Form)?;
             let bytes = reader.bytes(1024)?.to_vec();
-            let committed = commitment.audiences.get(usize::from(index)).ok_or(suyuan_core::Fault::Audience)?;
+            let committed = commitment.audiences.get(usize::from(index)).ok_or(Fault::Audience)?;
             audiences.push(HeldAudience { index, header: AudienceHeader::open(&bytes, committed)?, bytes, wrap: None });
         }
         Ok(Self { index, bytes, header, audiences, content })

@@ -1,12 +1,14 @@
 //! Taking in another member's log: when a batch counts as verified, and what of it is kept (`specs/sync.md`).
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use suyuan_core::circle::{Slip, Wrap};
-use suyuan_core::id::Hash;
+use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::log::{chain_next, witness_name};
 use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint};
-use suyuan_core::section::{AudienceHeader, Body, SectionHeader, check_audiences};
-use suyuan_core::statement::{SectionCommitment, Statement, UnverifiedStatement};
+use suyuan_core::section::{AudienceHeader, Body, SectionHeader, audience_commitment, check_audiences};
+use suyuan_core::statement::{Place, SectionCommitment, Statement};
 use suyuan_core::{Fault, sealing, tree};
 
 use crate::counters::Counters;
@@ -17,6 +19,7 @@ use crate::record::{self, HeldAudience, HeldRecord, HeldSection};
 use crate::schema::{Row, Table, log_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
+use crate::void::{self, Judgement, VoidEntry};
 use crate::wire::{Batch, Item, ItemSection};
 
 /// Why a batch was not taken in.
@@ -69,6 +72,8 @@ pub struct Verified {
     pub counters: Counters,
     /// The records held from it.
     pub records: Vec<HeldRecord>,
+    /// Entries of it that mean nothing.
+    pub voids: Vec<VoidEntry>,
     /// Slips for this member that came along, with the epoch statements' records among `records`.
     pub slips: Vec<Slip>,
 }
@@ -109,31 +114,61 @@ pub fn verify(
         changes.put(Table::Checkpoint, log_key(head.number), batch.checkpoint.clone());
     }
 
-    let mut counters = ledger.counters.scratch(head.number);
-    let (mut records, mut slips) = (Vec::new(), Vec::new());
+    let counters = ledger.counters.scratch(head.number);
+    let mut verified = Verified { changes, head, counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
     let mut next = batch.from;
     for item in batch.items {
         let sequence = item.sequence;
         let fault = |fault| BatchError::Sender { fault, sequence: Some(sequence) };
         let at = sequence.checked_sub(batch.from).filter(|_| sequence >= next).and_then(|at| usize::try_from(at).ok());
-        let (at, id) = at.and_then(|at| Some((at, batch.entries.get(at)?))).ok_or(fault(Fault::Index))?;
-        let previous = chains.get(at).ok_or(fault(Fault::Index))?;
+        let entry = at.and_then(|at| Some((batch.entries.get(at)?, chains.get(at)?)));
+        let (id, previous) = entry.ok_or(fault(Fault::Index))?;
         next = sequence.saturating_add(1);
-        let unverified = UnverifiedStatement::decode(&item.statement).map_err(fault)?;
-        let statement = unverified.verify_in_log(&batch.log.place(sequence), id, previous).map_err(fault)?;
-        let sections = sections(&statement, &item).map_err(fault)?;
-        slips.extend(item.slip.filter(|slip| slip.statement == statement.id() && slip.recipient == ledger.me));
-        let row = Row { log: head.number, sequence };
-        let mut record = HeldRecord { row, bytes: item.statement, signature: item.signature, statement, sections };
-        let subjects = open_all(&mut record, secrets);
-        for audience in record.sections.iter().flat_map(|section| &section.audiences) {
-            counters.count(&audience.header, head.number, record.statement.id());
+        let row = Row { log: verified.head.number, sequence };
+        match take(item, row, &batch.log.place(sequence), id, previous).map_err(fault)? {
+            Taken::Record(mut record, slip) => {
+                verified.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
+                let subjects = open_all(&mut record, secrets);
+                let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
+                verified.counters.count(audiences, &BTreeSet::new(), row.log, *id);
+                record.save(&subjects, local, rng, &mut verified.changes)?;
+                verified.records.push(*record);
+            }
+            Taken::Void(void) => {
+                void.save(id, &mut verified.changes);
+                verified.voids.push(void);
+            }
+            Taken::Later => {}
         }
-        record.save(&subjects, local, rng, &mut changes)?;
-        records.push(record);
     }
-    counters.save(&ledger.counters, local, &mut changes);
-    Ok(Verified { changes, head, counters, records, slips })
+    verified.counters.save(&ledger.counters, local, &mut verified.changes);
+    Ok(verified)
+}
+
+/// What an item brought.
+pub(crate) enum Taken {
+    /// A statement, and the slip that came with it.
+    Record(Box<HeldRecord>, Option<Slip>),
+    /// An entry that its author signed and that means nothing.
+    Void(VoidEntry),
+    /// An entry that only a later program can judge.
+    Later,
+}
+
+/// Tells what the entry's author signed from what the sender may have exchanged.
+///
+/// # Errors
+/// What does not hold, by the sender's fault.
+pub(crate) fn take(item: Item, row: Row, place: &Place, id: &StatementId, previous: &Hash) -> Result<Taken, Fault> {
+    match void::judge(&item.statement, place, id, previous)? {
+        Judgement::Later => Ok(Taken::Later),
+        Judgement::Void(fault) => Ok(Taken::Void(VoidEntry { row, previous: *previous, signature: item.signature, bytes: item.statement, fault })),
+        Judgement::Valid(statement) => {
+            let sections = sections(&statement, &item.sections)?;
+            let record = HeldRecord { row, bytes: item.statement, signature: item.signature, statement: *statement, sections };
+            Ok(Taken::Record(Box::new(record), item.slip.filter(|slip| slip.statement == *id)))
+        }
+    }
 }
 
 /// The checkpoint is the author's, covers the batch, and its tree continues ours. Returns its size.
@@ -146,32 +181,67 @@ fn check_head(batch: &Batch, ours: &TreeHead, log: &NamedKey, witness: &NamedKey
     Ok(checkpoint.head.size)
 }
 
-pub(crate) fn sections(statement: &Statement, item: &Item) -> Result<Vec<HeldSection>, Fault> {
-    let mut sections: Vec<HeldSection> = Vec::with_capacity(item.sections.len());
-    for section in &item.sections {
-        let ascending = sections.last().is_none_or(|last| last.index < section.index);
-        let commitment = statement.sections.get(usize::from(section.index)).filter(|_| ascending).ok_or(Fault::SectionIndex)?;
-        sections.push(held(section, commitment)?);
+fn sections(statement: &Statement, sent: &[ItemSection]) -> Result<Vec<HeldSection>, Fault> {
+    let mut sections: Vec<HeldSection> = Vec::with_capacity(sent.len());
+    let mut next = 0;
+    for section in sent {
+        let commitment = statement.sections.get(usize::from(section.index)).filter(|_| section.index >= next).ok_or(Fault::SectionIndex)?;
+        next = section.index.saturating_add(1);
+        sections.extend(held(section, commitment)?);
     }
     Ok(sections)
 }
 
-/// Header and audience headers fit their commitments and each other; the public body its root and count, a ciphertext its digest.
-fn held(section: &ItemSection, commitment: &SectionCommitment) -> Result<HeldSection, Fault> {
-    let header = SectionHeader::open(&section.header, &commitment.header)?;
+/// Header and audience headers are those committed to, the public body has the root that was signed, a ciphertext its digest: else the sender has exchanged
+/// them. What its author committed to and makes no sense makes the section void. Nothing where nobody is left whom it is for, or it is a later program's.
+fn held(section: &ItemSection, commitment: &SectionCommitment) -> Result<Option<HeldSection>, Fault> {
+    let header = match record::read_header(&section.header, commitment) {
+        Err(Fault::Suite) => return Ok(None),
+        header => header?,
+    };
+    let mut audiences = audiences(section, commitment, header.as_ref().ok())?;
+    if audiences.is_empty() {
+        return Ok(None);
+    }
+    let mut content = section.content.clone();
+    match &header {
+        Ok(header) if header.sealed.is_some() => sealing::check_digest(&content, header)?,
+        Ok(header) => check_public(&content, commitment, header)?,
+        Err(_) => {
+            // Whose it is cannot be told, and it means nothing.
+            content.clear();
+            audiences.iter_mut().for_each(|audience| audience.wrap = None);
+        }
+    }
+    Ok(Some(HeldSection { index: section.index, bytes: section.header.clone(), header, audiences, content }))
+}
+
+/// The audience headers that were committed to. One that cannot be read, or does not fit the section's header, entitles nobody, and is left out.
+fn audiences(section: &ItemSection, commitment: &SectionCommitment, header: Option<&SectionHeader>) -> Result<Vec<HeldAudience>, Fault> {
     let mut audiences: Vec<HeldAudience> = Vec::with_capacity(section.audiences.len());
+    let mut next = 0;
     for (index, bytes, wrap) in &section.audiences {
-        let ascending = audiences.last().is_none_or(|last| last.index < *index);
-        let committed = commitment.audiences.get(usize::from(*index)).filter(|_| ascending).ok_or(Fault::Audience)?;
-        let wrap: Option<Wrap> = *wrap;
-        audiences.push(HeldAudience { index: *index, header: AudienceHeader::open(bytes, committed)?, bytes: bytes.clone(), wrap });
+        let committed = commitment.audiences.get(usize::from(*index)).filter(|_| *index >= next).ok_or(Fault::Audience)?;
+        next = index.saturating_add(1);
+        if audience_commitment(bytes) != *committed {
+            return Err(Fault::Audience);
+        }
+        let Ok(read) = AudienceHeader::open(bytes, committed) else { continue };
+        if header.is_none_or(|header| check_audiences(header, commitment.audiences.len(), [&read]).is_ok()) {
+            let wrap: Option<Wrap> = *wrap;
+            audiences.push(HeldAudience { index: *index, header: read, bytes: bytes.clone(), wrap });
+        }
     }
-    check_audiences(&header, commitment.audiences.len(), audiences.iter().map(|audience| &audience.header))?;
-    match header.sealed {
-        None => Body::decode(&section.content)?.check(commitment.fields, &header)?,
-        Some(_) => sealing::check_digest(&section.content, &header)?,
+    Ok(audiences)
+}
+
+/// The fields are those whose root was signed. Whether they are as many as was signed is their author's matter, and judged when they are opened.
+fn check_public(content: &[u8], commitment: &SectionCommitment, header: &SectionHeader) -> Result<(), Fault> {
+    let body = Body::decode(content)?;
+    match body.check(commitment.fields, header) {
+        Err(Fault::FieldCount) => body.check(body.fields().len() as u64, header),
+        checked => checked,
     }
-    Ok(HeldSection { index: section.index, bytes: section.header.clone(), header, audiences, content: section.content.clone() })
 }
 
 /// Opens what can be opened, and says what it is about. A wrap that does not open is dropped, so that a good one can be asked for elsewhere: wraps are
@@ -196,43 +266,4 @@ pub fn chain_over<'a>(start: Hash, entries: impl IntoIterator<Item = &'a suyuan_
 }
 
 #[cfg(test)]
-mod tests {
-    use suyuan_core::circle::PUBLIC;
-    use suyuan_core::section::{Field, audience_commitment, section_commitment};
-    use suyuan_core::{CircleId, StatementId};
-
-    use super::*;
-
-    const CIRCLE: CircleId = CircleId([3; 32]);
-
-    /// What becomes of a section whose author committed to these audiences and sent their headers along.
-    fn judge(public: bool, audiences: &[(CircleId, u64)]) -> Result<(), Fault> {
-        let body = Body::new([1; 32], vec![Field { name: "a".into(), value: "1".into() }])?;
-        let content = body.to_bytes();
-        let sealed = (!public).then(|| sealing::describe(&content));
-        let header = SectionHeader { root: body.root(), sealed }.to_bytes();
-        let audience = |&(circle, epoch): &(CircleId, u64)| {
-            AudienceHeader { salt: [2; 16], circle, epoch, counter: 0, link: StatementId([0; 32]), order: None }.to_bytes()
-        };
-        let audiences: Vec<Vec<u8>> = audiences.iter().map(audience).collect();
-        let commitment = SectionCommitment {
-            fields: 1,
-            header: section_commitment(&header),
-            audiences: audiences.iter().map(|audience| audience_commitment(audience)).collect(),
-        };
-        let sent = (0..).zip(audiences).map(|(index, audience)| (index, audience, None)).collect();
-        held(&ItemSection { index: 0, header, audiences: sent, content }, &commitment).map(|_| ())
-    }
-
-    #[test]
-    fn the_public_reads_what_is_not_sealed_and_nothing_else() {
-        assert_eq!(judge(true, &[(PUBLIC, 0)]), Ok(()));
-        assert_eq!(judge(false, &[(CIRCLE, 1), (CircleId([4; 32]), 7)]), Ok(()));
-        for audiences in [&[(PUBLIC, 1)][..], &[(CIRCLE, 0)], &[(CIRCLE, 1)], &[(PUBLIC, 0), (CIRCLE, 1)], &[(PUBLIC, 0), (PUBLIC, 0)]] {
-            assert_eq!(judge(true, audiences), Err(Fault::Audience), "public: {audiences:?}");
-        }
-        for audiences in [&[(PUBLIC, 0)][..], &[(PUBLIC, 1)], &[(CIRCLE, 0)], &[(CIRCLE, 1), (PUBLIC, 0)]] {
-            assert_eq!(judge(false, audiences), Err(Fault::Audience), "sealed: {audiences:?}");
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,9 @@ use suyuan_core::id::{MemberId, StatementId};
 /// Version of the store's layout. A store of a later one is refused with a message.
 pub const VERSION: u32 = 1;
 
+/// Row of [`Table::Meta`] with the newest own checkpoint that came back from a peer.
+pub const RETURNED_ROW: &[u8] = b"returned";
+
 /// A table: the first byte of its rows' keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -19,6 +22,8 @@ pub enum Table {
     Entry = b'e',
     /// Place to signature and statement.
     Statement = b's',
+    /// Place to the chain value before it, signature and bytes of a void entry.
+    Void = b'v',
     /// Statement id to place.
     ById = b'i',
     /// Section to its headers, sealed under the node's own key.
@@ -45,12 +50,13 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
         Self::Entry,
         Self::Statement,
+        Self::Void,
         Self::ById,
         Self::Header,
         Self::Content,

@@ -16,6 +16,7 @@ use crate::logs;
 use crate::record::{HeldRecord, HeldSection};
 use crate::schema::{Row, Table, index_key, log_key, slip_key};
 use crate::view::{StoreError, View};
+use crate::void::VoidEntry;
 use crate::wire::{Batch, Count, Gap, Item, ItemSection, LogSize, Request, Response};
 
 /// Answers a member's request. `published` is this node's own newest checkpoint, the only one that is not in the store.
@@ -105,8 +106,9 @@ fn counters(from: &CircleId, member: &MemberId, ledger: &Ledger) -> Response {
     let shared = |circle: &CircleId| access::may(&ledger.alliance, &ledger.circles, member, Action::Hold, circle, None, CIRCLE_TYPE);
     for circle in ledger.known_circles().into_iter().filter(|circle| circle >= from && circle.0 != member.0 && shared(circle)) {
         let epoch = ledger.circles.circle(&circle).map_or(0, Circle::epoch);
-        let logs = ledger.counters.in_circle(&circle).filter_map(|(log, counter)| Some((ledger.logs.numbered(log)?.id, counter.next)));
-        let found: Vec<Count> = logs.map(|(log, next)| Count { of: Gap { circle, log }, next, epoch }).collect();
+        let logs = ledger.counters.in_circle(&circle).filter_map(|(log, counter)| Some((ledger.logs.numbered(log)?.id, counter)));
+        let found: Vec<Count> =
+            logs.map(|(log, counter)| Count { of: Gap { circle, log }, next: counter.known(), epoch, mark: counter.complete() }).collect();
         if counts.len().saturating_add(found.len()) > limits::COUNTS && !counts.is_empty() {
             return Response::Counters(counts, Some(circle));
         }
@@ -153,7 +155,7 @@ fn items(log: &LogId, sequences: &[u64], member: &MemberId, ledger: &Ledger, vie
 
 /// What one member may hold of a statement; nothing where it is masked for it, or here.
 fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<Item>, StoreError> {
-    let Some(record) = HeldRecord::load(row, view, local)? else { return Ok(None) };
+    let Some(record) = HeldRecord::load(row, view, local)? else { return void(row, ledger, view) };
     let kind = &record.statement.kind;
     let author = record.statement.place.author == *member;
     let allowed = |audience: &AudienceHeader| may_hold(member, &record.statement, audience, ledger);
@@ -168,6 +170,13 @@ fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &
     };
     let slip = slip.map(|bytes| Slip::decode(&bytes)).transpose().map_err(|fault| StoreError(format!("a slip: {fault}")))?;
     Ok(Some(Item { sequence: row.sequence, statement: record.bytes, signature: record.signature, sections, slip }))
+}
+
+/// A void entry has no readers: it is evidence, and for everybody.
+fn void(row: Row, ledger: &Ledger, view: &impl View) -> Result<Option<Item>, StoreError> {
+    let Some(head) = ledger.logs.numbered(row.log) else { return Ok(None) };
+    let void = VoidEntry::load(row, &head.id.place(row.sequence), view)?;
+    Ok(void.map(|void| Item { sequence: row.sequence, statement: void.bytes, signature: void.signature, sections: Vec::new(), slip: None }))
 }
 
 /// Whether a member may hold the section that is addressed so: its author may, and whoever is in the circle in that epoch.

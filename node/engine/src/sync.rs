@@ -59,6 +59,10 @@ pub struct Sync {
     peers: BTreeMap<MemberId, Peer>,
     mending: Mending,
     own_head_known: bool,
+    /// Since when the own log is here as far as anybody has it.
+    own_since: Option<u64>,
+    /// Whether some of the own log came back from others.
+    recovered: bool,
     /// Where the next round over the logs begins, so that none waits behind the others.
     turn: Option<LogId>,
     dice: u64,
@@ -77,7 +81,18 @@ impl Sync {
         let others: BTreeSet<MemberId> = logs.iter().map(|log| log.log.member).filter(|member| *member != me).collect();
         let logs = logs.into_iter().map(|LogSize { log, size }| (log, Following { size, ..Following::default() })).collect();
         let peers = others.into_iter().map(|member| (member, Peer::default())).collect();
-        Self { me, limits, logs, peers, mending: Mending::default(), own_head_known: false, turn: None, dice: seed }
+        Self {
+            me,
+            limits,
+            logs,
+            peers,
+            mending: Mending::default(),
+            own_head_known: false,
+            own_since: None,
+            recovered: false,
+            turn: None,
+            dice: seed,
+        }
     }
 
     /// Takes in what happened and says what to do. `now` is in milliseconds and never goes back.
@@ -118,6 +133,9 @@ impl Sync {
     fn connected(&mut self, member: &MemberId, now: u64) {
         if let Some(peer) = self.peers.get_mut(member) {
             peer.connect(&self.limits, now);
+            if self.own_since.is_some() {
+                peer.counters_at = now;
+            }
         }
     }
 
@@ -235,6 +253,7 @@ impl Sync {
         let Some(following) = self.logs.get_mut(&log) else { return };
         let sender = following.taking.take();
         following.size = following.size.max(size);
+        self.recovered |= log.member == self.me;
         if let Some((member, batch)) = following.ready.take() {
             following.take(member, batch, actions);
         }
@@ -269,6 +288,7 @@ impl Sync {
     }
 
     fn plan(&mut self, now: u64, actions: &mut Vec<Action>) {
+        self.settle_own(now, actions);
         self.plan_pulls(now, actions);
         self.plan_mending(now, actions);
         let own: Vec<(LogId, u64)> = self.logs.iter().filter(|(log, _)| log.member == self.me).map(|(log, own)| (*log, own.size)).collect();
@@ -285,7 +305,27 @@ impl Sync {
                 }
             }
         }
-        if !self.own_head_known && self.knows_own_head(now) {
+    }
+
+    /// When the own log is here, counters are compared with all who answered, and what is lacking of this member's own statements is fetched first: else the next
+    /// one would carry a counter that others have seen. Whoever keeps this waiting is not waited for long.
+    fn settle_own(&mut self, now: u64, actions: &mut Vec<Action>) {
+        if self.own_head_known || !self.knows_own_head(now) {
+            self.own_since = None;
+            return;
+        }
+        if self.own_since.is_none() {
+            self.own_since = Some(now);
+            for peer in self.peers.values_mut() {
+                peer.counted = false;
+                peer.counters_at = peer.counters_at.min(now);
+            }
+        }
+        let waited = self.own_since.is_some_and(|since| now.saturating_sub(since) >= self.limits.own_gaps);
+        // Where something was lost, whoever is not connected yet may know of more.
+        let heard = |peer: &Peer| self.recovered || (peer.answered && peer.may_be_asked(now));
+        let counting = self.peers.values().any(|peer| !peer.counted && heard(peer));
+        if waited || !(counting || self.mending.concerns(&self.me)) {
             self.own_head_known = true;
             actions.push(Action::OwnHeadKnown);
         }

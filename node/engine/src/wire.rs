@@ -59,6 +59,8 @@ pub struct Count {
     pub next: u64,
     /// The circle's newest epoch that the node knows.
     pub epoch: u64,
+    /// The XOR of their ids, where the node holds all that it knows of.
+    pub mark: Option<Hash>,
 }
 
 /// How far somebody has a log.
@@ -200,8 +202,12 @@ impl Response {
             }
             Self::Counters(counts, next) => {
                 writer.uint(3).array(2).array(counts.len());
-                for Count { of, next, epoch } in counts {
-                    write_size(writer.array(3).bytes(&of.circle.0), &of.log, *next).uint(*epoch);
+                for Count { of, next, epoch, mark } in counts {
+                    write_size(writer.array(4).bytes(&of.circle.0), &of.log, *next).uint(*epoch);
+                    match mark {
+                        None => writer.null(),
+                        Some(mark) => writer.bytes(mark),
+                    };
                 }
                 match next {
                     None => writer.null(),
@@ -257,10 +263,12 @@ fn read_counters(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Respo
     reader.array(2)?;
     let counts = (0..reader.array_in(0..=limits::COUNTS)?)
         .map(|_| {
-            reader.array(3)?;
+            reader.array(4)?;
             let circle = CircleId(reader.fixed()?);
             let LogSize { log, size } = read_size(reader, alliance)?;
-            Ok(Count { of: Gap { circle, log }, next: size, epoch: reader.uint()? })
+            let epoch = reader.uint()?;
+            let mark = if reader.null() { None } else { Some(reader.fixed()?) };
+            Ok(Count { of: Gap { circle, log }, next: size, epoch, mark })
         })
         .collect::<Result<_, Fault>>()?;
     Ok(Response::Counters(counts, if reader.null() { None } else { Some(CircleId(reader.fixed()?)) }))

@@ -11,7 +11,6 @@ use rand::{RngExt, SeedableRng};
 use suyuan_core::MemberId;
 
 use crate::limits;
-use crate::members::Members;
 
 /// One member's turn to be dialled.
 #[derive(Debug)]
@@ -36,10 +35,22 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    pub fn new(members: &Members, seed: [u8; 32], now: Instant) -> Self {
-        let reachable = members.iter().filter(|(_, known)| !known.addresses.is_empty());
-        let roads = reachable.map(|(member, _)| (*member, Road { at: now, tries: 0, state: State::Apart })).collect();
+    /// Dials these members.
+    pub fn new(reachable: impl IntoIterator<Item = MemberId>, seed: [u8; 32], now: Instant) -> Self {
+        let roads = reachable.into_iter().map(|member| (member, Road { at: now, tries: 0, state: State::Apart })).collect();
         Self { roads, rng: StdRng::from_seed(seed) }
+    }
+
+    /// A member's addresses have changed: where it is not connected, it is dialled without waiting, or not any more.
+    pub fn moved(&mut self, member: MemberId, reachable: bool, connected: bool, now: Instant) {
+        if !reachable {
+            self.roads.remove(&member);
+            return;
+        }
+        let state = if connected { State::Connected } else { State::Apart };
+        let road = self.roads.entry(member).or_insert(Road { at: now, tries: 0, state });
+        road.at = now;
+        road.tries = 0;
     }
 
     /// The members to dial now; each counts as being dialled until it is connected or failed.
@@ -145,6 +156,30 @@ mod tests {
         assert_eq!(dialer.due(now + Duration::from_secs(1000)), [], "it had connected by itself");
         dialer.apart(&member, now);
         assert_eq!(dialer.due(now + Duration::from_millis(1500)), [member]);
+    }
+
+    #[test]
+    fn who_has_moved_is_dialled_at_once_and_who_has_no_address_is_not() {
+        let (mut dialer, member) = road();
+        let start = Instant::now();
+        for _ in 0..10 {
+            dialer.due(start + Duration::from_secs(1000));
+            dialer.failed(&member, start);
+        }
+        assert_eq!(dialer.due(start + Duration::from_secs(30)), [], "it waits for a minute");
+        dialer.moved(member, true, false, start);
+        assert_eq!(dialer.due(start), [member]);
+        dialer.moved(member, true, false, start);
+        assert_eq!(dialer.due(start), [], "one dial at a time");
+        dialer.failed(&member, start);
+        assert_eq!(dialer.due(start + Duration::from_millis(1500)), [member], "the pauses begin anew");
+        dialer.moved(member, false, false, start);
+        dialer.failed(&member, start);
+        assert_eq!(dialer.due(start + Duration::from_secs(1000)), []);
+        dialer.moved(member, true, true, start);
+        assert_eq!(dialer.due(start + Duration::from_secs(1000)), [], "it had connected by itself");
+        dialer.apart(&member, start);
+        assert_eq!(dialer.due(start + Duration::from_millis(1500)), [member]);
     }
 
     #[tokio::test]

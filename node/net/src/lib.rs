@@ -16,6 +16,7 @@ mod service;
 pub mod status;
 mod supervise;
 mod swarm;
+mod watched;
 
 pub use libp2p::Multiaddr;
 

@@ -15,8 +15,10 @@ pub const ANSWER: Duration = Duration::from_secs(60);
 pub const IDLE: Duration = Duration::from_secs(60);
 /// Between two pings on a connection.
 pub const PING_EVERY: Duration = Duration::from_secs(15);
-/// A connection on which a ping is not answered in this time is closed.
+/// How long its answer may take.
 pub const PING_ANSWER: Duration = Duration::from_secs(20);
+/// A connection on which nothing is heard for this long breaks: a ping has gone out, and its answer has not come.
+pub const SILENCE: Duration = Duration::from_secs(PING_EVERY.as_secs() + PING_ANSWER.as_secs());
 
 /// Connections in their handshake.
 pub const PENDING_IN: u32 = 128;

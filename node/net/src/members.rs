@@ -17,8 +17,10 @@ use crate::limits;
 pub(crate) struct Known {
     pub peer: PeerId,
     pub name: String,
-    /// Where it may be reached, without its peer id.
-    pub addresses: Vec<Multiaddr>,
+    /// Where the operator says that it is reached, without its peer id.
+    given: Vec<Multiaddr>,
+    /// Where the charter says so.
+    charter: Vec<Multiaddr>,
 }
 
 /// Every member but this one.
@@ -37,17 +39,17 @@ impl Members {
         let mut members = Self { by_member: BTreeMap::new(), by_peer: HashMap::new() };
         for member in alliance.members().iter().filter(|member| member.id != *me) {
             let peer = peer_id(&member.entry.keys.transport).ok_or(NetError::MemberKey(member.id))?;
-            members.by_member.insert(member.id, Known { peer, name: member.entry.name.clone(), addresses: Vec::new() });
+            members.by_member.insert(member.id, Known { peer, name: member.entry.name.clone(), given: Vec::new(), charter: Vec::new() });
             members.by_peer.insert(peer, member.id);
         }
         for (member, address) in further {
             let known = members.by_member.get_mut(member).ok_or(NetError::Stranger(*member))?;
             let address = known.bare(address).ok_or_else(|| NetError::OtherPeer(Box::new(address.clone()), known.peer))?;
-            known.addresses.push(address);
+            known.given.push(address);
         }
         for member in alliance.members() {
             if let Some(known) = members.by_member.get_mut(&member.id) {
-                known.take_charter(&member.entry.addresses);
+                known.charter = known.usable(&member.entry.addresses);
             }
         }
         Ok(members)
@@ -81,16 +83,29 @@ impl Known {
         }
     }
 
-    /// One member's bad address is its own loss and nobody else's.
-    fn take_charter(&mut self, addresses: &[String]) {
-        for text in addresses {
-            match text.parse().ok().and_then(|address| self.bare(&address)) {
-                Some(address) if !self.addresses.contains(&address) => self.addresses.push(address),
-                Some(_) => {}
-                None => warn!(member = %self.name, address = %text, "the charter's address of this member cannot be used"),
+    /// Where it may be reached: what it stated last, or else the charter's, behind what the operator gave.
+    pub fn addresses(&self, stated: Option<&[String]>) -> Vec<Multiaddr> {
+        let theirs = stated.map_or_else(|| self.charter.clone(), |stated| self.usable(stated));
+        let mut addresses: Vec<Multiaddr> = Vec::new();
+        for address in self.given.iter().chain(&theirs) {
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
             }
         }
-        self.addresses.truncate(limits::ADDRESSES);
+        addresses.truncate(limits::ADDRESSES);
+        addresses
+    }
+
+    /// One member's bad address is its own loss and nobody else's.
+    fn usable(&self, addresses: &[String]) -> Vec<Multiaddr> {
+        let parse = |text: &String| {
+            let address = text.parse().ok().and_then(|address| self.bare(&address));
+            if address.is_none() {
+                warn!(member = %self.name, address = %text, "an address of this member cannot be used");
+            }
+            address
+        };
+        addresses.iter().filter_map(parse).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, Swarm};
 use suyuan_core::log::LogId;
 use suyuan_core::{Fault, MemberId};
+use suyuan_engine::addresses::Directory;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{self, Event, Sync};
 use suyuan_engine::wire::{Gap, LogSize, Request, Response};
@@ -57,6 +58,8 @@ pub(crate) struct Service {
     swarm: Swarm<Behaviour>,
     sync: Sync,
     dialer: Dialer,
+    /// The statements of addresses that the dialer knows of.
+    stated: Directory,
     peers: BTreeMap<MemberId, Peer>,
     /// Requests of this node that are not answered yet.
     asked: HashMap<OutboundRequestId, (MemberId, Request)>,
@@ -89,10 +92,13 @@ impl Service {
             traffic: Traffic::default(),
             turnstile: Arc::new(Turnstile::new()),
         };
+        let addresses = |member: &MemberId| addresses(&plan, &state.ledger.addresses, member);
+        let reachable: Vec<MemberId> = plan.members.iter().map(|(member, _)| *member).filter(|member| !addresses(member).is_empty()).collect();
         let (finished, results) = mpsc::channel(limits::RESULTS);
         Ok(Self {
             sync: Sync::new(state.ledger.me, sync::followed(&state.ledger), plan.sync, spread),
-            dialer: Dialer::new(&plan.members, seed, started),
+            dialer: Dialer::new(reachable, seed, started),
+            stated: state.ledger.addresses.clone(),
             peers: plan.members.iter().map(|(member, _)| (*member, peer())).collect(),
             asked: HashMap::new(),
             leaving: HashMap::new(),
@@ -118,6 +124,7 @@ impl Service {
                     Ok(()) => {
                         let sizes = heads.borrow_and_update().clone();
                         self.step(Event::Local(sizes));
+                        self.follow_addresses();
                     }
                     Err(_) => break,
                 },
@@ -212,7 +219,7 @@ impl Service {
         let addresses: Vec<String> = if connected {
             peer.connections.values().map(ToString::to_string).collect()
         } else {
-            known.into_iter().flat_map(|known| &known.addresses).map(ToString::to_string).collect()
+            addresses(&self.plan, &self.stated, member).iter().map(ToString::to_string).collect()
         };
         PeerStatus {
             member: *member,
@@ -226,6 +233,12 @@ impl Service {
             traffic: peer.traffic,
         }
     }
+}
+
+/// Where a member may be reached.
+fn addresses(plan: &Plan, stated: &Directory, member: &MemberId) -> Vec<Multiaddr> {
+    let stated = stated.of(member).map(|stated| stated.addresses.as_slice());
+    plan.members.known(member).map(|known| known.addresses(stated)).unwrap_or_default()
 }
 
 fn ticks() -> Interval {

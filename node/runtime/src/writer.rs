@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use suyuan_core::StatementId;
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{TreeHead, sign_checkpoint};
+use suyuan_engine::addresses;
 use suyuan_engine::author::{AuthorError, Draft, Plan};
 use suyuan_engine::circles::Circle;
 use suyuan_engine::epoch::{self, CircleRequest, NewEpoch};
@@ -164,6 +165,9 @@ impl Writer {
         let mut ledger = Ledger::clone(&state.ledger);
         ledger.logs.set(draft.head);
         ledger.counters.merge(draft.counters);
+        for (record, _) in records.iter().filter(|(record, _)| record.statement.kind == addresses::TYPE) {
+            ledger.learn(record, &state.secrets).map_err(|error| error.to_string())?;
+        }
         self.replace(|state| state.ledger = Arc::new(ledger));
         for (waiting, _, _) in waiting {
             let _ = waiting.reply.send(Ok(waiting.receipt));

@@ -203,7 +203,7 @@ async fn tampered_batches_are_refused_whole() {
                 batch.items.pop();
             }),
         ),
-        ("a statement's byte", Fault::Frame, Box::new(|batch| batch.items[1].statement[0] ^= 1)),
+        ("a statement's byte", Fault::Inclusion, Box::new(|batch| batch.items[1].statement[0] ^= 1)),
         (
             "a statement's blind",
             Fault::Inclusion,

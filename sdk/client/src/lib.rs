@@ -130,6 +130,19 @@ impl Client {
         text(self.post(&format!("/api/v1/circles/{id}/epochs"), circle))
     }
 
+    /// States where this member's node is reached; returns the addresses of all members as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn set_addresses(&self, addresses: &[String]) -> Result<String, ClientError> {
+        #[derive(Serialize)]
+        struct NewAddresses<'a> {
+            addresses: &'a [String],
+        }
+        let request = self.agent.put(self.url("/api/v1/addresses")).header("authorization", self.bearer());
+        text(request.send_json(&NewAddresses { addresses }))
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

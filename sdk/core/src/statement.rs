@@ -115,6 +115,11 @@ impl SectionCommitment {
     }
 }
 
+/// The id of a statement's bytes: their SHA-256, also where they are none.
+pub fn id_of(bytes: &[u8]) -> StatementId {
+    StatementId(Sha256::digest(bytes).into())
+}
+
 /// A statement of the right form whose origin is still open: neither its signature nor its place in a log was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnverifiedStatement<'a> {
@@ -135,7 +140,7 @@ impl<'a> UnverifiedStatement<'a> {
         }
         let (_, key, payload) = unframe(domain::TYP_STATEMENT, bytes)?;
         let statement = Statement::from_payload(payload)?;
-        Ok(Self { bytes, key, id: StatementId(Sha256::digest(bytes).into()), statement })
+        Ok(Self { bytes, key, id: id_of(bytes), statement })
     }
 
     /// The id, which names exactly these bytes.
@@ -233,7 +238,7 @@ pub struct SignedStatement {
 /// Encodes, hashes and signs.
 pub fn sign(statement: &Statement, key: &SecretKey) -> SignedStatement {
     let bytes = statement.to_bytes(key.public().id());
-    SignedStatement { id: StatementId(Sha256::digest(&bytes).into()), signature: key.sign(&bytes), bytes }
+    SignedStatement { id: id_of(&bytes), signature: key.sign(&bytes), bytes }
 }
 
 /// Frames a payload as the Sig_structure of a COSE_Sign1 with the protected header {alg: EdDSA, kid, typ}.

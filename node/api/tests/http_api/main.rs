@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod access;
+mod addresses;
 mod bad_input;
 mod document;
 mod every_route;

@@ -44,7 +44,7 @@ impl Sync {
 
     /// Notes gaps that a member can fill. What may still come with the entries that this node has not pulled yet is no gap.
     pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>) {
-        for (Count { of, next, epoch }, missing) in counts {
+        for (Count { of, next, epoch, .. }, missing) in counts {
             let known = (next, epoch);
             let Some(log) = self.logs.get(&of.log) else { continue };
             let behind = log.claims.get(&member).map(|size| size.saturating_sub(log.size));
@@ -53,6 +53,10 @@ impl Sync {
             if gap && room && self.mending.settled.get(&(of, member)) != Some(&known) {
                 self.mending.gaps.entry(of).or_default().insert(member, known);
             }
+        }
+        if let Some(peer) = self.peers.get_mut(&member) {
+            // Otherwise there are more to come.
+            peer.counted = peer.counters_from.is_none();
         }
     }
 
@@ -100,7 +104,7 @@ impl Sync {
 
     pub(super) fn plan_mending(&mut self, now: u64, actions: &mut Vec<Action>) {
         if self.mending.running.is_none() {
-            self.mending.running = self.mending.begin(&self.peers, now);
+            self.mending.running = self.mending.begin(&self.me, &self.peers, now);
         }
         let Some(running) = self.mending.running.as_mut().filter(|running| !running.busy) else { return };
         let (gap, member) = (running.gap, running.member);
@@ -122,10 +126,17 @@ impl Sync {
 }
 
 impl Mending {
-    /// The next gap that somebody can fill now; its author's own node comes first.
-    fn begin(&self, peers: &BTreeMap<MemberId, Peer>, now: u64) -> Option<Running> {
+    /// Whether something is known to be lacking of this member's statements.
+    pub fn concerns(&self, author: &MemberId) -> bool {
+        let running = self.running.iter().map(|running| &running.gap);
+        self.gaps.keys().chain(running).any(|gap| gap.log.member == *author)
+    }
+
+    /// The next gap that somebody can fill now, in the own log before others; its author's own node comes first.
+    fn begin(&self, me: &MemberId, peers: &BTreeMap<MemberId, Peer>, now: u64) -> Option<Running> {
         let able = |member: &MemberId| peers.get(member).is_some_and(|peer| peer.may_be_asked(now) && peer.mending.is_none());
-        self.gaps.iter().find_map(|(gap, known)| {
+        let own = |(gap, _): &(&Gap, _)| gap.log.member == *me;
+        self.gaps.iter().filter(own).chain(self.gaps.iter()).find_map(|(gap, known)| {
             let author = known.get_key_value(&gap.log.member).filter(|(member, _)| able(member));
             let (member, known) = author.or_else(|| known.iter().find(|(member, _)| able(member)))?;
             Some(Running { gap: *gap, member: *member, known: *known, wanted: Vec::new(), listing: Some(0), busy: false })

@@ -30,6 +30,8 @@ pub(super) struct Peer {
     /// From which circle on it is next asked for counters, and when.
     pub counters_from: Option<CircleId>,
     pub counters_at: u64,
+    /// Whether counters were compared with it to the end, since it is connected.
+    pub counted: bool,
     /// The push under way.
     telling: Option<u64>,
     /// Up to where it was told that this node's log has grown, and when.
@@ -49,6 +51,7 @@ impl Peer {
         self.heads_at = now;
         self.counters_at = now.saturating_add(limits.counters_after);
         self.counters_from = None;
+        self.counted = false;
     }
 
     pub fn disconnect(&mut self) {

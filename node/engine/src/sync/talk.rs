@@ -18,6 +18,8 @@ pub struct Limits {
     pub counters_after: u64,
     /// Time between two comparisons of counters with a peer; up to half of it is added at random.
     pub counters_every: u64,
+    /// How long, once the own log is here, comparing counters and fetching what is lacking of it may hold back authoring.
+    pub own_gaps: u64,
     /// Shortest time between two pushes to one peer.
     pub tell_every: u64,
     /// How long the author's own node must have had nothing to give before another member's copy is pulled.
@@ -39,6 +41,7 @@ impl Default for Limits {
             heads_every: 8_000,
             counters_after: 2_000,
             counters_every: 20_000,
+            own_gaps: 20_000,
             tell_every: 100,
             relay_after: 10_000,
             failure_rest: 1_000,

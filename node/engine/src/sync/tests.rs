@@ -5,6 +5,7 @@
 use suyuan_core::{AllianceId, StatementId};
 
 use super::*;
+use crate::wire::{Count, Gap, Item};
 
 mod world;
 
@@ -52,6 +53,10 @@ fn heads(who: u8, sizes: &[LogSize]) -> Event {
     answer(who, Request::Heads, Response::Heads(sizes.to_vec()))
 }
 
+fn counters() -> Request {
+    Request::Counters(CircleId([0; 32]))
+}
+
 fn lie(at: u64) -> BatchError {
     BatchError::Sender { fault: Fault::Consistency, sequence: Some(at) }
 }
@@ -61,7 +66,9 @@ fn a_log_is_pulled_from_where_it_ends_and_the_next_batch_while_one_is_verified()
     let mut sync = four();
     assert_eq!(sync.handle(Event::Connected(member(1)), 0), [ask(1, Request::Heads)]);
     let actions = sync.handle(heads(1, &[size(1, 3000)]), 1);
-    assert_eq!(actions, [ask(1, pull(1, 0)), Action::OwnHeadKnown]);
+    assert_eq!(actions, [ask(1, pull(1, 0)), ask(1, counters())], "are there statements of its own that it lacks?");
+    assert_eq!(sync.handle(answer(1, counters(), Response::Counters(Vec::new(), None)), 1), []);
+    assert_eq!(sync.handle(Event::Gaps { member: member(1), counts: Vec::new() }, 1), [Action::OwnHeadKnown]);
     let first = batch(log(1), 0, 1024);
     let actions = sync.handle(answer(1, pull(1, 0), Response::Batch(Some(first.clone()))), 2);
     assert_eq!(actions, [Action::TakeIn { member: member(1), batch: first }, ask(1, pull(1, 1024))]);
@@ -133,7 +140,7 @@ fn an_answer_to_another_question_is_not_taken() {
         sync.handle(Event::Connected(member(1)), 0);
         sync.handle(heads(1, &[size(1, 10)]), 0);
         let actions = sync.handle(answer(1, pull(1, 0), response), 1);
-        assert!(matches!(&actions[..], [Action::Penalise { why: Why::Unasked, .. }]), "{actions:?}");
+        assert!(matches!(&actions[..], [Action::Penalise { why: Why::Unasked, .. }, Action::OwnHeadKnown]), "{actions:?}");
     }
     let mut sync = four();
     sync.handle(Event::Connected(member(1)), 0);
@@ -143,7 +150,7 @@ fn an_answer_to_another_question_is_not_taken() {
     let stranger = sync.handle(answer(200, pull(1, 0), Response::Batch(Some(batch(log(1), 0, 5)))), 1);
     assert_eq!(stranger, [], "nor a stranger");
     let undecodable = Event::Answer { member: member(1), request: pull(1, 0), response: Err(Fault::Form) };
-    assert!(matches!(&sync.handle(undecodable, 2)[..], [Action::Penalise { why: Why::Undecodable(Fault::Form), .. }]));
+    assert!(matches!(sync.handle(undecodable, 2).first(), Some(Action::Penalise { why: Why::Undecodable(Fault::Form), .. })));
 }
 
 #[test]
@@ -156,7 +163,11 @@ fn the_own_head_is_known_once_somebody_answered_and_nobody_has_more() {
     let actions = sync.handle(answer(1, pull(0, 0), Response::Batch(Some(batch(log(0), 0, 7)))), 2);
     assert!(matches!(&actions[..], [Action::TakeIn { .. }]), "{actions:?}");
     let actions = sync.handle(Event::TakenIn(size(0, 7)), 3);
-    assert_eq!(actions, [Action::OwnHeadKnown, ask(1, Request::Grown(size(0, 7)))].into_iter().rev().collect::<Vec<_>>());
+    assert_eq!(actions, [ask(1, counters()), ask(1, Request::Grown(size(0, 7)))]);
+    sync.handle(answer(1, counters(), Response::Counters(Vec::new(), None)), 4);
+    assert_eq!(sync.handle(Event::Gaps { member: member(1), counts: Vec::new() }, 4), [], "others may know of statements that 1 does not hold");
+    let late = |sync: &mut Sync, now| sync.handle(Event::Tick, now).contains(&Action::OwnHeadKnown);
+    assert!(!late(&mut sync, 20_002) && late(&mut sync, 20_003), "but they are not waited for for ever");
     // Who claims more and does not give it is not believed.
     let mut sync = four();
     sync.handle(Event::Connected(member(1)), 0);
@@ -166,6 +177,42 @@ fn the_own_head_is_known_once_somebody_answered_and_nobody_has_more() {
     // Alone there is nobody to ask.
     let mut alone = Sync::new(member(0), vec![size(0, 3)], Limits::default(), 1);
     assert_eq!(alone.handle(Event::Tick, 0), [Action::OwnHeadKnown]);
+}
+
+#[test]
+fn nothing_is_authored_while_own_statements_are_known_to_be_lacking_but_not_for_ever() {
+    let gap = Gap { circle: CircleId([8; 32]), log: log(0) };
+    let count = (Count { of: gap, next: 6, epoch: 1, mark: None }, 2);
+    let start = || {
+        let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 3)).collect(), Limits::default(), 7);
+        for who in [1, 2] {
+            sync.handle(Event::Connected(member(who)), 0);
+            sync.handle(heads(who, &[size(0, 3), size(1, 3)]), 0);
+            sync.handle(answer(who, counters(), Response::Counters(Vec::new(), None)), 1);
+        }
+        assert_eq!(sync.handle(Event::Gaps { member: member(1), counts: Vec::new() }, 2), [], "2 has not been heard");
+        let listing = Request::Listing { gap, from: 0 };
+        let actions = sync.handle(Event::Gaps { member: member(2), counts: vec![count] }, 2);
+        assert_eq!(actions, [ask(2, listing.clone())]);
+        (sync, listing)
+    };
+    let (mut sync, listing) = start();
+    sync.handle(answer(2, listing, Response::Listing(vec![1, 2], None)), 3);
+    let items = Request::Items { log: log(0), sequences: vec![2] };
+    assert_eq!(sync.handle(Event::Lacking { member: member(2), gap, sequences: vec![2], next: None }, 3), [ask(2, items.clone())]);
+    let item = Item { sequence: 2, statement: Vec::new(), signature: [0; 64], sections: Vec::new(), slip: None };
+    assert!(matches!(&sync.handle(answer(2, items, Response::Items(vec![item])), 4)[..], [Action::Fill { .. }]));
+    assert_eq!(sync.handle(Event::Filled, 5), [], "it is finished with the next look");
+    assert_eq!(sync.handle(Event::Tick, 6), [Action::OwnHeadKnown]);
+    // Who says that there is more and does not answer is not waited for.
+    let (mut sync, _) = start();
+    let mut actions = Vec::new();
+    (0..200).for_each(|tick| actions.append(&mut sync.handle(Event::Tick, 2 + tick * 100)));
+    assert!(!actions.contains(&Action::OwnHeadKnown));
+    assert!(sync.handle(Event::Tick, 20_002).contains(&Action::OwnHeadKnown));
+    // Nor is who goes away.
+    let (mut sync, _) = start();
+    assert_eq!(sync.handle(Event::Disconnected(member(2)), 3), [Action::OwnHeadKnown]);
 }
 
 #[test]

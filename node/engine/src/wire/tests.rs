@@ -45,13 +45,13 @@ fn requests() -> Vec<Request> {
 
 fn responses() -> Vec<Response> {
     let size = LogSize { log: log(1), size: 7 };
-    let count = Count { of: gap(1), next: 8, epoch: 2 };
+    let count = Count { of: gap(1), next: 8, epoch: 2, mark: Some([6; 32]) };
     vec![
         Response::Heads(vec![size, size]),
         Response::Batch(None),
         Response::Batch(Some(Box::new(a_batch()))),
         Response::Noted,
-        Response::Counters(vec![count], None),
+        Response::Counters(vec![count, Count { mark: None, ..count }], None),
         Response::Counters(Vec::new(), Some(CircleId([4; 32]))),
         Response::Listing(vec![0, 5, 6], None),
         Response::Listing(Vec::new(), Some(1024)),
@@ -94,7 +94,7 @@ fn what_is_out_of_bounds_or_order_is_refused() {
     assert!(refused(items(vec![1, 1])) && refused(items(vec![2, 1])), "not ascending");
     let refused = |response: Response| Response::decode(&response.to_bytes(), &ALLIANCE).is_err();
     assert!(refused(Response::Heads(vec![LogSize { log: log(1), size: 0 }; limits::HEADS + 1])));
-    assert!(refused(Response::Counters(vec![Count { of: gap(1), next: 0, epoch: 0 }; limits::COUNTS + 1], None)));
+    assert!(refused(Response::Counters(vec![Count { of: gap(1), next: 0, epoch: 0, mark: None }; limits::COUNTS + 1], None)));
     assert!(refused(Response::Listing((0..=limits::LISTING as u64).collect(), None)));
     assert!(refused(Response::Listing(vec![3, 3], None)));
     assert!(refused(Response::Items(vec![an_item(1); limits::ITEMS + 1])));

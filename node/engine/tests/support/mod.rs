@@ -16,18 +16,18 @@ use suyuan_engine::author::{Draft, Plan};
 use suyuan_engine::epoch::{self, CircleRequest};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
-use suyuan_engine::replica;
+use suyuan_engine::replica::{self, BatchError};
 use suyuan_engine::schema::{Table, slip_key};
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::serve;
 use suyuan_engine::submission;
 use suyuan_engine::view::{Changes, MemoryView};
-use suyuan_engine::wire::{Request, Response};
+use suyuan_engine::wire::{Batch, Request, Response};
 use zeroize::Zeroizing;
 
 pub const ROLES: [(&str, Role); 3] = [("G", Role::Leader), ("Z", Role::Downstream), ("R", Role::Regulator)];
 
-fn key(member: usize, purpose: u8) -> SecretKey {
+pub fn key(member: usize, purpose: u8) -> SecretKey {
     SecretKey::from_seed(&[u8::try_from(member).unwrap() * 16 + purpose; 32])
 }
 
@@ -108,7 +108,7 @@ impl Member {
         new.content.circle
     }
 
-    fn write(&mut self, plans: Vec<Plan>, new: Option<&epoch::NewEpoch>) {
+    pub fn write(&mut self, plans: Vec<Plan>, new: Option<&epoch::NewEpoch>) {
         let log = key(self.index, 2);
         let mut draft = Draft::new(&self.ledger, log.public().id());
         let mut changes = Changes::default();
@@ -120,8 +120,8 @@ impl Member {
                 for slip in epoch::slips(new, record.statement.id(), &self.ledger, &mut self.rng).unwrap() {
                     changes.put(Table::Slip, slip_key(&slip.recipient, &slip.statement), slip.to_bytes());
                 }
-                assert_eq!(self.ledger.learn(&record, &self.secrets).unwrap(), None);
             }
+            assert_eq!(self.ledger.learn(&record, &self.secrets).unwrap(), None);
         }
         changes.rows.append(&mut draft.changes.rows);
         draft.head.save(&mut changes);
@@ -132,7 +132,7 @@ impl Member {
         self.publish();
     }
 
-    fn publish(&mut self) {
+    pub fn publish(&mut self) {
         let head = self.ledger.logs.head(&self.own_log());
         let (log, witness) = (key(self.index, 2), key(self.index, 3));
         let name = witness_name(&self.own_log().alliance, &self.id());
@@ -145,18 +145,24 @@ impl Member {
             let request = Request::Pull { log, from: self.ledger.logs.head(&log).size() };
             let answer = serve::answer(&request, &self.id(), &from.ledger, from.published.as_deref(), &from.view, &from.local).unwrap();
             let Response::Batch(Some(batch)) = Response::decode(&answer.to_bytes(), &log.alliance).unwrap() else { return };
-            let verified = replica::verify(*batch, &self.ledger, &self.view, &self.local, &self.secrets, &mut self.rng).unwrap();
-            for slip in &verified.slips {
-                let record = verified.records.iter().find(|record| record.statement.id() == slip.statement).unwrap();
-                let content = epoch::accept(slip, record, &self.ledger, &encryption(self.index)).unwrap();
-                self.secrets.insert(content.circle, content.epoch, content.secret);
-            }
-            self.view.apply(&verified.changes);
-            self.ledger.logs.set(verified.head);
-            self.ledger.counters.merge(verified.counters);
-            for record in &verified.records {
-                self.ledger.learn(record, &self.secrets).unwrap();
-            }
+            self.take_in(*batch).unwrap();
         }
+    }
+
+    /// Takes a batch in, as a node does.
+    pub fn take_in(&mut self, batch: Batch) -> Result<(), BatchError> {
+        let verified = replica::verify(batch, &self.ledger, &self.view, &self.local, &self.secrets, &mut self.rng)?;
+        for slip in &verified.slips {
+            let record = verified.records.iter().find(|record| record.statement.id() == slip.statement).unwrap();
+            let content = epoch::accept(slip, record, &self.ledger, &encryption(self.index)).unwrap();
+            self.secrets.insert(content.circle, content.epoch, content.secret);
+        }
+        self.view.apply(&verified.changes);
+        self.ledger.logs.set(verified.head);
+        self.ledger.counters.merge(verified.counters);
+        for record in &verified.records {
+            self.ledger.learn(record, &self.secrets).unwrap();
+        }
+        Ok(())
     }
 }

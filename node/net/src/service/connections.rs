@@ -52,8 +52,25 @@ impl Service {
     /// Dials whoever's turn it is, after looking up names.
     pub(super) fn dial_due(&mut self) {
         for member in self.dialer.due(Instant::now()) {
-            let addresses = self.plan.members.known(&member).map(|known| known.addresses.clone()).unwrap_or_default();
+            let addresses = super::addresses(&self.plan, &self.stated, &member);
             self.beside(async move { Done::Resolved { member, addresses: dialer::resolve(addresses).await } });
+        }
+    }
+
+    /// Takes up what members have stated since the last look.
+    pub(super) fn follow_addresses(&mut self) {
+        let state = self.handle().state();
+        let stated = &state.ledger.addresses;
+        if *stated == self.stated {
+            return;
+        }
+        let before = std::mem::replace(&mut self.stated, stated.clone());
+        let moved: Vec<MemberId> = self.peers.keys().copied().filter(|member| before.of(member) != self.stated.of(member)).collect();
+        for member in moved {
+            let reachable = !super::addresses(&self.plan, &self.stated, &member).is_empty();
+            let connected = self.peers.get(&member).is_some_and(|peer| !peer.connections.is_empty());
+            info!(member = %self.plan.members.known(&member).map_or("", |known| &known.name), "has stated new addresses");
+            self.dialer.moved(member, reachable, connected, Instant::now());
         }
     }
 
@@ -111,9 +128,9 @@ impl Service {
         }
     }
 
-    /// A connection that does not answer pings is dead, whatever TCP believes.
+    /// Somebody who sends, but does not answer pings, is not there for this node. The library lets the first failure pass.
     fn pinged(&mut self, event: &ping::Event) {
-        if let Err(ping::Failure::Timeout) = event.result {
+        if let Err(ping::Failure::Timeout | ping::Failure::Other { .. }) = event.result {
             if let Some(member) = self.plan.members.member(&event.peer) {
                 self.went_wrong(&member, "it did not answer a ping");
             }

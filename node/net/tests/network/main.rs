@@ -5,6 +5,7 @@
 mod converge;
 mod gaps;
 mod hostile;
+mod moves;
 mod own_log;
 mod partition;
 mod proxy;

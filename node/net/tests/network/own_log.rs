@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use suyuan_core::CircleId;
+use suyuan_core::log::LogId;
+use suyuan_engine::fsck;
 use suyuan_runtime::SubmitError;
 
-use super::support::{Alliance, converged, own_head_known, wait};
+use super::support::{Alliance, Running, converged, grant, own_head_known, residue, wait};
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
@@ -79,6 +82,93 @@ async fn an_older_disk_is_brought_up_to_what_was_published() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_disk_is_brought_up_to_what_was_published() {
     comes_back(false).await;
+}
+
+/// Next counter of G in a circle, its statements that a node holds, and how many there are at least.
+fn counter(node: &Running, log: &LogId, circle: &CircleId) -> (u64, u64, u64) {
+    let state = node.handle().state();
+    let counter = state.ledger.counters.of(circle, state.ledger.logs.head(log).number);
+    (counter.next, counter.held, counter.known())
+}
+
+/// G writes to a circle with a reader Z, and loses what it wrote last. S, who is not in the circle, has the log as well.
+async fn lose_the_end(alliance: &Alliance) -> (Running, Running, CircleId, u64) {
+    let log = alliance.log(0);
+    let folder = alliance.founders[0].folder.path();
+    let (g, z, s) = (alliance.run(0), alliance.run(1), alliance.run(3));
+    own_head_known(&g).await;
+    let circle = g.handle().open_circle(grant("residues", &[alliance.id(1), alliance.id(2)])).await.unwrap().id;
+    g.put(&residue(&circle)).await.unwrap();
+    converged(&[&g, &z, &s]).await;
+    g.stop().await;
+    let old = tempfile::tempdir().unwrap();
+    copy(folder, old.path());
+    let g = alliance.run(0);
+    let lost = g.put(&residue(&circle)).await.unwrap().first;
+    g.put(r#"{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}"#).await.unwrap();
+    converged(&[&g, &z, &s]).await;
+    let counters = (counter(&g, &log, &circle), counter(&z, &log, &circle));
+    assert_eq!(counters, ((3, 3, 3), (3, 3, 3)), "the circle's opening and two statements");
+    g.stop().await;
+    restore(folder, Some(old.path()));
+    (z, s, circle, lost)
+}
+
+/// A node that lost the end of its log writes on to a circle, while whoever else holds what it wrote there can be asked, or cannot.
+async fn writes_on(reader_at_hand: bool) {
+    let alliance = Alliance::new(4);
+    let log = alliance.log(0);
+    let (z, s, circle, lost) = lose_the_end(&alliance).await;
+    let mut reader = Some(z);
+    if let Some(z) = reader.take_if(|_| !reader_at_hand) {
+        z.stop().await;
+    }
+    let g = alliance.run_held(0);
+    let connected = async |number| g.peer(alliance.id(number)).await.connected;
+    wait("all are connected", Duration::from_secs(20), async || connected(3).await && connected(1).await == reader_at_hand).await;
+    own_head_known(&g).await;
+    g.handle().hold_authoring(false).await;
+    g.put(&residue(&circle)).await.unwrap();
+    let expected = if reader_at_hand { (4, 4, 4) } else { (3, 3, 3) };
+    assert_eq!(counter(&g, &log, &circle), expected, "counters are not used twice as long as somebody can be asked");
+    converged(&[&g, &s]).await;
+
+    // When the reader is back, what a counter that was used twice would hide comes to everybody: to the author, to a reader that never had it, and to this one,
+    // which got the newest entry from S, without what is in it.
+    let (g, z) = match reader {
+        Some(z) => (g, z),
+        None => {
+            g.stop().await;
+            let z = alliance.run(1);
+            wait("Z has the log from S", Duration::from_secs(20), async || z.size(&log) == s.size(&log)).await;
+            assert_eq!(counter(&z, &log, &circle), (3, 3, 3), "as many as G holds, but others");
+            (alliance.run(0), z)
+        }
+    };
+    let r = alliance.run(2);
+    let next = if reader_at_hand { 4 } else { 3 };
+    let nodes = [&g, &z, &r];
+    wait("all hold all four", Duration::from_secs(40), async || nodes.iter().all(|node| counter(node, &log, &circle) == (next, 4, 4))).await;
+    let section = (1, Ok(vec!["0.010".to_owned()]));
+    assert!(nodes.iter().all(|node| node.seen(&log, lost).unwrap().contains(&section)));
+    let gaps = async |node: &Running| node.net.status().await.gaps.len();
+    wait("no gap is left", Duration::from_secs(20), async || gaps(&g).await + gaps(&r).await == 0).await;
+    let (state, store) = (g.handle().state(), g.handle().store().clone());
+    fsck::check(&state.ledger, store.as_ref(), g.handle().local(), &state.secrets, |_| {}).unwrap();
+    drop(store);
+    for node in [g, z, s, r] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_recovery_counters_go_on_behind_those_that_a_reader_holds() {
+    writes_on(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_that_was_used_twice_while_no_reader_was_there_hides_nothing() {
+    writes_on(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,12 @@
-//! A member that was cut off is brought up to date, and little is sent twice.
+//! A member that was cut off is brought up to date, and little is sent twice; a line that has fallen silent is noticed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use suyuan_core::MemberId;
 use suyuan_core::log::LogId;
 use suyuan_engine::serve;
 use suyuan_engine::wire::{Request, Response};
+use suyuan_net::limits;
 
 use super::proxy::Proxy;
 use super::support::{Alliance, Running, converged, free_port, own_head_known, wait};
@@ -54,6 +55,44 @@ async fn after_healing_little_more_is_sent_than_was_missed() {
         }
         assert_eq!(after.1.entries_received - before.1.entries_received, 1500, "no entry twice");
     }
+    g.stop().await;
+    z.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_falls_silent_is_given_up_and_another_one_is_used() {
+    let alliance = Alliance::with(2, |founders| founders.iter_mut().for_each(|founder| founder.public = free_port()));
+    let mut proxies = Vec::new();
+    for founder in &alliance.founders {
+        proxies.push(Proxy::start(founder.public, founder.port).await);
+    }
+    let (g, z) = (alliance.run(0), alliance.run(1));
+    let ids = [alliance.id(0), alliance.id(1)];
+    own_head_known(&g).await;
+    g.put_notes(100).await;
+    converged(&[&g, &z]).await;
+    // In the middle of a transfer, so that bytes are on their way in every buffer.
+    let large = format!(r#"{{"type":"note","sections":[{{"for":"public","fields":{{"a":"{}"}}}}]}}"#, "x".repeat(250_000));
+    for _ in 0..4 {
+        g.put(&vec![large.as_str(); 30].join(",")).await.unwrap();
+    }
+    proxies.iter().for_each(Proxy::silence);
+    let held = z.size(&alliance.log(0));
+    assert!(held < g.size(&alliance.log(0)), "the transfer is under way");
+    let start = Instant::now();
+    let both = async || !g.peer(ids[1]).await.connected && !z.peer(ids[0]).await.connected;
+    wait("both give the line up", limits::SILENCE + Duration::from_secs(3), both).await;
+    assert!(start.elapsed() > Duration::from_secs(5), "nobody had closed it");
+    z.put_notes(50).await;
+    for _ in 0..20 {
+        assert!(both().await, "nobody is connected while nothing gets through");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(g.peer(ids[1]).await.last_error.is_some());
+    proxies.iter().for_each(|proxy| proxy.set(true));
+    converged(&[&g, &z]).await;
+    let accused = (g.peer(ids[1]).await.accused, z.peer(ids[0]).await.accused);
+    assert_eq!(accused, (None, None), "that a line breaks is nobody's fault");
     g.stop().await;
     z.stop().await;
 }

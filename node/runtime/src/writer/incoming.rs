@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use suyuan_core::CircleId;
-use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE};
+use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE, alliance_circle};
 use suyuan_core::log::LogId;
 use suyuan_engine::counters::Counters;
 use suyuan_engine::epoch;
@@ -13,6 +13,7 @@ use suyuan_engine::mend;
 use suyuan_engine::record::HeldRecord;
 use suyuan_engine::replica::{self, BatchError};
 use suyuan_engine::view::Changes;
+use suyuan_engine::void::VoidEntry;
 use suyuan_engine::wire::{Batch, Item, LogSize};
 use tracing::warn;
 
@@ -42,7 +43,8 @@ impl Writer {
         if let Some(note) = &own {
             self.keep_returned(note, &mut verified.changes).map_err(|error| error.to_string())?;
         }
-        let replica::Verified { changes, head, counters, records, slips } = verified;
+        let replica::Verified { changes, head, counters, records, voids, slips } = verified;
+        tell_void(&log, &voids);
         let taken = TakenIn { log: LogSize { log, size: head.size() }, held: records.len() };
         self.accept(Accepted { changes, head: Some(head), counters, records, slips })?;
         self.publish()?;
@@ -57,7 +59,8 @@ impl Writer {
             Err(BatchError::Store(error)) => return Err(error.to_string()),
             Err(error) => return Ok(Err(SubmitError::Batch(error))),
         };
-        let mend::Filled { changes, counters, records, slips } = filled;
+        let mend::Filled { changes, counters, records, voids, slips } = filled;
+        tell_void(log, &voids);
         self.accept(Accepted { changes, head: None, counters, records, slips })?;
         Ok(Ok(()))
     }
@@ -73,10 +76,14 @@ impl Writer {
             ledger.logs.set(head);
         }
         let secrets = self.snapshot().secrets;
-        for record in records.iter().filter(|record| record.statement.kind == CIRCLE_TYPE && !has_effect(record, &state.ledger)) {
+        let circle = |record: &HeldRecord| record.statement.kind == CIRCLE_TYPE;
+        for record in records.iter().filter(|record| !circle(record) || !has_effect(record, &state.ledger)) {
             if let Some(void) = ledger.learn(record, &secrets).map_err(|error| error.to_string())? {
                 warn!(statement = %record.statement.id(), why = void.explain(), "an epoch statement has no effect");
             }
+        }
+        if opened.contains(&alliance_circle(&ledger.alliance.id())) {
+            ledger.relearn_addresses(self.store.as_ref(), &self.local, &secrets).map_err(|error| error.to_string())?;
         }
         self.replace(|state| state.ledger = Arc::new(ledger));
         opened.iter().try_for_each(|circle| self.index_circle(circle))
@@ -116,6 +123,13 @@ impl Writer {
                 return Ok(());
             }
         }
+    }
+}
+
+/// It stands in its author's log for good; whoever looks after the node may ask its author why.
+fn tell_void(log: &LogId, voids: &[VoidEntry]) {
+    for void in voids {
+        warn!(log = %log.origin(), sequence = void.row.sequence, fault = %void.fault, "an entry is void: its author signed what does not hold");
     }
 }
 

@@ -4,13 +4,10 @@
 //! signed, over any number of restarts; then that same checkpoint is published once more, byte for byte.
 
 use suyuan_core::note::UnverifiedCheckpoint;
-use suyuan_engine::schema::Table;
+use suyuan_engine::schema::{RETURNED_ROW, Table};
 use suyuan_engine::view::{Changes, StoreError, View};
 
 use super::Writer;
-
-/// Row of [`Table::Meta`] with the newest own checkpoint that came back.
-const RETURNED_ROW: &[u8] = b"returned";
 
 /// A checkpoint of this node's own that a peer has kept.
 pub struct Returned {

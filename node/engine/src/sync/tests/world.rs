@@ -375,7 +375,7 @@ impl Node {
                 let circle = circle(number, count);
                 let last = open.iter().rev().find(|sequence| **sequence % count as u64 == number);
                 if let Some(last) = last.filter(|_| is_in(asker, circle, log.member, count)) {
-                    counts.push(Count { of: Gap { circle, log: *log }, next: last / count as u64 + 1 + boast, epoch: 0 });
+                    counts.push(Count { of: Gap { circle, log: *log }, next: last / count as u64 + 1 + boast, epoch: 0, mark: None });
                 }
             }
         }
