@@ -12,6 +12,33 @@ use crate::pages::words::Lang;
 const RECALL: &str = "recall";
 /// Fields of a recall that stand in the notice: why, what to do, and whom to ask.
 const NOTICE: [&str; 4] = ["reason", "action", "advice", "contact"];
+/// Fields of an EPCIS 2.0 event that programs read; on the page they are folded up.
+const EVENT: [&str; 24] = [
+    "type",
+    "eventType",
+    "eventID",
+    "eventTimeZoneOffset",
+    "recordTime",
+    "action",
+    "errorDeclaration",
+    "persistentDisposition",
+    "epcList",
+    "quantityList",
+    "parentID",
+    "childEPCs",
+    "childQuantityList",
+    "inputEPCList",
+    "inputQuantityList",
+    "outputEPCList",
+    "outputQuantityList",
+    "transformationID",
+    "readPoint",
+    "bizLocation",
+    "bizTransactionList",
+    "sourceList",
+    "destinationList",
+    "certificationInfo",
+];
 /// Characters of the longest name of a product that heads the page.
 const NAME: usize = 40;
 
@@ -32,6 +59,8 @@ pub(crate) struct Shown {
     pub(crate) role: &'static str,
     /// Its public fields.
     pub(crate) lines: Vec<Line>,
+    /// Those of an event that are folded up.
+    pub(crate) event: Vec<Line>,
     /// What is said of the fields that are not public.
     pub(crate) withheld: Option<String>,
     /// What of it stands in the recall notice.
@@ -47,6 +76,7 @@ impl Shown {
         let author = entry.map(|entry| clean(&entry.name)).unwrap_or_default();
         let role = entry.map(|entry| lang.role(entry.role)).unwrap_or_default();
         let hidden = withheld(record);
+        let event = fields(record).any(|field| field.name == "eventTimeZoneOffset");
         Self {
             anchor: format!("r-{}", record.id.to_string().get(..16).unwrap_or_default()),
             when: stamp(record.time),
@@ -56,7 +86,8 @@ impl Shown {
                 .then(|| lang.fill(if hidden == 1 { "record.withheld.one" } else { "record.withheld" }, &[&hidden.to_string(), &author, role])),
             author,
             role,
-            lines: display(lang, fields(record)),
+            lines: display(lang, fields(record).filter(|field| !(event && EVENT.contains(&field.name.as_str())))),
+            event: display(lang, fields(record).filter(|field| event && EVENT.contains(&field.name.as_str()))),
             notice: display(lang, fields(record).filter(|field| NOTICE.contains(&field.name.as_str()))),
             published: record.published,
         }

@@ -10,4 +10,5 @@ mod own_log;
 mod partition;
 mod proxy;
 mod puppet;
+mod replay;
 mod support;

@@ -8,6 +8,13 @@ import { productSubject } from "./subject.js";
 import { known, t } from "./words.js";
 import type { Lang } from "./words.js";
 
+/** Fields of an EPCIS 2.0 event that programs read; on the page they are folded up. */
+const EVENT = [
+  "type", "eventType", "eventID", "eventTimeZoneOffset", "recordTime", "action", "errorDeclaration", "persistentDisposition", "epcList", "quantityList",
+  "parentID", "childEPCs", "childQuantityList", "inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList", "transformationID",
+  "readPoint", "bizLocation", "bizTransactionList", "sourceList", "destinationList", "certificationInfo",
+];
+
 /** An element with a class and children; strings become text nodes. */
 export function element(tag: string, className: string, ...children: (Node | string)[]): HTMLElement {
   const made = document.createElement(tag);
@@ -40,9 +47,13 @@ export function shown(lang: Lang, record: VerifiedRecord): HTMLElement {
   const box = element("div", "shown", element("p", "when", stamp(record.time)));
   box.append(element("h3", "", known(lang, `type.${record.type}`) ?? clean(record.type)));
   box.append(element("p", "who", element("b", "", clean(record.author.name)), " ", element("span", "role", role(lang, record.author))));
-  const lines = display(lang, fieldsOf(record));
+  const fields = fieldsOf(record);
+  const event = fields.some(({ name }) => name === "eventTimeZoneOffset");
+  const lines = display(lang, fields.filter(({ name }) => !(event && EVENT.includes(name))));
   if (lines.length > 0) box.append(fieldList(lines));
   else box.append(element("p", "none", t(lang, "record.none")));
+  const folded = display(lang, fields.filter(({ name }) => event && EVENT.includes(name)));
+  if (folded.length > 0) box.append(element("details", "event", element("summary", "", t(lang, "record.event")), fieldList(folded)));
   if (record.withheld > 0) {
     const { author, withheld } = record;
     box.append(element("p", "withheld", t(lang, withheld === 1 ? "record.withheld.one" : "record.withheld", withheld, clean(author.name), role(lang, author))));
