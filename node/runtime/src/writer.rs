@@ -165,7 +165,7 @@ impl Writer {
         let mut ledger = Ledger::clone(&state.ledger);
         ledger.logs.set(draft.head);
         ledger.counters.merge(draft.counters);
-        for (record, _) in records.iter().filter(|(record, _)| record.statement.kind == addresses::TYPE) {
+        for Written { record, .. } in written.iter().filter(|written| written.record.statement.kind == addresses::TYPE) {
             ledger.learn(record, &state.secrets).map_err(|error| error.to_string())?;
         }
         self.replace(|state| state.ledger = Arc::new(ledger));
