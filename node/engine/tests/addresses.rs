@@ -14,7 +14,7 @@ use suyuan_engine::ledger::Ledger;
 use suyuan_engine::submission::{Submission, SubmittedSection};
 
 fn state(member: &mut Member, submission: &Submission) {
-    let plan = Plan::new(submission, &member.ledger, &member.secrets, 1000).unwrap();
+    let plan = Plan::new(submission.clone(), &member.ledger, &member.secrets, 1000).unwrap();
     member.write(vec![plan], None);
 }
 

@@ -114,6 +114,17 @@ async fn lose_the_end(alliance: &Alliance) -> (Running, Running, CircleId, u64) 
     (z, s, circle, lost)
 }
 
+/// Waits until one node has G's log from another.
+async fn brought_by(relay: &Running, node: &Running, log: &LogId) {
+    wait("the log has come from a relay", Duration::from_secs(20), async || node.size(log) == relay.size(log)).await;
+}
+
+/// The store holds together, with what it lost.
+fn whole(node: &Running) {
+    let (state, store) = (node.handle().state(), node.handle().store());
+    fsck::check(&state.ledger, store.as_ref(), node.handle().local(), &state.secrets, |_| {}).unwrap();
+}
+
 /// A node that lost the end of its log writes on to a circle, while whoever else holds what it wrote there can be asked, or cannot.
 async fn writes_on(reader_at_hand: bool) {
     let alliance = Alliance::new(4);
@@ -140,7 +151,7 @@ async fn writes_on(reader_at_hand: bool) {
         None => {
             g.stop().await;
             let z = alliance.run(1);
-            wait("Z has the log from S", Duration::from_secs(20), async || z.size(&log) == s.size(&log)).await;
+            brought_by(&s, &z, &log).await;
             assert_eq!(counter(&z, &log, &circle), (3, 3, 3), "as many as G holds, but others");
             (alliance.run(0), z)
         }
@@ -153,9 +164,7 @@ async fn writes_on(reader_at_hand: bool) {
     assert!(nodes.iter().all(|node| node.seen(&log, lost).unwrap().contains(&section)));
     let gaps = async |node: &Running| node.net.status().await.gaps.len();
     wait("no gap is left", Duration::from_secs(20), async || gaps(&g).await + gaps(&r).await == 0).await;
-    let (state, store) = (g.handle().state(), g.handle().store().clone());
-    fsck::check(&state.ledger, store.as_ref(), g.handle().local(), &state.secrets, |_| {}).unwrap();
-    drop(store);
+    nodes.iter().for_each(|node| whole(node));
     for node in [g, z, s, r] {
         node.stop().await;
     }
