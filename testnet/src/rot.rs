@@ -189,7 +189,7 @@ fn without_progress(record: &str) -> Result<Value, String> {
 
 fn write(cluster: &Cluster) -> Result<(), String> {
     let one = r#"{"type":"note","about":["https://id.gs1.org/01/06901234567892/10/A"],"sections":[{"for":"public","fields":{"a":1,"text":"一批生菜"}},{"for":"alliance","fields":{"b":"c"}}]}"#;
-    let body = format!(r#"{{"records":[{}]}}"#, vec![one; RECORDS / 4].join(","));
+    let body = format!(r#"{{"records":[{}]}}"#, [one; RECORDS / 4].join(","));
     for node in &cluster.nodes {
         for _ in 0..4 {
             node.client()?.submit(&body, None).map_err(|error| error.to_string())?;
