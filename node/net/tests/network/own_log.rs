@@ -125,6 +125,17 @@ fn whole(node: &Running) {
     fsck::check(&state.ledger, store.as_ref(), node.handle().local(), &state.secrets, |_| {}).unwrap();
 }
 
+/// Waits until all have the same statements, the lost one among them, and no gap is left.
+async fn nothing_is_hidden(nodes: [&Running; 3], log: &LogId, circle: &CircleId, expected: (u64, u64, u64), lost: u64) {
+    wait("all hold all four", Duration::from_secs(40), async || nodes.iter().all(|node| counter(node, log, circle) == expected)).await;
+    let section = (1, Ok(vec!["0.010".to_owned()]));
+    for node in nodes {
+        assert!(node.seen(log, lost).unwrap().contains(&section));
+        wait("no gap is left", Duration::from_secs(20), async || node.net.status().await.gaps.is_empty()).await;
+        whole(node);
+    }
+}
+
 /// A node that lost the end of its log writes on to a circle, while whoever else holds what it wrote there can be asked, or cannot.
 async fn writes_on(reader_at_hand: bool) {
     let alliance = Alliance::new(4);
@@ -158,13 +169,7 @@ async fn writes_on(reader_at_hand: bool) {
     };
     let r = alliance.run(2);
     let next = if reader_at_hand { 4 } else { 3 };
-    let nodes = [&g, &z, &r];
-    wait("all hold all four", Duration::from_secs(40), async || nodes.iter().all(|node| counter(node, &log, &circle) == (next, 4, 4))).await;
-    let section = (1, Ok(vec!["0.010".to_owned()]));
-    assert!(nodes.iter().all(|node| node.seen(&log, lost).unwrap().contains(&section)));
-    let gaps = async |node: &Running| node.net.status().await.gaps.len();
-    wait("no gap is left", Duration::from_secs(20), async || gaps(&g).await + gaps(&r).await == 0).await;
-    nodes.iter().for_each(|node| whole(node));
+    nothing_is_hidden([&g, &z, &r], &log, &circle, (next, 4, 4), lost).await;
     for node in [g, z, s, r] {
         node.stop().await;
     }
