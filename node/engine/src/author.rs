@@ -10,10 +10,11 @@ use suyuan_core::circle::{self, PUBLIC};
 use suyuan_core::fault::Fault;
 use suyuan_core::id::{CircleId, KeyId, StatementId};
 use suyuan_core::key::SecretKey;
+use suyuan_core::limits;
 use suyuan_core::log::LogId;
 use suyuan_core::sealing::{self, SectionKey};
 use suyuan_core::section::{self, AudienceHeader, Body, Field, SectionHeader};
-use suyuan_core::statement::{Place, SectionCommitment, Statement, UnverifiedStatement};
+use suyuan_core::statement::{self, Place, SectionCommitment, Statement, UnverifiedStatement};
 use zeroize::Zeroizing;
 
 use crate::counters::Counters;
@@ -201,7 +202,10 @@ impl Draft {
             sections: sections.iter().map(|section| section.commitment.clone()).collect(),
         };
         let bytes = statement.to_bytes(self.key);
-        let id = UnverifiedStatement::decode(&bytes)?.id();
+        if bytes.len() > limits::STATEMENT {
+            return Err(AuthorError::Form(Fault::Form));
+        }
+        let id = statement::id_of(&bytes);
         self.head.append(&id, view, &mut self.changes)?;
         let audiences = sections.iter().flat_map(|section| &section.held.audiences).map(|audience| &audience.header);
         self.counters.count(audiences, &BTreeSet::new(), self.head.number, id);

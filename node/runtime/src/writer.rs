@@ -150,7 +150,7 @@ impl Writer {
             }
         }
         let mut written = self.write_up(plans, &mut draft, &state.secrets).map_err(|error| error.to_string())?;
-        let mut ids = written.iter().map(|written| written.record.statement.id());
+        let mut ids = written.iter().map(|written| written.id);
         for (waiting, count, once) in &mut waiting {
             waiting.receipt.ids.extend(ids.by_ref().take(*count));
             if let Some(once) = once {
@@ -165,7 +165,7 @@ impl Writer {
         let mut ledger = Ledger::clone(&state.ledger);
         ledger.logs.set(draft.head);
         ledger.counters.merge(draft.counters);
-        for Written { record, .. } in written.iter().filter(|written| written.record.statement.kind == addresses::TYPE) {
+        for record in written.iter().filter_map(|written| written.protocol.as_ref()).filter(|record| record.statement.kind == addresses::TYPE) {
             ledger.learn(record, &state.secrets).map_err(|error| error.to_string())?;
         }
         self.replace(|state| state.ledger = Arc::new(ledger));
@@ -291,8 +291,8 @@ impl Writer {
         let plan = std::mem::replace(&mut new.plan, Plan { kind: String::new(), references: Vec::new(), time: 0, sections: Vec::new() });
         let mut written = self.write_up(vec![plan], &mut draft, &state.secrets)?;
         let mut changes = Changes::default();
-        for Written { record, .. } in &written {
-            for slip in epoch::slips(&new, record.statement.id(), &state.ledger, &mut self.rng)? {
+        for Written { id, .. } in &written {
+            for slip in epoch::slips(&new, *id, &state.ledger, &mut self.rng)? {
                 changes.put(Table::Slip, slip_key(&slip.recipient, &slip.statement), slip.to_bytes());
             }
         }
@@ -301,7 +301,7 @@ impl Writer {
         let mut ledger = Ledger::clone(&state.ledger);
         ledger.logs.set(draft.head);
         ledger.counters.merge(draft.counters);
-        for Written { record, .. } in &written {
+        for record in written.iter().filter_map(|written| written.protocol.as_ref()) {
             ledger.learn(record, &state.secrets)?;
         }
         Ok(ledger)

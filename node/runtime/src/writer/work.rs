@@ -2,8 +2,9 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use suyuan_core::StatementId;
 use suyuan_core::key::SecretKey;
-use suyuan_core::statement::Place;
+use suyuan_core::statement::{Place, RESERVED_TYPES};
 use suyuan_engine::author::{Assembled, AuthorError, Draft, Plan, Prepared};
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::record::HeldRecord;
@@ -13,10 +14,12 @@ use suyuan_engine::view::{Changes, View};
 /// From this many records on, the work is shared out.
 const SHARE: usize = 16;
 
-/// A signed record, and its rows.
+/// What is left of a record that was written up.
 pub struct Written {
-    pub record: HeldRecord,
+    pub id: StatementId,
     pub rows: Changes,
+    /// One of the protocol's own, which may have an effect.
+    pub protocol: Option<HeldRecord>,
 }
 
 /// The keys that a record is written with.
@@ -44,7 +47,8 @@ pub fn write_up(plans: Vec<Plan>, draft: &mut Draft, view: &impl View, keys: &Ke
         let (record, subjects) = assembled.finish(keys.log, keys.secrets)?;
         let mut rows = Changes::default();
         record.save(&subjects, keys.local, &mut StdRng::from_seed(seed), &mut rows)?;
-        Ok(Written { record, rows })
+        let id = record.statement.id();
+        Ok(Written { id, rows, protocol: record.statement.kind.starts_with(RESERVED_TYPES).then_some(record) })
     })
 }
 
