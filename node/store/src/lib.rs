@@ -96,7 +96,10 @@ fn options() -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.set_block_based_table_factory(&table);
-    options.set_compression_type(DBCompressionType::Lz4);
+    // Half of what is stored is sealed and does not shrink, so nothing is compressed before it comes to rest.
+    options.set_compression_type(DBCompressionType::None);
+    options.set_bottommost_compression_type(DBCompressionType::Lz4);
+    options.set_level_zero_file_num_compaction_trigger(8);
     options.set_write_buffer_size(MEMTABLE);
     options.set_max_background_jobs(2);
     options.set_paranoid_checks(true);
