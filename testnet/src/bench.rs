@@ -77,11 +77,10 @@ fn print(rows: &[Row], as_json: bool, records: usize) {
             json!({ "work": row.work, "value": row.value, "unit": row.unit, "reference": row.reference.map(|(name, _)| name),
                 "referenceValue": row.reference.map(|(_, value)| value), "ratio": row.reference.map(|(_, value)| row.value / value), "must": row.must, "met": row.met })
         }).collect();
-        let commit = option_env!("SUYUAN_COMMIT").unwrap_or("unknown");
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         println!(
             "{}",
-            json!({ "machine": { "cores": cores, "os": std::env::consts::OS, "arch": std::env::consts::ARCH }, "commit": commit, "profile": "release",
+            json!({ "machine": { "cores": cores, "os": std::env::consts::OS, "arch": std::env::consts::ARCH }, "commit": commit(), "profile": "release",
             "fsync": "every commit", "records": records, "recordBytes": RECORD, "rows": shown })
         );
         return;
@@ -101,6 +100,17 @@ fn print(rows: &[Row], as_json: bool, records: usize) {
         ]);
     }
     println!("{table}");
+}
+
+/// The checkout's commit, with `+` where files differ from it; else `unknown`.
+fn commit() -> String {
+    let git = |words: &[&str]| {
+        let done = std::process::Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(words).output().ok()?;
+        done.status.success().then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+    };
+    let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else { return "unknown".to_owned() };
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_none_or(|changed| !changed.is_empty());
+    if changed { format!("{commit}+") } else { commit }
 }
 
 /// Ed25519 signatures of a statement's length per second, on all cores.
