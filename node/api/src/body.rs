@@ -1,16 +1,13 @@
 //! Reading requests: bodies within their bounds and of their media type, and parameters that are refused as problems.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::DeserializeOwned;
+use suyuan_engine::json::Object;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::limits;
@@ -124,28 +121,6 @@ const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
 fn check_object(body: &[u8]) -> Result<(), Problem> {
     let first = body.iter().find(|byte| !BLANK.contains(&char::from(**byte)));
     if first == Some(&b'{') { Ok(()) } else { Err(Problem::at(Kind::Malformed, "", "the body is a JSON object")) }
-}
-
-/// A struct from a JSON object. By itself, serde would take a list of the members' values in their order as well.
-#[derive(Debug)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-        deserializer.deserialize_map(Members(PhantomData))
-    }
 }
 
 /// The fields of a form of the console, in their order.

@@ -9,11 +9,12 @@ use suyuan_engine::access::{self, Action};
 use suyuan_engine::circles::Circle;
 use suyuan_engine::counters::Counter;
 use suyuan_engine::epoch::CircleRequest;
+use suyuan_engine::json::Object;
 use suyuan_engine::ledger::Ledger;
 use suyuan_runtime::node::now;
 use utoipa::ToSchema;
 
-use crate::body::{Json, Object, Param};
+use crate::body::{Json, Param};
 use crate::members;
 use crate::problem::{Kind, Problem};
 use crate::records::view::{LogName, MemberName};

@@ -8,11 +8,12 @@ use suyuan_core::StatementId;
 use suyuan_core::bundle::{Bundle, BundleRecord};
 use suyuan_core::section::ABOUT;
 use suyuan_core::statement::cose_sign1;
+use suyuan_engine::json::Object;
 use suyuan_engine::query::{RecordView, SectionContent};
 use suyuan_engine::record::HeldRecord;
 use utoipa::ToSchema;
 
-use crate::body::{Json, Object, Param};
+use crate::body::{Json, Param};
 use crate::limits;
 use crate::problem::{Kind, Problem};
 use crate::reads::{self, Purpose, Read};

@@ -4,7 +4,6 @@ pub(crate) mod view;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use suyuan_core::log::LogId;
 use suyuan_core::{CircleId, StatementId, circle};
@@ -16,7 +15,7 @@ use suyuan_runtime::Receipt;
 use suyuan_runtime::handle::Idempotent;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::body::{Object, Param, Parameters, Submitted};
+use crate::body::{Param, Parameters, Submitted};
 use crate::limits;
 use crate::members;
 use crate::problem::{Kind, Problem};
@@ -113,28 +112,11 @@ pub(crate) async fn submit(
     let ledger = state.handle.state().ledger;
     let (submissions, once) = blocking(move || {
         let once = key.map(|key| Idempotent { key, digest: blake3::hash(&body).into() });
-        let submissions = submission::parse(&body, &ledger.alliance, &ledger.me)?;
-        check_outline(&body)?;
-        Ok::<_, Problem>((submissions, once))
+        submission::parse(&body, &ledger.alliance, &ledger.me).map(|submissions| (submissions, once))
     })
     .await??;
     let receipt = state.handle.submit(submissions, once).await?;
     Ok((StatusCode::CREATED, axum::Json(Written::new(&receipt))))
-}
-
-/// That each record and each section is an object, and not the list of its members' values, which the parser takes as well.
-fn check_outline(body: &[u8]) -> Result<(), Problem> {
-    #[derive(Deserialize)]
-    struct Outline {
-        #[serde(rename = "records")]
-        _records: Vec<Object<Sections>>,
-    }
-    #[derive(Deserialize)]
-    struct Sections {
-        #[serde(rename = "sections")]
-        _sections: Vec<Object<IgnoredAny>>,
-    }
-    serde_json::from_slice::<Outline>(body).map(|_| ()).map_err(|error| Problem::at(Kind::Malformed, "", error.to_string()))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {

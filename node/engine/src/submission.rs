@@ -10,13 +10,13 @@ use suyuan_core::{CircleId, MemberId, StatementId, circle};
 
 use crate::access::{self, Action};
 use crate::circles::Circles;
-use crate::json::Members;
+use crate::json::{Members, Object};
 use crate::limits;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
-    records: Vec<RecordRequest>,
+    records: Vec<Object<RecordRequest>>,
 }
 
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ struct RecordRequest {
     #[serde(default)]
     references: Vec<StatementId>,
     time: Option<u64>,
-    sections: Vec<SectionRequest>,
+    sections: Vec<Object<SectionRequest>>,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +131,7 @@ fn refuse<T>(fault: RefusalKind, pointer: impl Into<String>, detail: impl Into<S
 /// # Errors
 /// [`Refusal`].
 pub fn parse(body: &[u8], alliance: &Alliance, me: &MemberId) -> Result<Vec<Submission>, Refusal> {
-    let request: Request = serde_json::from_slice(body).or_else(|error| refuse(RefusalKind::Malformed, "", error.to_string()))?;
+    let Object::<Request>(request) = serde_json::from_slice(body).or_else(|error| refuse(RefusalKind::Malformed, "", error.to_string()))?;
     if request.records.is_empty() {
         return refuse(RefusalKind::Malformed, "/records", "there is no record in it");
     }
@@ -139,7 +139,7 @@ pub fn parse(body: &[u8], alliance: &Alliance, me: &MemberId) -> Result<Vec<Subm
         let detail = format!("{} records; at most {} in one request", request.records.len(), limits::SUBMISSION_RECORDS);
         return refuse(RefusalKind::Limit, "/records", detail);
     }
-    request.records.into_iter().enumerate().map(|(index, record)| record.read(&format!("/records/{index}"), alliance, me)).collect()
+    request.records.into_iter().enumerate().map(|(index, Object(record))| record.read(&format!("/records/{index}"), alliance, me)).collect()
 }
 
 impl RecordRequest {
@@ -167,7 +167,7 @@ impl RecordRequest {
             .sections
             .into_iter()
             .enumerate()
-            .map(|(index, section)| section.read(&format!("{at}/sections/{index}"), &about, alliance, me))
+            .map(|(index, Object(section))| section.read(&format!("{at}/sections/{index}"), &about, alliance, me))
             .collect::<Result<_, _>>()?;
         Ok(Submission { kind: self.r#type, about, references: self.references, time: self.time, sections })
     }
