@@ -59,8 +59,14 @@ impl Answer {
     /// Prints it on standard output.
     pub fn print(self, as_json: bool) -> ExitCode {
         let text = if as_json { self.json } else { self.text };
+        let mut out = std::io::stdout().lock();
+        let printed = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
         // A reader that went away, such as `head`, is no failure of ours.
-        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+        if let Err(error) = printed
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            return Failure::local(error).print(false);
+        }
         if self.holds { ExitCode::SUCCESS } else { ExitCode::from(FailureKind::DoesNotHold as u8) }
     }
 }
@@ -136,9 +142,10 @@ fn write_with_mode(path: &std::path::Path, bytes: &[u8], mode: u32) -> Result<()
 
 /// Replaces a file, old or new but never half.
 pub fn replace(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
-    let temporary = path.with_extension("new");
     let failed = |error: std::io::Error| Failure::local(format!("{} cannot be written: {error}", path.display()));
-    let _ = std::fs::remove_file(&temporary);
+    let name = path.file_name().ok_or_else(|| Failure::local(format!("{} is no file", path.display())))?;
+    // A name of this process alone: nothing that is there is touched.
+    let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     write_new(&temporary, bytes)?;
     std::fs::rename(&temporary, path).map_err(failed)
 }

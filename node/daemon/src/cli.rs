@@ -298,29 +298,33 @@ pub enum Circle {
         id: CircleId,
     },
     /// Open a circle.
-    New(NewCircle),
+    New {
+        /// authorized 授权共享 (you write, others read) or codevelopment 协同开发 (several write).
+        #[arg(long)]
+        tier: String,
+        /// What it is.
+        #[command(flatten)]
+        circle: CircleFlags,
+    },
     /// Open a circle's next epoch with these members.
     Epoch {
         /// Its id.
         id: CircleId,
         /// What it is from now on.
         #[command(flatten)]
-        circle: NewCircle,
+        circle: CircleFlags,
     },
 }
 
-/// A circle to be opened.
+/// What a circle is from an epoch on.
 #[derive(Debug, Args)]
-pub struct NewCircle {
+pub struct CircleFlags {
     /// Its name.
     #[arg(long)]
     pub name: String,
     /// What it is for.
     #[arg(long, default_value = "")]
     pub purpose: String,
-    /// authorized 授权共享 (you write, others read) or codevelopment 协同开发 (several write).
-    #[arg(long)]
-    pub tier: String,
     /// A member that may read: name or id.
     #[arg(long = "reader", value_name = "MEMBER")]
     pub readers: Vec<String>,

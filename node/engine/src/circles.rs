@@ -174,6 +174,11 @@ pub fn content(body: &Body) -> Option<CircleContent> {
     bounded.then_some(content)
 }
 
+/// Whether an epoch statement of this author is its circle's steward's, with members as they may be.
+pub fn is_by_steward(alliance: &Alliance, author: &MemberId, content: &CircleContent) -> bool {
+    check_steward(alliance, author, content).and_then(|()| check_members(alliance, author, content)).is_ok()
+}
+
 fn check_steward(alliance: &Alliance, author: &MemberId, content: &CircleContent) -> Result<(), Void> {
     let own = match (content.tier, &content.nonce) {
         (Tier::General, None) => {

@@ -47,15 +47,16 @@ pub struct NewEpoch {
     pub plan: Plan,
 }
 
-/// Draws up an epoch and checks it as every member will.
+/// Draws up an epoch and checks it as every member will. A secret that is held for it already is from a try that ended before its statement was written, and is
+/// taken.
 ///
 /// # Errors
 /// [`Refusal`] that names what is not allowed.
-pub fn draw_up(request: CircleRequest, ledger: &Ledger, now: u64, rng: &mut impl CryptoRng) -> Result<NewEpoch, Refusal> {
+pub fn draw_up(request: CircleRequest, ledger: &Ledger, secrets: &EpochSecrets, now: u64, rng: &mut impl CryptoRng) -> Result<NewEpoch, Refusal> {
     let mut members = vec![CircleMember { member: ledger.me, rights: Rights::Write }];
     members.extend(request.members.iter().filter(|member| member.member != ledger.me));
     let (circle, nonce, epoch) = name(&request, ledger, rng)?;
-    let secret: EpochSecret = Zeroizing::new(random(rng));
+    let secret = secrets.of(&circle, epoch).cloned().unwrap_or_else(|| Zeroizing::new(random(rng)));
     let commitment = StatementId(circle::commitment(&circle, epoch, &secret));
     let CircleRequest { name, purpose, tier, terms, until, .. } = request;
     let content = CircleContent { circle, nonce, name, purpose, tier, epoch, commitment, members, terms, until };
@@ -135,8 +136,8 @@ pub fn slips(epoch: &NewEpoch, statement: StatementId, ledger: &Ledger, rng: &mu
         .collect()
 }
 
-/// Opens a slip and holds its secret against the epoch statement that it belongs to: it opens that statement's section, for this circle and epoch, and
-/// is the one committed to.
+/// Opens a slip and holds its secret against the epoch statement that it belongs to: the statement is by the circle's steward and names this member, the secret
+/// opens its section, for this circle and epoch, and is the one committed to.
 ///
 /// # Errors
 /// [`Fault::Slip`].
@@ -148,14 +149,18 @@ pub fn accept(slip: &Slip, record: &HeldRecord, ledger: &Ledger, encryption: &Pr
     let stated = circles::content(&body).ok_or(Fault::Slip)?;
     let fits = stated.circle == content.circle
         && stated.epoch == content.epoch
-        && stated.commitment.0 == circle::commitment(&content.circle, content.epoch, &content.secret);
+        && stated.commitment.0 == circle::commitment(&content.circle, content.epoch, &content.secret)
+        && record.statement.kind == circle::TYPE
+        && circles::is_by_steward(&ledger.alliance, &record.statement.place.author, &stated)
+        && stated.members.iter().any(|member| member.member == ledger.me);
     if fits { Ok(content) } else { Err(Fault::Slip) }
 }
 
-/// Whether this member still has to open the alliance circle.
+/// Whether this member still has to open the alliance circle: the leader's first act. A leader whose log has begun did so, even where the key is lost.
 pub fn alliance_is_unopened(circles: &Circles, ledger: &Ledger) -> bool {
     let leads = ledger.alliance.leader().is_some_and(|leader: &suyuan_core::charter::Member| leader.id == ledger.me);
-    leads && circles.circle(&circle::alliance_circle(&ledger.alliance.id())).is_none()
+    let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
+    leads && !begun && circles.circle(&circle::alliance_circle(&ledger.alliance.id())).is_none()
 }
 
 /// Members of the alliance by id, for requests that name them.

@@ -140,7 +140,9 @@ impl<V: View> Reader<'_, V> {
         let next = rows.get(limit).copied();
         let mut records = Vec::new();
         for row in rows.into_iter().take(limit) {
-            records.extend(self.shown(row)?);
+            // What a record is about is shown to whoever reads it there, and to nobody by the index.
+            let about = |record: &RecordView| !matches!(filter, Filter::Subject(subject) if !record.about.contains(subject));
+            records.extend(self.shown(row)?.filter(about));
         }
         Ok(Page { records, next })
     }

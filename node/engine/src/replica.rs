@@ -227,6 +227,10 @@ fn audiences(section: &ItemSection, commitment: &SectionCommitment, header: Opti
             return Err(Fault::Audience);
         }
         let Ok(read) = AudienceHeader::open(bytes, committed) else { continue };
+        // After the last number there is none that a next statement could carry.
+        if read.counter >= suyuan_core::limits::INTEGER {
+            continue;
+        }
         if header.is_none_or(|header| check_audiences(header, commitment.audiences.len(), [&read]).is_ok()) {
             let wrap: Option<Wrap> = *wrap;
             audiences.push(HeldAudience { index: *index, header: read, bytes: bytes.clone(), wrap });

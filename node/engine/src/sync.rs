@@ -63,6 +63,8 @@ pub struct Sync {
     own_since: Option<u64>,
     /// Whether some of the own log came back from others.
     recovered: bool,
+    /// Whether somebody showed a checkpoint of this node's own over more than is here, which does not fit to what is here.
+    contradicted: bool,
     /// Where the next round over the logs begins, so that none waits behind the others.
     turn: Option<LogId>,
     dice: u64,
@@ -90,6 +92,7 @@ impl Sync {
             own_head_known: false,
             own_since: None,
             recovered: false,
+            contradicted: false,
             turn: None,
             dice: seed,
         }
@@ -253,7 +256,9 @@ impl Sync {
         let Some(following) = self.logs.get_mut(&log) else { return };
         let sender = following.taking.take();
         following.size = following.size.max(size);
-        self.recovered |= log.member == self.me;
+        if log.member == self.me {
+            (self.recovered, self.contradicted) = (true, false);
+        }
         if let Some((member, batch)) = following.ready.take() {
             following.take(member, batch, actions);
         }
@@ -269,6 +274,8 @@ impl Sync {
         following.ready = None;
         following.asked = None;
         following.size = following.size.max(size);
+        // The checkpoint bears this node's own signature: more was published than is here, whoever sent it. Written on, the log would have two histories.
+        self.contradicted |= log.member == self.me && matches!(error, BatchError::Sender { fault: Fault::Consistency, .. });
         if let (BatchError::Sender { .. }, Some((member, _))) = (&error, sender) {
             self.penalise(member, Why::Batch { log, error }, now, actions);
         }
@@ -338,7 +345,7 @@ impl Sync {
             let believed = |member| self.peers.get(member).is_some_and(|peer| peer.rest_until <= now);
             own.taking.is_some() || own.claims.iter().any(|(member, size)| *size > own.size && believed(member))
         });
-        heard && !more
+        heard && !more && !self.contradicted
     }
 
     fn plan_pulls(&mut self, now: u64, actions: &mut Vec<Action>) {

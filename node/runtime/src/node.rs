@@ -73,11 +73,11 @@ impl Node {
     fn launch(config: NodeConfig, held: bool) -> Result<Self, StartError> {
         let NodeConfig { data, charter, mut keyring } = config;
         let alliance = charter.verify(keyring.alliance().as_ref()).map_err(StartError::Charter)?;
+        let me = member_of(&alliance, &keyring).ok_or(StartError::NotAMember)?;
         if keyring.alliance().is_none() {
             keyring.set_alliance(alliance.id())?;
         }
         let alliance = Arc::new(alliance);
-        let me = member_of(&alliance, &keyring).ok_or(StartError::NotAMember)?;
         let store = Arc::new(Store::open(&data.join("store"))?);
         claim(&store, &alliance, &me)?;
         own_circle(&mut keyring, &me)?;

@@ -268,7 +268,7 @@ impl Writer {
             return Ok(Err(SubmitError::Held));
         }
         let state = self.snapshot();
-        let new = match epoch::draw_up(request, &state.ledger, now(), &mut self.rng) {
+        let new = match epoch::draw_up(request, &state.ledger, &state.secrets, now(), &mut self.rng) {
             Ok(new) => new,
             Err(refusal) => return Ok(Err(SubmitError::Refused(refusal))),
         };

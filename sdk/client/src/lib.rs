@@ -12,7 +12,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 pub use error::{ClientError, Problem};
-pub use model::{CircleMember, Filter, Named, NewCircle, NodeStatus, Page, Published, Written, WrittenRecord};
+pub use model::{CircleMember, Filter, Named, NewCircle, NewEpoch, NodeStatus, Page, Published, Written, WrittenRecord};
 
 /// Longest answer that is read, bytes.
 const ANSWER: u64 = 64 * 1024 * 1024;
@@ -34,9 +34,9 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client of the node whose admin listener is at `base`, e.g. `http://127.0.0.1:7400`, with a bearer token.
+    /// A client of the node whose admin listener is at `base`, e.g. `http://127.0.0.1:7400`, with a bearer token, which no proxy is to see.
     pub fn new(base: &str, token: &str) -> Self {
-        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).proxy(None).build();
         Self { agent: config.into(), base: base.trim_end_matches('/').to_owned(), token: token.trim().to_owned() }
     }
 
@@ -126,8 +126,8 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn open_epoch(&self, id: &CircleId, circle: &NewCircle) -> Result<String, ClientError> {
-        text(self.post(&format!("/api/v1/circles/{id}/epochs"), circle))
+    pub fn open_epoch(&self, id: &CircleId, epoch: &NewEpoch) -> Result<String, ClientError> {
+        text(self.post(&format!("/api/v1/circles/{id}/epochs"), epoch))
     }
 
     /// States where this member's node is reached; returns the addresses of all members as JSON text.

@@ -107,6 +107,22 @@ pub struct NewCircle {
     pub until: Option<u64>,
 }
 
+/// The next epoch of a circle. What kind of sharing it is stays.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewEpoch {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Members other than the steward.
+    pub members: Vec<CircleMember>,
+    /// Terms.
+    pub terms: Terms,
+    /// End of a grant, milliseconds since 1970-01-01 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+}
+
 /// A member of a circle to be opened.
 #[derive(Clone, Debug, Serialize)]
 pub struct CircleMember {

@@ -1,5 +1,7 @@
 //! What the public may see of a product: the public sections of all records about it, from every member that this node has.
 
+use std::collections::BTreeSet;
+
 use suyuan_core::bundle::Bundle;
 use suyuan_engine::query::{Reader, RecordView};
 use suyuan_engine::record::HeldRecord;
@@ -8,6 +10,7 @@ use suyuan_engine::view::View;
 use suyuan_runtime::{Handle, State};
 use suyuan_trace::ProductPage;
 
+use super::shown::RECALL;
 use crate::problem::Problem;
 
 /// Records of a page and its proof: the newest ones. The page says how many are left out.
@@ -76,19 +79,25 @@ impl<'h> Public<'h> {
     }
 }
 
-/// The newest records that fit on a page, oldest first, and how many older ones do not.
-fn select(mut held: Vec<HeldRecord>) -> (Vec<HeldRecord>, usize) {
-    let mut bytes = 0usize;
-    let weights = held.iter().rev().map(|record| {
+/// The newest records that fit on a page, oldest first, recalls before all others, and how many do not fit: times are claims, and no crowd of records may push
+/// a recall off the page.
+fn select(held: Vec<HeldRecord>) -> (Vec<HeldRecord>, usize) {
+    let weight = |record: &HeldRecord| {
         let public = record.sections.iter().filter(|section| section.is_public());
         public.map(|section| section.content.len()).fold(record.bytes.len(), usize::saturating_add)
-    });
-    let fitting = weights.take(RECORDS).take_while(|weight| {
-        bytes = bytes.saturating_add(*weight);
+    };
+    let mut newest: Vec<(usize, &HeldRecord)> = held.iter().enumerate().rev().collect();
+    newest.sort_by_key(|(_, record)| record.statement.kind != RECALL);
+    let mut bytes = 0usize;
+    let fitting = newest.iter().take(RECORDS).take_while(|(_, record)| {
+        bytes = bytes.saturating_add(weight(record));
         bytes <= BYTES
     });
     // A single record always fits: a body has at most 1 MiB, and one that is larger is not shown whole anyway.
-    let earlier = held.len().saturating_sub(fitting.count().max(1));
-    let kept = held.split_off(earlier.min(held.len()));
-    (kept, earlier)
+    let fitting = fitting.count().max(1);
+    let kept: BTreeSet<usize> = newest.iter().take(fitting).map(|(index, _)| *index).collect();
+    let all = held.len();
+    let held: Vec<HeldRecord> = held.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, record)| record).collect();
+    let earlier = all.saturating_sub(held.len());
+    (held, earlier)
 }

@@ -9,7 +9,7 @@ use crate::pages::text::{clean, stamp};
 use crate::pages::words::Lang;
 
 /// Type of a recall's record.
-const RECALL: &str = "recall";
+pub(crate) const RECALL: &str = "recall";
 /// Fields of a recall that stand in the notice: why, what to do, and whom to ask.
 const NOTICE: [&str; 4] = ["reason", "action", "advice", "contact"];
 /// Fields of an EPCIS 2.0 event that programs read; on the page they are folded up.

@@ -1,6 +1,6 @@
 //! `suyuan circle`: listing and opening circles.
 
-use suyuan_client::{CircleMember, Client, NewCircle};
+use suyuan_client::{CircleMember, Client, NewCircle, NewEpoch};
 use suyuan_core::circle::{Rights, Terms, Tier};
 
 use super::status;
@@ -11,20 +11,31 @@ pub fn run(client: &Client, command: cli::Circle) -> Result<Answer, Failure> {
     let json = match command {
         cli::Circle::List => client.json("/api/v1/circles"),
         cli::Circle::Show { id } => client.json(&format!("/api/v1/circles/{id}")),
-        cli::Circle::New(circle) => client.open_circle(&request(circle)?),
-        cli::Circle::Epoch { id, circle } => client.open_epoch(&id, &request(circle)?),
+        cli::Circle::New { tier, circle } => {
+            let tier = tier_named(&tier)?;
+            let members = members(&circle);
+            let cli::CircleFlags { name, purpose, until, .. } = circle;
+            client.open_circle(&NewCircle { name, purpose, tier, members, terms: Terms::default(), until })
+        }
+        cli::Circle::Epoch { id, circle } => {
+            let members = members(&circle);
+            let cli::CircleFlags { name, purpose, until, .. } = circle;
+            client.open_epoch(&id, &NewEpoch { name, purpose, members, terms: Terms::default(), until })
+        }
     };
     let json = json.map_err(|error| Failure::from_client(&error))?;
     Ok(Answer::raw(status::outline(&json), json))
 }
 
-fn request(circle: cli::NewCircle) -> Result<NewCircle, Failure> {
-    let tier = match circle.tier.as_str() {
-        "authorized" => Tier::Authorized,
-        "codevelopment" => Tier::Codevelopment,
-        other => return Err(Failure::local(format!("{other:?} is no tier: authorized 授权共享 or codevelopment 协同开发"))),
-    };
-    let with = |rights: Rights| move |member: String| CircleMember { member, rights };
-    let members = circle.readers.into_iter().map(with(Rights::Read)).chain(circle.writers.into_iter().map(with(Rights::Write)));
-    Ok(NewCircle { name: circle.name, purpose: circle.purpose, tier, members: members.collect(), terms: Terms::default(), until: circle.until })
+fn tier_named(name: &str) -> Result<Tier, Failure> {
+    match name {
+        "authorized" => Ok(Tier::Authorized),
+        "codevelopment" => Ok(Tier::Codevelopment),
+        other => Err(Failure::local(format!("{other:?} is no tier: authorized 授权共享 or codevelopment 协同开发"))),
+    }
+}
+
+fn members(circle: &cli::CircleFlags) -> Vec<CircleMember> {
+    let with = |rights: Rights| move |member: &String| CircleMember { member: member.clone(), rights };
+    circle.readers.iter().map(with(Rights::Read)).chain(circle.writers.iter().map(with(Rights::Write))).collect()
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::json;
 use suyuan_client::{Client, Filter};
 use suyuan_core::StatementId;
@@ -55,14 +56,28 @@ fn get(client: &Client, id: &StatementId) -> Result<Answer, Failure> {
     Ok(Answer::raw(status::outline(&json), json))
 }
 
+/// What a list shows of a record. Values of fields are passed over, whatever numbers stand in them.
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    author: Named,
+    about: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
 fn list(client: &Client, filter: &Filter, after: Option<&str>, limit: usize) -> Result<Answer, Failure> {
     let page = client.records(filter, after, limit).map_err(refused)?;
     let mut text = String::new();
     for record in &page.records {
-        let value: serde_json::Value = serde_json::from_str(record.get()).map_err(Failure::local)?;
-        let part = |name: &str| value.pointer(name).and_then(|part| part.as_str()).unwrap_or_default().to_owned();
-        let about = value.pointer("/about/0").and_then(|about| about.as_str()).unwrap_or_default();
-        text.push_str(&format!("{}  {:<24} {:<20} {about}\n", part("/id"), part("/type"), super::verify::visible(&part("/author/name"))));
+        let Listed { id, kind, author, about } = serde_json::from_str(record.get()).map_err(Failure::local)?;
+        let about = about.first().map(String::as_str).unwrap_or_default();
+        text.push_str(&format!("{id}  {kind:<24} {:<20} {about}\n", super::verify::visible(&author.name)));
     }
     match &page.next {
         Some(next) => text.push_str(&format!("more: --after {next}")),

@@ -12,8 +12,9 @@ use suyuan_core::charter::CharterFile;
 use suyuan_core::key::SecretKey;
 use suyuan_engine::wire::LogSize;
 use suyuan_net::{NetConfig, Network};
-use suyuan_runtime::node::now;
-use suyuan_runtime::{Handle, Node, NodeConfig};
+use suyuan_runtime::keyring::Keyring;
+use suyuan_runtime::node::{member_of, now};
+use suyuan_runtime::{Handle, Node, NodeConfig, StartError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -30,8 +31,8 @@ use crate::telemetry;
 pub fn run(at: &Place<'_>, flags: &cli::Run) -> Result<Answer, Failure> {
     telemetry::start();
     let config = Config::load(at.data, flags)?;
-    let charter = install(at, flags)?;
     let keyring = at.keyring()?;
+    let charter = install(at, flags, &keyring)?;
     if keyring.is_development() {
         check_development(&config, &charter)?;
         warn!("this is a development keyring without passphrase: whoever reads the disk reads everything");
@@ -46,11 +47,15 @@ pub fn run(at: &Place<'_>, flags: &cli::Run) -> Result<Answer, Failure> {
 }
 
 /// The charter in the data folder; at the first start it comes from the flag.
-fn install(at: &Place<'_>, flags: &cli::Run) -> Result<CharterFile, Failure> {
+fn install(at: &Place<'_>, flags: &cli::Run, keyring: &Keyring) -> Result<CharterFile, Failure> {
     let kept = at.data.join(charter::FILE);
     if let Some(given) = &flags.charter {
         let file = charter::read(given)?;
-        file.verify(None).map_err(|fault| Failure::local(format!("{}: {fault}; `suyuan charter check` shows what is missing", given.display())))?;
+        let alliance = file
+            .verify(None)
+            .map_err(|fault| Failure::local(format!("{}: {fault}; `suyuan charter check` shows what is missing", given.display())))?;
+        // Before anything is kept: another alliance's charter would bind this keyring for good.
+        member_of(&alliance, keyring).ok_or_else(|| Failure::local(StartError::NotAMember))?;
         match kept.exists() {
             false => write_new(&kept, &file.to_bytes())?,
             true if charter::read(&kept)? == file => {}

@@ -1,8 +1,11 @@
 //! `suyuan status` and `suyuan log`.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use suyuan_client::Client;
 
+use super::verify::visible;
 use crate::answer::{Answer, Failure};
 
 pub fn node(client: &Client) -> Result<Answer, Failure> {
@@ -30,25 +33,34 @@ fn escaped(text: &str) -> String {
 /// A JSON text as an indented outline, names and values without the syntax.
 pub fn outline(json: &str) -> String {
     let mut text = String::new();
-    if let Ok(value) = serde_json::from_str(json) {
-        write(&value, 0, &mut text);
-    }
+    write(json.trim(), 0, &mut text);
     text
 }
 
-fn write(value: &Value, depth: usize, text: &mut String) {
+/// Numbers are shown as they stand there: they may be signed.
+fn write(json: &str, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
-    let mut line = |name: &str, inner: &Value| match inner {
-        Value::Object(_) | Value::Array(_) => {
-            text.push_str(&format!("{indent}{name}\n"));
-            write(inner, depth.saturating_add(1), text);
+    let members: Vec<(String, String)> = match json.chars().next() {
+        Some('{') => {
+            let members = serde_json::from_str::<BTreeMap<String, &RawValue>>(json);
+            members.map(|members| members.into_iter().map(|(name, value)| (visible(&name), value.get().to_owned())).collect())
         }
-        Value::String(inner) => text.push_str(&format!("{indent}{name:<16} {}\n", super::verify::visible(inner))),
-        other => text.push_str(&format!("{indent}{name:<16} {other}\n")),
-    };
-    match value {
-        Value::Object(members) => members.iter().for_each(|(name, inner)| line(&super::verify::visible(name), inner)),
-        Value::Array(items) => items.iter().for_each(|inner| line("-", inner)),
-        other => text.push_str(&format!("{indent}{other}\n")),
+        Some('[') => {
+            serde_json::from_str::<Vec<&RawValue>>(json).map(|items| items.iter().map(|item| ("-".to_owned(), item.get().to_owned())).collect())
+        }
+        _ => return text.push_str(&format!("{indent}{}\n", plain(json))),
     }
+    .unwrap_or_default();
+    for (name, value) in members {
+        if value.starts_with(['{', '[']) {
+            text.push_str(&format!("{indent}{name}\n"));
+            write(&value, depth.saturating_add(1), text);
+        } else {
+            text.push_str(&format!("{indent}{name:<16} {}\n", plain(&value)));
+        }
+    }
+}
+
+fn plain(scalar: &str) -> String {
+    visible(&serde_json::from_str::<String>(scalar).unwrap_or_else(|_| scalar.to_owned()))
 }

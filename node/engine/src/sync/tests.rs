@@ -254,3 +254,21 @@ fn many_nodes_with_liars_and_broken_links_converge_within_their_bounds() {
         world::World::new(seed).run();
     }
 }
+
+#[test]
+fn an_own_checkpoint_over_more_that_does_not_fit_holds_authoring_back() {
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[size(0, 10)]), 0);
+    let actions = sync.handle(answer(1, pull(0, 0), Response::Batch(Some(batch(log(0), 0, 10)))), 1);
+    assert!(actions.iter().any(|action| matches!(action, Action::TakeIn { .. })), "{actions:?}");
+    let error = BatchError::Sender { fault: Fault::Consistency, sequence: None };
+    let mut actions = sync.handle(Event::Refused { log: size(0, 0), error }, 2);
+    // Whoever sent it is not asked for a while, and others have nothing: it stays proven that more was published.
+    sync.handle(Event::Connected(member(2)), 3);
+    actions.append(&mut sync.handle(heads(2, &[]), 3));
+    for second in 1..200 {
+        actions.append(&mut sync.handle(Event::Tick, second * 1000));
+    }
+    assert!(!actions.contains(&Action::OwnHeadKnown), "{actions:?}");
+}

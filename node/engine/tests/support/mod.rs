@@ -31,7 +31,7 @@ pub fn key(member: usize, purpose: u8) -> SecretKey {
     SecretKey::from_seed(&[u8::try_from(member).unwrap() * 16 + purpose; 32])
 }
 
-fn encryption(member: usize) -> PrekeySecret {
+pub fn encryption(member: usize) -> PrekeySecret {
     PrekeySecret::from_bytes([u8::try_from(member).unwrap() * 16 + 9; 32])
 }
 
@@ -102,13 +102,22 @@ impl Member {
     }
 
     pub fn open_circle(&mut self, request: CircleRequest) -> suyuan_core::CircleId {
-        let new = epoch::draw_up(request, &self.ledger, 1000, &mut self.rng).unwrap();
+        let new = epoch::draw_up(request, &self.ledger, &self.secrets, 1000, &mut self.rng).unwrap();
         self.secrets.insert(new.content.circle, new.content.epoch, new.secret.clone());
         self.write(vec![new.plan.clone()], Some(&new));
         new.content.circle
     }
 
     pub fn write(&mut self, plans: Vec<Plan>, new: Option<&epoch::NewEpoch>) {
+        self.write_and(plans, new, true);
+    }
+
+    /// Writes what this member itself would give no effect.
+    pub fn write_unlearnt(&mut self, plan: Plan, new: &epoch::NewEpoch) {
+        self.write_and(vec![plan], Some(new), false);
+    }
+
+    fn write_and(&mut self, plans: Vec<Plan>, new: Option<&epoch::NewEpoch>, learn: bool) {
         let log = key(self.index, 2);
         let mut draft = Draft::new(&self.ledger, log.public().id());
         let mut changes = Changes::default();
@@ -121,7 +130,9 @@ impl Member {
                     changes.put(Table::Slip, slip_key(&slip.recipient, &slip.statement), slip.to_bytes());
                 }
             }
-            assert_eq!(self.ledger.learn(&record, &self.secrets).unwrap(), None);
+            if learn {
+                assert_eq!(self.ledger.learn(&record, &self.secrets).unwrap(), None);
+            }
         }
         changes.rows.append(&mut draft.changes.rows);
         draft.head.save(&mut changes);

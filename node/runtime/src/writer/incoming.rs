@@ -20,6 +20,7 @@ use tracing::warn;
 use super::{Fatal, Writer};
 use crate::error::SubmitError;
 use crate::handle::TakenIn;
+use crate::keyring::KeyringError;
 
 /// What was verified and is to be written.
 struct Accepted {
@@ -96,15 +97,23 @@ impl Writer {
             let record = records.iter().find(|record| record.statement.id() == slip.statement);
             let Some(record) = record else { continue };
             match epoch::accept(slip, record, ledger, self.keyring.encryption()) {
-                Ok(content) => {
-                    opened.push(content.circle);
-                    let added = self.keyring.add_epoch_secret(content.circle, content.epoch, content.secret);
-                    added.map_err(|error| format!("the keyring cannot be written: {error}"))?;
-                    self.learn_secrets();
-                }
+                Ok(content) if self.keyring.epoch_secret(&content.circle, content.epoch) == Some(&content.secret) => {}
+                Ok(content) => match self.keyring.add_epoch_secret(content.circle, content.epoch, content.secret) {
+                    Ok(()) => {
+                        opened.push(content.circle);
+                        self.learn_secrets();
+                    }
+                    // A steward that hands out two secrets of one epoch, or more than a keyring holds, harms its own circles alone.
+                    Err(error @ (KeyringError::Refused(_) | KeyringError::Full { .. })) => {
+                        warn!(statement = %slip.statement, %error, "a circle's key was not kept");
+                    }
+                    Err(error) => return Err(format!("the keyring cannot be written: {error}")),
+                },
                 Err(fault) => warn!(statement = %slip.statement, %fault, "a key that was handed out does not fit its circle"),
             }
         }
+        opened.sort_unstable();
+        opened.dedup();
         Ok(opened)
     }
 
