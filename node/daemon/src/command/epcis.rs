@@ -17,8 +17,9 @@ const DOCUMENT: &str = "epcis.document";
 const EVENT: &str = "epcis.event";
 /// Longest document, bytes.
 const LIMIT: usize = 64 * 1024 * 1024;
-/// Events of one submission.
+/// Events of one submission, and their bytes, unless a single one is longer.
 const BATCH: usize = 200;
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 #[derive(Deserialize)]
 struct EventList {
@@ -30,13 +31,17 @@ pub fn import(client: &Client, flags: &Import) -> Result<Answer, Failure> {
     let bytes = read_file(&flags.file, LIMIT)?;
     let (envelope, events) =
         split(&bytes).map_err(|error| Failure::local(format!("{} is no EPCIS 2.0 JSON document: {error}", flags.file.display())))?;
+    // What cannot become a record is found before anything is written.
+    for event in &events {
+        event_record(event, &StatementId([0; 32]), &flags.audience)?;
+    }
     let bar = ProgressBar::new(events.len() as u64);
     // The same file imported again for the same readers is the same import: what is already there is not written twice.
     let name = blake3::hash(&[flags.audience.as_bytes(), b"\n", &bytes].concat()).to_hex();
     let first = submit(client, &[record(DOCUMENT, &[], None, &flags.audience, &envelope)], &format!("import-{name}"))?;
     let document = first.first().copied().ok_or_else(|| Failure::local("the node did not say what it wrote"))?;
     let mut ids = Vec::with_capacity(events.len());
-    for (number, batch) in events.chunks(BATCH).enumerate() {
+    for (number, batch) in batches(&events).into_iter().enumerate() {
         let records: Result<Vec<String>, Failure> = batch.iter().map(|event| event_record(event, &document, &flags.audience)).collect();
         ids.extend(submit(client, &records?, &format!("import-{name}-{number}"))?);
         bar.inc(batch.len() as u64);
@@ -44,6 +49,22 @@ pub fn import(client: &Client, flags: &Import) -> Result<Answer, Failure> {
     bar.finish_and_clear();
     let text = format!("{} events taken in.\nenvelope {document}\nout again: suyuan record export {document}", ids.len());
     Ok(Answer::new(text, json!({ "document": document, "events": ids })))
+}
+
+/// The events in submissions that a node takes.
+fn batches(events: &[Box<RawValue>]) -> Vec<&[Box<RawValue>]> {
+    let (mut batches, mut rest) = (Vec::new(), events);
+    while !rest.is_empty() {
+        let mut bytes = 0usize;
+        let fitting = rest.iter().take(BATCH).take_while(|event| {
+            bytes = bytes.saturating_add(event.get().len());
+            bytes <= BATCH_BYTES
+        });
+        let (batch, after) = rest.split_at(fitting.count().clamp(1, rest.len()));
+        batches.push(batch);
+        rest = after;
+    }
+    batches
 }
 
 /// The envelope's members with the number of events in place of the events, and the events.

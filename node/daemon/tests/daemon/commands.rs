@@ -32,6 +32,22 @@ fn values_are_shown_as_they_were_signed_and_a_circle_s_next_epoch_opens() {
     let next: serde_json::Value = serde_json::from_str(&ask(&["--json", "circle", "epoch", circle, "--name", "m", "--reader", "member 1"])).unwrap();
     assert_eq!((&next["epoch"], &next["name"]), (&2.into(), &"m".into()), "{next}");
 
+    // Events that need more than one request; and a document with something else among its events, of which nothing is written.
+    let import = |events: &str| {
+        let document = format!(r#"{{"type":"EPCISDocument","schemaVersion":"2.0","epcisBody":{{"eventList":[{events}]}}}}"#);
+        std::fs::write(&body, document).unwrap();
+        first.ask(&["--json", "import", "--for", "alliance", body.to_str().unwrap()])
+    };
+    let event = format!(r#"{{"type":"ObjectEvent","note":"{}"}}"#, "x".repeat(200_000));
+    let output = import(&vec![event; 100].join(","));
+    assert!(output.status.success(), "{}", said(&output));
+    let imported: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(imported["events"].as_array().map(Vec::len), Some(100));
+    let size = || first.status()["size"].as_u64();
+    let before = size();
+    assert_eq!(import(r#"{"type":"ObjectEvent"},1"#).status.code(), Some(5));
+    assert_eq!((before.is_some(), size()), (true, before));
+
     // A proxy from the environment would see the token.
     let mut proxied = suyuan(&g);
     proxied.env("http_proxy", "http://127.0.0.1:9").env("ALL_PROXY", "http://127.0.0.1:9").arg("--node");
