@@ -20,8 +20,8 @@ const FOUNDERS: [Founder; 3] =
 const AT_ONCE: usize = 100;
 /// How long nodes that hear each other may take to the same logs.
 const SETTLE: Duration = Duration::from_secs(60);
-/// How long a node may take to notice that a connection is silent: a ping every 15 s, answered within 20 s, and the console's second.
-const NOTICE: Duration = Duration::from_secs(40);
+/// How long a node may take to notice that a connection is silent: a ping every 15 s, answered within 20 s, the console's second, and a busy machine.
+const NOTICE: Duration = Duration::from_secs(50);
 /// Bytes that a connection may cost beside what was missed: handshakes, heads and counters, and their headers.
 const CONNECTING: u64 = 128 * 1024;
 /// Bytes that may be on their way when a cable is pulled, and are sent again: the largest batch, and its headers.
