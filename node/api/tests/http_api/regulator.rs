@@ -94,6 +94,25 @@ async fn what_is_out_of_scope_stays_closed_although_the_key_is_there() {
 }
 
 #[tokio::test]
+async fn what_a_record_is_about_is_not_told_by_the_index_either() {
+    let ([g, _, r], _) = alliance_with_inspections().await;
+    let circle = g.get("/api/v1/circles").await.json();
+    let circle = circle.as_array().unwrap().iter().find(|circle| circle["name"] == "x").unwrap()["id"].as_str().unwrap().to_owned();
+    let mut ids = Vec::new();
+    for kind in ["inspection", "price"] {
+        let about = "https://id.gs1.org/01/06901234567892/10/SEALED";
+        ids.push(g.put(&format!(r#"{{"type":"{kind}","about":["{about}"],"sections":[{{"for":"{circle}","fields":{{"a":1}}}}]}}"#)).await);
+    }
+    sync(&g, &r).await;
+    let found = async |node: &TestNode| {
+        let page = node.get("/api/v1/records?subject=https://id.gs1.org/01/06901234567892/10/SEALED").await.json();
+        page["records"].as_array().unwrap().iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&g).await, ids, "its author finds both");
+    assert_eq!(found(&r).await, ids[..1], "the price is out of scope, and so is what it is about");
+}
+
+#[tokio::test]
 async fn a_disclosure_logs_the_sections_it_opens() {
     let ([_, _, r], ids) = alliance_with_inspections().await;
     let before = r.size();

@@ -72,6 +72,19 @@ async fn the_bundle_proves_what_the_page_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_crowd_of_newer_records_pushes_a_recall_off_the_page() {
+    let site = Site::story(PUBLIC).await;
+    let note = format!(r#"{{"type":"note","about":["https://id.gs1.org{RECALLED}"],"sections":[{{"for":"public","fields":{{"text":"新闻"}}}}]}}"#);
+    site.put(1, &vec![note; 250].join(",")).await;
+    site.sync().await;
+    let text = get(&site.members[1].public, RECALLED, "zh").await.text();
+    assert!(text.contains("请勿食用，凭包装到任一门店退款") && text.matches("<article").count() == 200, "{}", text.matches("<article").count());
+    let proof = get(&site.members[1].public, &format!("{RECALLED}/bundle"), "zh").await;
+    let proven = suyuan_core::bundle::Bundle::verify(&proof.body, Some(&site.alliance)).unwrap();
+    assert!(proven.records.iter().any(|record| record.statement.kind == "recall"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recall_stands_on_top() {
     let site = Site::story(PUBLIC).await;
     let page = get(&site.members[1].public, RECALLED, "zh").await;

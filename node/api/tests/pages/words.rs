@@ -108,3 +108,16 @@ fn every_problem_has_a_title_in_both_languages_and_the_english_one_is_its_own() 
         assert_eq!(words[&format!("problem.{}", kind.code())][1], kind.title(), "{kind:?}");
     }
 }
+
+/// The fields of an event that are folded up stand in the server's source and in the module's; the page would show a difference as a correction.
+#[test]
+fn server_and_module_fold_up_the_same_fields() {
+    let listed = |file: &str| {
+        let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let list = source.split("const EVENT").nth(1).unwrap().split(" = [").nth(1).unwrap().split(']').next().unwrap().to_owned();
+        list.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let server = listed("src/public/shown.rs");
+    assert!(server.len() > 20 && server.contains(&"bizLocation".to_owned()), "{server:?}");
+    assert_eq!(server, listed("../../sdk/js/src/page/record.ts"));
+}
