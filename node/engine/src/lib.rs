@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod author;
 pub mod circles;
 pub mod counters;
+pub mod decisions;
 pub mod epoch;
 pub mod fsck;
 pub mod json;

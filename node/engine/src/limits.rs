@@ -44,3 +44,18 @@ pub const SYNC_PULLS: usize = 4;
 pub const PAGE: usize = 200;
 /// Rows of one subject that a product's page looks through.
 pub const PRODUCT_ROWS: usize = 10_000;
+
+/// Proposals of one member that are kept.
+pub const PROPOSALS: usize = 1024;
+/// Votes of one member on one proposal that are kept; older ones give way.
+pub const VOTES: usize = 16;
+/// Entries of order logs that claim one index.
+pub const RIVALS: usize = 8;
+/// Entries that are tried when a head is not on the way that this node followed.
+pub const SEARCH: usize = 65_536;
+/// How far ahead of the newest term a head may be.
+pub const TERMS_AHEAD: u64 = 1 << 20;
+/// The longest patience with a keeper, milliseconds.
+pub const PATIENCE: u64 = 3_600_000;
+/// How often patience doubles.
+pub const BACKOFF: u32 = 4;

@@ -97,6 +97,8 @@ pub enum RefusalKind {
     Limit,
     /// A time that lies ahead of this node's clock.
     Clock,
+    /// Something that cannot be decided as things stand.
+    Decision,
 }
 
 impl RefusalKind {
@@ -110,6 +112,7 @@ impl RefusalKind {
             Self::NotAWriter => "not-a-writer",
             Self::Limit => "limit",
             Self::Clock => "clock",
+            Self::Decision => "decision",
         }
     }
 }

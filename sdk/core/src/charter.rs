@@ -1,15 +1,16 @@
 //! The founding charter: who the members are, and the alliance's name for itself (`specs/charter.md`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use crate::cbor::{Reader, Writer};
 use crate::domain;
 use crate::fault::Fault;
-use crate::id::{AllianceId, KeyId, MemberId};
+use crate::id::{AllianceId, Hash, KeyId, MemberId};
 use crate::key::{self, PublicKey, SecretKey, Signature};
 use crate::limits;
+use crate::membership::Rule;
 use crate::statement::{is_type, sig_structure};
 
 /// Role of a member along the chain.
@@ -247,6 +248,13 @@ impl Charter {
         Ok(())
     }
 
+    /// Whether name, texts and T are within the bounds of a charter; for one that was changed.
+    pub(crate) fn has_bounds(&self) -> bool {
+        let texts = [(&self.name, 1..=limits::NAME), (&self.purpose, 0..=limits::PURPOSE), (&self.chain, 1..=limits::CHAIN_NAME)];
+        let plain = texts.into_iter().all(|(text, bound)| bound.contains(&text.len()) && clean(text, false).is_ok());
+        plain && self.terms.len() <= limits::TERMS && clean(&self.terms, true).is_ok() && (1..=limits::SEAL_TIME).contains(&self.seal)
+    }
+
     /// What each key of this charter signs.
     pub fn message(bytes: &[u8], key: KeyId) -> Vec<u8> {
         sig_structure(domain::TYP_CHARTER, key, bytes)
@@ -341,38 +349,93 @@ fn signing_keys(charter: &Charter) -> impl Iterator<Item = &[u8; 32]> {
     charter.members.iter().flat_map(|member| member.keys.signing())
 }
 
-/// A member of a verified charter.
-#[derive(Clone, Debug)]
+/// A member of an alliance, as it is now or was when it left.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Its id.
+    /// Its id: the hash of the entry that it came with.
     pub id: MemberId,
-    /// Its founding entry.
+    /// Its entry with what has changed since.
     pub entry: Entry,
     /// Its log key, checked.
     pub log: PublicKey,
     /// Its witness key, checked.
     pub witness: PublicKey,
+    /// Every log key that it had, with the size of its log from which it held, oldest first.
+    pub logs: Vec<LogKey>,
+    /// The keys that it had before, oldest first.
+    pub retired: Vec<MemberKeys>,
+    /// Up to where its log is accepted, once it is no member any more.
+    pub left: Option<Pin>,
 }
 
-/// A verified charter. It exists only through [`CharterFile::verify`].
-#[derive(Clone, Debug)]
+/// A log key with the size of the log from which it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogKey {
+    /// The key, checked.
+    pub key: PublicKey,
+    /// Sequence of the first entry that it signed.
+    pub from: u64,
+}
+
+/// Up to where the log of a former member is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// Entries.
+    pub size: u64,
+    /// Root over them.
+    pub root: Hash,
+}
+
+impl Member {
+    /// A member as its entry says.
+    ///
+    /// # Errors
+    /// [`Fault::Key`].
+    pub(crate) fn new(entry: Entry) -> Result<Self, Fault> {
+        let (log, witness) = (PublicKey::new(&entry.keys.log)?, PublicKey::new(&entry.keys.witness)?);
+        for key in entry.keys.signing() {
+            PublicKey::new(key)?;
+        }
+        let logs = vec![LogKey { key: log, from: 0 }];
+        Ok(Self { id: entry.member(), entry, log, witness, logs, retired: Vec::new(), left: None })
+    }
+
+    /// The log key with this id, if it has or had it.
+    pub fn log_key(&self, id: &KeyId) -> Option<&PublicKey> {
+        self.logs.iter().map(|known| &known.key).find(|key| key.id() == *id)
+    }
+}
+
+/// What an alliance has agreed beside its founding charter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// How long a chair lasts, milliseconds; 0 for no rotation.
+    pub rotation: u64,
+    /// Decision rules by kind of change.
+    pub rules: BTreeMap<String, Rule>,
+    /// How long records are kept, in words.
+    pub retention: String,
+}
+
+/// An alliance: its verified founding charter, and what its members have changed since ([`crate::membership`]). It exists only through
+/// [`CharterFile::verify`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alliance {
-    id: AllianceId,
-    charter: Charter,
-    members: Vec<Member>,
+    pub(crate) id: AllianceId,
+    pub(crate) charter: Charter,
+    pub(crate) members: Vec<Member>,
+    pub(crate) former: Vec<Member>,
+    pub(crate) deputies: Vec<MemberId>,
+    pub(crate) settings: Settings,
+    pub(crate) version: u64,
 }
 
 impl Alliance {
     fn new(id: AllianceId, charter: Charter) -> Result<Self, Fault> {
-        let members = charter
-            .members
-            .iter()
-            .map(|entry| {
-                let (log, witness) = (PublicKey::new(&entry.keys.log)?, PublicKey::new(&entry.keys.witness)?);
-                Ok(Member { id: entry.member(), entry: entry.clone(), log, witness })
-            })
-            .collect::<Result<_, Fault>>()?;
-        Ok(Self { id, charter, members })
+        let members = charter.members.iter().map(|entry| Member::new(entry.clone())).collect::<Result<Vec<_>, Fault>>()?;
+        let named = |index: &u64| usize::try_from(*index).ok().and_then(|index| members.get(index)).map(|member| member.id);
+        let deputies = charter.deputies.iter().filter_map(named).collect();
+        Ok(Self { id, charter, members, former: Vec::new(), deputies, settings: Settings::default(), version: 0 })
     }
 
     /// The alliance id.
@@ -380,22 +443,62 @@ impl Alliance {
         self.id
     }
 
-    /// The charter's content.
+    /// What the charter says now; its members and deputies are those of the founding.
     pub fn charter(&self) -> &Charter {
         &self.charter
     }
 
-    /// The members in charter order.
+    /// How many changes there were since the founding.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The members of today: founders in charter order, then others as they came.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
 
-    /// The member with this id.
+    /// Those who were members, in the order in which they left.
+    pub fn former(&self) -> &[Member] {
+        &self.former
+    }
+
+    /// Members that decide: all but regulators.
+    pub fn voters(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.entry.role != Role::Regulator)
+    }
+
+    /// Deputies of the leader in order of succession.
+    pub fn deputies(&self) -> &[MemberId] {
+        &self.deputies
+    }
+
+    /// Decision rules that ask for more than is usual, by kind of change.
+    pub fn rules(&self) -> &BTreeMap<String, Rule> {
+        &self.settings.rules
+    }
+
+    /// How long a chair lasts, milliseconds; 0 for no rotation.
+    pub fn rotation(&self) -> u64 {
+        self.settings.rotation
+    }
+
+    /// How long records are kept, in words.
+    pub fn retention(&self) -> &str {
+        &self.settings.retention
+    }
+
+    /// The member with this id, also one that has left.
     pub fn member(&self, id: &MemberId) -> Option<&Member> {
+        self.members.iter().chain(&self.former).find(|member| member.id == *id)
+    }
+
+    /// The member of today with this id.
+    pub fn active(&self, id: &MemberId) -> Option<&Member> {
         self.members.iter().find(|member| member.id == *id)
     }
 
-    /// The leader. A verified charter has exactly one.
+    /// The leader. There is always exactly one.
     pub fn leader(&self) -> Option<&Member> {
         self.members.iter().find(|member| member.entry.role == Role::Leader)
     }

@@ -37,6 +37,10 @@ pub const CHAIN: Label = Label("suyuan/1 chain");
 pub const TYP_STATEMENT: &str = "application/suyuan-statement+cbor";
 /// COSE `typ` of a charter signature.
 pub const TYP_CHARTER: &str = "application/suyuan-charter+cbor";
+/// COSE `typ` of what the keys of a member to be admitted sign.
+pub const TYP_JOIN: &str = "application/suyuan-join+cbor";
+/// COSE `typ` of what the keys of a change of keys sign.
+pub const TYP_KEYS: &str = "application/suyuan-keys+cbor";
 
 impl Label {
     /// The label as text, for functions that take a context string.

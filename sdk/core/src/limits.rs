@@ -56,6 +56,19 @@ pub const CHARTER: usize = 4 * 1024 * 1024;
 /// A charter file: a charter, and room for the signatures of [`MEMBERS`] members.
 pub const CHARTER_FILE: usize = CHARTER + 256 * 1024;
 
+/// Voters, so that a quorum of cosignatures fits into a note.
+pub const VOTERS: usize = 96;
+/// Title of an agreement.
+pub const AGREEMENT_TITLE: usize = 100;
+/// Subject of a slot.
+pub const SUBJECT: usize = 128;
+/// Signers of a proposal, and approvals of an effect.
+pub const SIGNERS: usize = 384;
+/// Weight of one signer.
+pub const WEIGHT: u64 = 1_000_000;
+/// Reason of a proposal, and the comment of a vote.
+pub const COMMENT: usize = 4096;
+
 /// A signed note.
 pub const NOTE: usize = 64 * 1024;
 /// Signature lines of a note.

@@ -75,6 +75,18 @@ pub fn sign_checkpoint(origin: &str, head: &TreeHead, log: &SecretKey, witness: 
     format!("{body}\n{own}{cosigned}")
 }
 
+/// Signs a checkpoint with the log key alone.
+pub fn sign_head(origin: &str, head: &TreeHead, log: &SecretKey) -> String {
+    let body = checkpoint_body(origin, head);
+    format!("{body}\n{}", signature_line(origin, ED25519, &log.public(), &log.sign(body.as_bytes())))
+}
+
+/// A note with one more cosignature, at a time in seconds. Nothing where it is no note.
+pub fn add_cosignature(note: &str, name: &str, key: &SecretKey, seconds: u64) -> Option<String> {
+    let parsed = UnverifiedCheckpoint::parse(note).ok()?;
+    Some(format!("{note}{}", cosign(parsed.body, name, key, seconds)))
+}
+
 /// The signature line of a cosignature over a checkpoint body at a time in seconds.
 pub fn cosign(body: &str, name: &str, key: &SecretKey, seconds: u64) -> String {
     let signature = key.sign(cosigned_message(body, seconds).as_bytes());
@@ -141,6 +153,11 @@ impl<'a> UnverifiedCheckpoint<'a> {
         self.head.size
     }
 
+    /// The root it claims, not yet to be believed.
+    pub fn claimed_root(&self) -> Hash {
+        self.head.root
+    }
+
     /// Accepts the checkpoint of the log whose origin is `log.name`; of the witnesses known, those that cosigned it are returned with their times.
     ///
     /// # Errors
@@ -185,6 +202,33 @@ impl<'a> UnverifiedCheckpoint<'a> {
         let message = cosigned_message(self.body, seconds);
         witness.key.verify(message.as_bytes(), signature.try_into().ok()?).ok()?;
         Some(seconds)
+    }
+}
+
+/// Two notes over one body as one: the log's line, and of each witness known the line with the newest time, the newest ones where there is no room for all.
+/// Nothing where the bodies differ or a line of a known key does not verify.
+pub fn merge(one: &str, other: &str, log: &NamedKey, witnesses: &[NamedKey]) -> Option<String> {
+    let notes = [UnverifiedCheckpoint::parse(one).ok()?, UnverifiedCheckpoint::parse(other).ok()?];
+    let [first, second] = &notes;
+    if first.body != second.body || notes.iter().any(|note| note.verify(log, witnesses).is_err()) {
+        return None;
+    }
+    let signed = first.lines_of(log, ED25519).next()?;
+    let mut cosigned: Vec<&SignatureLine<'_>> = Vec::with_capacity(witnesses.len());
+    for witness in witnesses {
+        // The time stands in front, big-endian: the greatest line is the newest.
+        cosigned.extend(notes.iter().flat_map(|note| note.lines_of(witness, COSIGNATURE)).max_by_key(|line| line.signature.as_slice()));
+    }
+    cosigned.sort_by(|one, other| other.signature.cmp(&one.signature));
+    cosigned.truncate(limits::NOTE_SIGNATURES.saturating_sub(1));
+    cosigned.sort_by(|one, other| one.name.cmp(other.name));
+    let lines: String = std::iter::once(signed).chain(cosigned).map(SignatureLine::to_text).collect();
+    Some(format!("{}\n{lines}", first.body))
+}
+
+impl SignatureLine<'_> {
+    fn to_text(&self) -> String {
+        format!("— {} {}\n", self.name, BASE64.encode([&self.key[..], &self.signature].concat()))
     }
 }
 

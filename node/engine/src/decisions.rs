@@ -1,0 +1,292 @@
+//! What the alliance decides together, as this node knows it: proposals and votes, the order log with its terms, and what of it is settled
+//! (`specs/resolution.md`, `specs/order-log.md`).
+//!
+//! All of it is rebuilt from statements and notes, in whatever order they come: the same statements and notes give the same state everywhere.
+
+mod act;
+mod draw;
+mod fold;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use suyuan_core::charter::Alliance;
+use suyuan_core::order::{self, Entry, Freeze, Order, Position};
+use suyuan_core::resolution::{self, Disclosed, Proposal, Signed, from_fields};
+use suyuan_core::section::Body;
+use suyuan_core::{CircleId, MemberId, StatementId};
+
+pub use act::{Act, EpochState, Silence};
+pub use draw::{ProposalRequest, VoteRequest, propose, vote};
+pub use fold::Heads;
+
+use crate::limits;
+use crate::record::{HeldRecord, HeldSection};
+
+/// A proposal with its votes.
+#[derive(Clone, Debug)]
+pub struct HeldProposal {
+    /// Who proposed it.
+    pub author: MemberId,
+    /// The author's time, milliseconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// What is proposed.
+    pub proposal: Arc<Proposal>,
+    /// As it goes into an effect.
+    pub disclosed: Arc<Disclosed>,
+}
+
+/// What a member says to a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Choice {
+    /// 赞成
+    Approve,
+    /// 反对
+    Object,
+    /// An approval is taken back.
+    Withdraw,
+    /// Neither.
+    Comment,
+}
+
+impl Choice {
+    /// Every choice.
+    pub const ALL: [Self; 4] = [Self::Approve, Self::Object, Self::Withdraw, Self::Comment];
+
+    /// The type of its statements.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Approve => resolution::APPROVE,
+            Self::Object => resolution::OBJECT,
+            Self::Withdraw => resolution::WITHDRAW,
+            Self::Comment => resolution::COMMENT,
+        }
+    }
+
+    /// Its name in requests and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Object => "object",
+            Self::Withdraw => "withdraw",
+            Self::Comment => "comment",
+        }
+    }
+}
+
+/// A vote or comment.
+#[derive(Clone, Debug)]
+pub struct HeldVote {
+    /// Its statement.
+    pub id: StatementId,
+    /// Sequence in its author's log.
+    pub sequence: u64,
+    /// The author's time, milliseconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// What it says.
+    pub choice: Choice,
+    /// In words.
+    pub comment: String,
+    /// As it goes into an effect.
+    pub signed: Arc<Signed>,
+}
+
+/// An entry of an order log as its keeper signed it, valid or not.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldEntry {
+    pub author: MemberId,
+    pub sequence: u64,
+    pub id: StatementId,
+    pub time: u64,
+    pub entry: Arc<Entry>,
+}
+
+/// A vote to freeze a term.
+#[derive(Clone, Debug)]
+pub struct HeldFreeze {
+    /// When, by its author.
+    pub time: u64,
+    /// What it says.
+    pub freeze: Freeze,
+    /// As it goes into a takeover.
+    pub disclosed: Arc<Disclosed>,
+}
+
+/// What this node has bound itself to as a voter. It stands in the store before a cosignature or a vote leaves the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promise {
+    /// The largest head cosigned.
+    pub cosigned: Position,
+    /// Root of that head.
+    pub root: [u8; 32],
+    /// The earliest term in which it may still cosign.
+    pub term: u64,
+}
+
+impl Promise {
+    /// The promise after the head of a note is cosigned in this state.
+    #[must_use]
+    pub fn cosigned(self, state: &Order, note: &str) -> Self {
+        let size = suyuan_core::note::UnverifiedCheckpoint::parse(note).map_or(0, |note| note.claimed_size());
+        let at = Position { term: state.term, size };
+        state.root_at(size).map_or(self, |root| Self { cosigned: at, root, term: self.term.max(state.term) })
+    }
+}
+
+/// Everything that is known of the decisions of the alliance circle.
+#[derive(Clone, Debug)]
+pub struct Decisions {
+    /// The circle that decides.
+    pub circle: CircleId,
+    proposals: BTreeMap<StatementId, HeldProposal>,
+    votes: BTreeMap<StatementId, BTreeMap<MemberId, Vec<HeldVote>>>,
+    /// Entries by term and index, in the order of their author's log.
+    entries: BTreeMap<(u64, u64), Vec<HeldEntry>>,
+    freezes: BTreeMap<u64, BTreeMap<MemberId, HeldFreeze>>,
+    heads: Heads,
+    founding: Arc<Order>,
+    /// With every valid entry that is here.
+    tip: Arc<Order>,
+    /// Up to the newest certified head that is here.
+    settled: Arc<Order>,
+    /// The states between a head that is known to be certified and the tip, oldest first.
+    states: Vec<Arc<Order>>,
+    /// What this node is bound to.
+    pub promise: Promise,
+}
+
+impl Decisions {
+    /// Of an alliance that has decided nothing yet.
+    pub fn founding(alliance: &Arc<Alliance>) -> Option<Self> {
+        let founding = Arc::new(Order::founding(alliance.clone())?);
+        Some(Self {
+            circle: founding.circle,
+            proposals: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            freezes: BTreeMap::new(),
+            heads: Heads::default(),
+            tip: founding.clone(),
+            settled: founding.clone(),
+            states: vec![founding.clone()],
+            founding,
+            promise: Promise::default(),
+        })
+    }
+
+    /// The state in force.
+    pub fn settled(&self) -> &Order {
+        &self.settled
+    }
+
+    /// The state with everything that the keeper wrote, settled or not.
+    pub fn tip(&self) -> &Order {
+        &self.tip
+    }
+
+    /// The newest notes of heads, by term.
+    pub fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// Votes to freeze, by the term that they are to begin.
+    pub fn freezes(&self) -> &BTreeMap<u64, BTreeMap<MemberId, HeldFreeze>> {
+        &self.freezes
+    }
+
+    /// Every proposal, by statement.
+    pub fn proposals(&self) -> &BTreeMap<StatementId, HeldProposal> {
+        &self.proposals
+    }
+
+    /// What was said to a proposal, in the order of each author's log.
+    pub fn votes(&self, proposal: &StatementId) -> impl Iterator<Item = (&MemberId, &HeldVote)> {
+        self.votes.get(proposal).into_iter().flatten().flat_map(|(author, votes)| votes.iter().map(move |vote| (author, vote)))
+    }
+
+    /// Who approves a proposal as things stand: nobody who objected or withdrew later.
+    pub fn approvals(&self, proposal: &StatementId) -> BTreeMap<MemberId, &HeldVote> {
+        let standing = |votes: &'_ Vec<HeldVote>| votes.iter().rposition(|vote| vote.choice != Choice::Comment);
+        let votes = self.votes.get(proposal).into_iter().flatten();
+        votes.filter_map(|(author, votes)| Some((*author, votes.get(standing(votes)?)?))).filter(|(_, vote)| vote.choice == Choice::Approve).collect()
+    }
+
+    /// Gives effect to a statement of one of the types of this module. Says whether the order may have changed.
+    pub(crate) fn learn(&mut self, record: &HeldRecord, section: &HeldSection, body: &Body) -> bool {
+        let [committed] = record.statement.sections.as_slice() else { return false };
+        if committed.audiences.len() != 1 || !section.audiences.iter().any(|audience| self.is_for(&audience.header.circle, &record.statement.kind)) {
+            return false;
+        }
+        let disclosed = || Arc::new(Disclosed::new(&record.bytes, &record.signature, &section.bytes, body));
+        let (author, time, id) = (record.statement.place.author, record.statement.time, record.statement.id());
+        match record.statement.kind.as_str() {
+            resolution::PROPOSAL => self.learn_proposal(author, time, id, body, disclosed),
+            order::ENTRY => return self.learn_entry(author, record, body),
+            order::FREEZE => {
+                if let Some(freeze) = Freeze::read(body).filter(|freeze| freeze.circle == self.circle) {
+                    let votes = self.freezes.entry(freeze.term).or_default();
+                    // The first vote of a member for a term is the one that binds it.
+                    votes.entry(author).or_insert_with(|| HeldFreeze { time, freeze, disclosed: disclosed() });
+                }
+            }
+            kind => {
+                if let Some(choice) = Choice::ALL.into_iter().find(|choice| choice.kind() == kind) {
+                    self.learn_vote(record, choice, body);
+                }
+            }
+        }
+        false
+    }
+
+    /// What concerns the whole alliance is public where anybody has to be able to check it, and sealed for the circle otherwise.
+    fn is_for(&self, audience: &CircleId, kind: &str) -> bool {
+        let public = kind == order::ENTRY || kind == order::FREEZE;
+        *audience == if public { suyuan_core::circle::PUBLIC } else { self.circle }
+    }
+
+    fn learn_proposal(&mut self, author: MemberId, time: u64, id: StatementId, body: &Body, disclosed: impl FnOnce() -> Arc<Disclosed>) {
+        let Ok(proposal) = Proposal::read(body) else { return };
+        let own = self.proposals.values().filter(|held| held.author == author).count();
+        if proposal.circle == self.circle && own < limits::PROPOSALS {
+            self.proposals.entry(id).or_insert_with(|| HeldProposal { author, time, proposal: Arc::new(proposal), disclosed: disclosed() });
+        }
+    }
+
+    fn learn_vote(&mut self, record: &HeldRecord, choice: Choice, body: &Body) {
+        let Some(proposal) = record.statement.references.first() else { return };
+        let Some(Comment { comment }) = from_fields::<Comment>(body).filter(|vote| vote.comment.len() <= suyuan_core::limits::COMMENT) else {
+            return;
+        };
+        let votes = self.votes.entry(*proposal).or_default().entry(record.statement.place.author).or_default();
+        let sequence = record.statement.place.sequence;
+        let Err(at) = votes.binary_search_by_key(&sequence, |vote| vote.sequence) else { return };
+        // Votes beyond the bound are many changes of one mind: the newest is what counts.
+        let signed = Arc::new(Signed::new(&record.bytes, &record.signature));
+        votes.insert(at, HeldVote { id: record.statement.id(), sequence, time: record.statement.time, choice, comment, signed });
+        if votes.len() > limits::VOTES {
+            votes.remove(0);
+        }
+    }
+
+    fn learn_entry(&mut self, author: MemberId, record: &HeldRecord, body: &Body) -> bool {
+        let Some(entry) = Entry::read(body).filter(|entry| entry.circle == self.circle) else { return false };
+        let held = self.entries.entry((entry.term, entry.index)).or_default();
+        let id = record.statement.id();
+        if held.len() >= limits::RIVALS || held.iter().any(|known| known.id == id) {
+            return false;
+        }
+        let sequence = record.statement.place.sequence;
+        let at = held.partition_point(|known| (known.author, known.sequence) < (author, sequence));
+        held.insert(at, HeldEntry { author, sequence, id, time: record.statement.time, entry: Arc::new(entry) });
+        true
+    }
+}
+
+/// The fields of a vote.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Comment {
+    pub comment: String,
+}

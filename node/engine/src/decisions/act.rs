@@ -1,0 +1,244 @@
+//! What a node has to do for the decisions of its alliance, as voter and as keeper: one thing at a time, until there is nothing left.
+
+use std::collections::BTreeSet;
+
+use suyuan_core::MemberId;
+use suyuan_core::order::{Entry, EpochEntry, Freeze, Order, Position};
+use suyuan_core::resolution::{Disclosed, Effect, Signed};
+
+use super::{Decisions, HeldProposal};
+use crate::limits;
+
+/// What has to be done next.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// As keeper: write this entry.
+    Entry(Box<Entry>),
+    /// As keeper: sign the head of the order log.
+    Head,
+    /// As voter: cosign this note, once the promise stands in the store.
+    Cosign(String),
+    /// As voter: write this vote, once the promise stands in the store.
+    Freeze(Freeze),
+    /// As keeper: open the circle's next epoch for the members of today.
+    Epoch,
+}
+
+/// How long things have stood still, as this node's clock saw it. Rebuilt after a restart by waiting anew.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silence {
+    /// Since when the keeper is not reached.
+    away: Option<u64>,
+    /// Since when something waits that should have been settled.
+    stalled: Option<u64>,
+    /// What was settled then.
+    settled: Position,
+    /// Votes to freeze since something was settled last.
+    attempts: u32,
+}
+
+impl Silence {
+    /// Takes note of what is reached and of what waits, at a time in milliseconds.
+    pub fn observe(&mut self, decisions: &Decisions, reached: &BTreeSet<MemberId>, me: &MemberId, now: u64) {
+        let keeper = decisions.tip().keeper;
+        let here = keeper == *me || reached.contains(&keeper);
+        self.away = if here { None } else { self.away.or(Some(now)) };
+        let settled = decisions.settled().position();
+        if settled != self.settled {
+            (self.settled, self.stalled, self.attempts) = (settled, None, 0);
+        }
+        let waits = decisions.waits(now);
+        self.stalled = if waits { self.stalled.or(Some(now)) } else { None };
+        // A clock that was set back starts again.
+        for since in [&mut self.away, &mut self.stalled] {
+            *since = since.map(|since| since.min(now));
+        }
+    }
+
+    fn is_over(&self, patience: u64, now: u64) -> bool {
+        let patience = patience.saturating_mul(1 << self.attempts.min(limits::BACKOFF));
+        [self.away, self.stalled].into_iter().flatten().any(|since| now.saturating_sub(since) >= patience)
+    }
+
+    /// Begins to wait anew, after a vote.
+    fn again(&mut self, now: u64) {
+        self.away = self.away.map(|_| now);
+        self.stalled = self.stalled.map(|_| now);
+        self.attempts = self.attempts.saturating_add(1);
+    }
+}
+
+impl Decisions {
+    /// What this member has to do next, at a time in milliseconds since 1970-01-01 UTC.
+    pub fn due(&self, me: &MemberId, silence: &mut Silence, newest_epoch: &EpochState, now: u64) -> Option<Act> {
+        let votes = self.tip.alliance.active(me).is_some() && self.tip.alliance.voters().any(|voter| voter.id == *me);
+        if !votes {
+            return None;
+        }
+        self.take_chair(me).or_else(|| self.keep(me, newest_epoch, now)).or_else(|| self.cosign(me, now)).or_else(|| self.freeze(me, silence, now))
+    }
+
+    /// The patience of voters, milliseconds: T / 4, at most an hour.
+    pub fn patience(&self) -> u64 {
+        (self.settled.alliance.charter().seal / 4).clamp(1, limits::PATIENCE)
+    }
+
+    /// Whether something has what it needs, and is not settled.
+    pub fn waits(&self, now: u64) -> bool {
+        self.tip.is_open() || self.settled.position() < self.tip.position() || self.ready(&self.tip, now).is_some()
+    }
+
+    /// As keeper of the newest term.
+    fn keep(&self, me: &MemberId, circle: &EpochState, now: u64) -> Option<Act> {
+        let tip = &self.tip;
+        if tip.keeper != *me || self.promise.term > tip.term {
+            return None;
+        }
+        if self.heads.note_of(tip).is_none() {
+            return Some(Act::Head);
+        }
+        let certificate = self.heads.certified(tip.term).filter(|head| head.read.head.size > tip.certified()).map(|head| head.note.clone());
+        let state = certificate.as_ref().and_then(|note| tip.certified_by(note)).unwrap_or_else(|| tip.as_ref().clone());
+        let ready = self.ready(&state, now).filter(|(_, held)| !state.is_pending() || !held.proposal.change.alters());
+        let effect = ready.map(|(id, held)| Box::new(self.effect(id, held)));
+        let epoch = circle.written.filter(|epoch| tip.newest_epoch().checked_add(1) == Some(epoch.epoch) && !state.is_opening());
+        let closes = tip.is_open() && certificate.is_some();
+        if effect.is_none() && epoch.is_none() && !closes {
+            let settled = !tip.is_open() && self.settled.position() == tip.position();
+            return (settled && circle.is_stale(tip)).then_some(Act::Epoch);
+        }
+        let entry = self.entry(tip, certificate, None, effect, epoch);
+        // What its own rules refuse, a keeper does not write.
+        tip.append(me, suyuan_core::StatementId([0; 32]), now.max(tip.time), &entry).ok()?;
+        Some(Act::Entry(Box::new(entry)))
+    }
+
+    fn entry(
+        &self,
+        tip: &Order,
+        certificate: Option<String>,
+        takeover: Option<Vec<Disclosed>>,
+        effect: Option<Box<Effect>>,
+        epoch: Option<EpochEntry>,
+    ) -> Entry {
+        Entry { circle: self.circle, term: tip.term, index: tip.head().size, previous: tip.last(), certificate, takeover, effect, epoch }
+    }
+
+    /// The oldest proposal that has what it needs on a state.
+    fn ready(&self, state: &Order, now: u64) -> Option<(&suyuan_core::StatementId, &HeldProposal)> {
+        let time = now.max(state.time);
+        let holds = |(id, held): &(&_, &HeldProposal)| {
+            let proposal = &held.proposal;
+            let open = proposal.check(&self.circle, &held.author, &state.alliance, &state.slots, time).is_ok();
+            open && proposal.tally(self.approvals(id).keys(), &state.alliance).is_enough() && state.alliance.changed(&proposal.change).is_ok()
+        };
+        self.proposals.iter().filter(holds).min_by_key(|(id, held)| (held.time, **id))
+    }
+
+    fn effect(&self, id: &suyuan_core::StatementId, held: &HeldProposal) -> Effect {
+        let mut approvals: Vec<(MemberId, Signed)> = Vec::new();
+        for (member, vote) in self.approvals(id).into_iter().take(suyuan_core::limits::SIGNERS) {
+            approvals.push((member, vote.signed.as_ref().clone()));
+        }
+        Effect { proposal: held.disclosed.as_ref().clone(), approvals: approvals.into_iter().map(|(_, signed)| signed).collect() }
+    }
+
+    /// Cosigns the newest head of the newest term, if it continues what was cosigned, and again when its time has grown old.
+    fn cosign(&self, me: &MemberId, now: u64) -> Option<Act> {
+        let tip = &self.tip;
+        let head = self.heads.newest(tip.term)?;
+        if tip.keeper == *me || self.promise.term > tip.term {
+            return None;
+        }
+        let at = Position { term: tip.term, size: head.read.head.size };
+        let root = tip.root_at(at.size)?;
+        let before = self.promise.cosigned;
+        let continues = at.term > before.term || (at.size >= before.size && tip.root_at(before.size) == Some(self.promise.root));
+        let timely = tip.time <= now.saturating_add(limits::CLOCK_AHEAD);
+        if !continues || !timely || head.read.head.root != root {
+            return None;
+        }
+        let name = suyuan_core::log::witness_name(&tip.alliance.id(), me);
+        let mine = head.read.cosignatures.iter().find(|(witness, _)| *witness == name).map(|(_, seconds)| seconds.saturating_mul(1000));
+        let old = mine.is_none_or(|at| now.saturating_sub(at) >= tip.alliance.charter().seal / 8);
+        old.then(|| Act::Cosign(head.note.clone()))
+    }
+
+    /// Votes for the next term when the keeper of this one does not do what it has to, or when more than f others have voted.
+    fn freeze(&self, me: &MemberId, silence: &mut Silence, now: u64) -> Option<Act> {
+        let tip = &self.tip;
+        let bound = self.promise.term.max(tip.term);
+        let rotation = tip.alliance.rotation();
+        let over = rotation > 0 && bound == tip.term && now >= tip.opened.saturating_add(rotation);
+        let led_by_another = bound == tip.term && tip.alliance.rotation() == 0 && !tip.is_pending() && self.hands_over();
+        let term = if let Some(joined) = self.joined(me).filter(|joined| *joined > bound) {
+            joined
+        } else if over || led_by_another || silence.is_over(self.patience(), now) {
+            bound.saturating_add(1)
+        } else {
+            return None;
+        };
+        silence.again(now);
+        let head = self.heads.largest().map(|(_, head)| head.note.clone());
+        Some(Act::Freeze(Freeze { circle: self.circle, term, head }))
+    }
+
+    /// Whether a new leader was elected in this term: the chair is its.
+    fn hands_over(&self) -> bool {
+        let settled = &self.settled;
+        let elected = settled.decided.iter().rev().find(|decided| decided.resolved.proposal.change.kind() == "chair");
+        let here = elected.is_some_and(|decided| decided.at.term == settled.term && settled.is_settled(decided));
+        here && settled.term == self.tip.term && settled.alliance.leader().is_some_and(|leader| leader.id != settled.keeper)
+    }
+
+    /// The latest term that more than f others have voted for.
+    fn joined(&self, me: &MemberId) -> Option<u64> {
+        let liars = self.tip.quorum().liars();
+        let newest = |voter: &MemberId| self.freezes.iter().rev().find(|(_, votes)| votes.contains_key(voter)).map(|(term, _)| *term);
+        let mut terms: Vec<u64> = self.tip.alliance.voters().filter(|voter| voter.id != *me).filter_map(|voter| newest(&voter.id)).collect();
+        terms.sort_unstable_by(|one, other| other.cmp(one));
+        terms.get(liars).copied()
+    }
+
+    /// As next keeper: begins the term that a quorum has voted for.
+    fn take_chair(&self, me: &MemberId) -> Option<Act> {
+        let nearly = self.tip.quorum().size().saturating_sub(1);
+        let later = self.freezes.range(self.tip.term.saturating_add(1)..).rev();
+        let likely = later.filter(|(term, votes)| **term >= self.promise.term && votes.len() >= nearly);
+        likely.take(1).find_map(|(term, votes)| self.first_entry(*term, votes, me)).map(|entry| Act::Entry(Box::new(entry)))
+    }
+
+    fn first_entry(&self, term: u64, votes: &std::collections::BTreeMap<MemberId, super::HeldFreeze>, me: &MemberId) -> Option<Entry> {
+        // A vote counts whose head this node has seen certified; a liar's that names another is left out.
+        let fence = |vote: &super::HeldFreeze| match &vote.freeze.head {
+            None => Some(self.founding.clone()),
+            Some(note) => self.certified_state(note),
+        };
+        let held: Vec<_> = votes.iter().filter_map(|(voter, vote)| Some((voter, vote, fence(vote)?))).collect();
+        let (_, _, fence) = held.iter().max_by_key(|(_, _, state)| state.position())?;
+        let begun = fence.begin(term)?;
+        let voters: Vec<_> = held.iter().filter(|(voter, _, _)| begun.alliance.voters().any(|known| known.id == **voter)).collect();
+        if voters.len() < begun.quorum().size() || begun.keeper != *me {
+            return None;
+        }
+        let takeover = voters.iter().map(|(_, vote, _)| vote.disclosed.as_ref().clone()).collect();
+        Some(self.entry(&begun, None, Some(takeover), None, None))
+    }
+}
+
+/// The circle's epochs as the keeper sees them.
+#[derive(Clone, Debug, Default)]
+pub struct EpochState {
+    /// Members of the newest epoch in effect; none before the first.
+    pub members: BTreeSet<MemberId>,
+    /// The keeper's next epoch, if its statement is written and waits for its place in the order.
+    pub written: Option<EpochEntry>,
+}
+
+impl EpochState {
+    /// Whether the newest epoch is for other members than there are.
+    fn is_stale(&self, order: &Order) -> bool {
+        let members: BTreeSet<MemberId> = order.alliance.members().iter().map(|member| member.id).collect();
+        self.written.is_none() && !self.members.is_empty() && self.members != members
+    }
+}

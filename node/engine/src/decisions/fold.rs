@@ -1,0 +1,236 @@
+//! From statements and notes to the state in force: the terms in their order, each up to the fence of the next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use suyuan_core::note::{self, Checkpoint, TreeHead, UnverifiedCheckpoint};
+use suyuan_core::order::{Order, Position, Takeover, origin};
+
+use super::{Decisions, HeldEntry};
+use crate::limits;
+
+/// The newest notes that are known of each term's head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heads {
+    /// The largest head that is known to be certified, and the largest one that is not, by term.
+    notes: BTreeMap<u64, Notes>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Notes {
+    certified: Option<Head>,
+    newest: Option<Head>,
+}
+
+/// A head that was read, with the note that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The note.
+    pub note: String,
+    /// Its size and root, and the voters that have cosigned it.
+    pub read: Checkpoint,
+}
+
+impl Heads {
+    /// The note to hand on of a term: its largest head.
+    pub fn newest(&self, term: u64) -> Option<&Head> {
+        let notes = self.notes.get(&term)?;
+        notes.newest.as_ref().or(notes.certified.as_ref())
+    }
+
+    /// The largest certified head of a term.
+    pub fn certified(&self, term: u64) -> Option<&Head> {
+        self.notes.get(&term)?.certified.as_ref()
+    }
+
+    fn knows(&self, term: u64, note: &str) -> bool {
+        self.notes.get(&term).is_some_and(|notes| [&notes.certified, &notes.newest].into_iter().flatten().any(|head| head.note == note))
+    }
+
+    /// The note of this very head, certified or not.
+    pub(super) fn note_of(&self, state: &Order) -> Option<&Head> {
+        let notes = self.notes.get(&state.term)?;
+        [&notes.newest, &notes.certified].into_iter().flatten().find(|head| head.read.head == state.head())
+    }
+
+    /// The largest certified head of all, by term.
+    pub fn largest(&self) -> Option<(u64, &Head)> {
+        self.notes.iter().rev().find_map(|(term, notes)| Some((*term, notes.certified.as_ref()?)))
+    }
+
+    /// Every head by term, certified ones first.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Head)> {
+        self.notes.iter().flat_map(|(term, notes)| [&notes.certified, &notes.newest].into_iter().flatten().map(move |head| (*term, head)))
+    }
+}
+
+impl Decisions {
+    /// Takes in what another node, or the store, knows as a head of a term. Says whether anything is new. A note that is none, or that does not fit what its
+    /// keeper wrote, is nothing: nobody is blamed for it.
+    pub fn learn_head(&mut self, term: u64, note: &str) -> bool {
+        // What lies before the settled term is settled.
+        let terms = self.settled.term..=self.tip.term.saturating_add(limits::TERMS_AHEAD);
+        if note.len() > suyuan_core::limits::NOTE || !terms.contains(&term) || self.heads.knows(term, note) {
+            return false;
+        }
+        let Some(state) = self.state_of(term, note) else { return false };
+        let Some(read) = state.read_head(note) else { return false };
+        let notes = self.heads.notes.entry(term).or_default();
+        let known = [&notes.certified, &notes.newest].into_iter().flatten().find(|head| head.read.head == read.head);
+        let merged = match known {
+            None => Head { note: note.to_owned(), read },
+            Some(head) => {
+                let merged = state.keeper_key().and_then(|key| note::merge(&head.note, note, &key, &state.witnesses()));
+                let Some(note) = merged.filter(|merged| *merged != head.note) else { return false };
+                let Some(read) = state.read_head(&note) else { return false };
+                Head { note, read }
+            }
+        };
+        let size = merged.read.head.size;
+        let larger = |known: &Option<Head>| known.as_ref().is_none_or(|known| known.read.head.size <= size);
+        if state.is_certified(&merged.read) {
+            if !larger(&notes.certified) {
+                return false;
+            }
+            notes.newest.take_if(|newest| newest.read.head.size <= size);
+            notes.certified = Some(merged);
+            self.settle();
+        } else if larger(&notes.newest) && larger(&notes.certified) {
+            notes.newest = Some(merged);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// The state whose head a note of a term claims to be, if what is here leads to it.
+    fn state_of(&self, term: u64, note: &str) -> Option<Arc<Order>> {
+        let claimed = UnverifiedCheckpoint::parse(note).ok()?;
+        if claimed.origin() != origin(&self.founding.alliance.id(), &self.circle, term) {
+            return None;
+        }
+        self.state_at(term, TreeHead { size: claimed.claimed_size(), root: claimed.claimed_root() })
+    }
+
+    fn state_at(&self, term: u64, head: TreeHead) -> Option<Arc<Order>> {
+        let near = self.states.iter().find(|state| state.term == term && state.head() == head).cloned();
+        near.or_else(|| self.search(Position { term, size: head.size }, &head.root))
+    }
+
+    /// The state of a head that is certified, if everything under it is here.
+    pub(super) fn certified_state(&self, note: &str) -> Option<Arc<Order>> {
+        let at = self.claims(note)?;
+        self.state_of(at.term, note).filter(|state| certified(state, note).is_some())
+    }
+
+    /// Gives effect to new entries: extends the tip, and begins terms that a quorum has voted for.
+    pub(crate) fn advance(&mut self) {
+        while let Some(next) = self.next() {
+            self.tip = Arc::new(next);
+            self.states.push(self.tip.clone());
+        }
+        self.settle();
+    }
+
+    fn next(&self) -> Option<Order> {
+        let longer = self.candidates(&self.tip).find_map(|held| extend(&self.tip, held));
+        longer.or_else(|| self.next_term(&self.tip))
+    }
+
+    fn candidates(&self, state: &Order) -> impl Iterator<Item = &HeldEntry> {
+        let head = state.position();
+        self.entries.get(&(head.term, head.size)).into_iter().flatten()
+    }
+
+    /// The state with the first entry of a later term, where a quorum stands behind it.
+    fn next_term(&self, state: &Order) -> Option<Order> {
+        let later = self.entries.range((state.term.saturating_add(1), 0)..).filter(|((_, index), _)| *index == 0);
+        later.flat_map(|(_, held)| held).find_map(|held| self.take_over(held))
+    }
+
+    /// The state after the first entry of a term, if its votes begin it.
+    fn take_over(&self, held: &HeldEntry) -> Option<Order> {
+        let takeover = Takeover::open(held.entry.takeover.as_deref()?, &self.circle, held.entry.term, &self.tip.alliance).ok()?;
+        let Some(largest) = self.fence(&takeover) else { return self.begun_from(&self.founding, held) };
+        let at_largest = takeover.heads.iter().filter(|note| self.claims(note) == Some(largest));
+        at_largest.filter_map(|note| self.state_of(largest.term, note)).find_map(|state| self.begun_from(&state, held))
+    }
+
+    /// The largest head that votes name.
+    fn fence(&self, takeover: &Takeover) -> Option<Position> {
+        takeover.heads.iter().filter_map(|note| self.claims(note)).max()
+    }
+
+    /// Which head of which term a note claims to be.
+    fn claims(&self, note: &str) -> Option<Position> {
+        let claimed = UnverifiedCheckpoint::parse(note).ok()?;
+        Some(Position { term: self.term_of(claimed.origin())?, size: claimed.claimed_size() })
+    }
+
+    fn term_of(&self, claimed: &str) -> Option<u64> {
+        let term = claimed.rsplit('/').next()?.parse().ok()?;
+        (claimed == origin(&self.founding.alliance.id(), &self.circle, term)).then_some(term)
+    }
+
+    /// Settles what the largest certified head covers, and forgets states that no takeover can go back to.
+    fn settle(&mut self) {
+        let Some((term, head)) = self.heads.largest() else { return };
+        let Some(state) = self.state_at(term, head.read.head) else { return };
+        if state.position() > self.settled.position() {
+            // The tip may stand on a branch that was given up.
+            if !self.states.iter().any(|known| Arc::ptr_eq(known, &state)) {
+                self.states = vec![state.clone()];
+                self.tip = state.clone();
+                self.settled = state;
+                return self.advance();
+            }
+            let kept = Position { term: state.term, size: state.certified() };
+            self.states.retain(|known| known.position() >= kept);
+            self.settled = state;
+        }
+    }
+
+    /// Looks for a state among all that is here, from the founding on: along the entries of each term, rivals included.
+    fn search(&self, at: Position, root: &[u8; 32]) -> Option<Arc<Order>> {
+        let mut steps = limits::SEARCH;
+        let mut open = vec![self.founding.as_ref().clone()];
+        while let Some(state) = open.pop() {
+            if state.position() == at && state.head().root == *root {
+                return Some(Arc::new(state));
+            }
+            steps = steps.checked_sub(1)?;
+            if state.term < at.term {
+                let begun = self.entries.range((state.term.saturating_add(1), 0)..=(at.term, 0)).filter(|((_, index), _)| *index == 0);
+                let begun = begun.flat_map(|(_, held)| held).filter_map(|held| self.begun_from(&state, held));
+                open.extend(begun);
+            }
+            // The first in its author's log comes first.
+            let next: Vec<Order> = self.candidates(&state).filter_map(|held| extend(&state, held)).collect();
+            open.extend(next.into_iter().rev());
+        }
+        None
+    }
+
+    /// The state after the first entry of a term, if its fence is this state.
+    fn begun_from(&self, state: &Order, held: &HeldEntry) -> Option<Order> {
+        let votes = held.entry.takeover.as_deref()?;
+        let takeover = Takeover::open(votes, &self.circle, held.entry.term, &state.alliance).ok()?;
+        let largest = self.fence(&takeover);
+        let fits = match largest {
+            None => state.position() == self.founding.position(),
+            Some(largest) => largest == state.position() && takeover.heads.iter().any(|note| certified(state, note).is_some()),
+        };
+        // Counted among the voters with whom the term begins.
+        let begun = state.begin(held.entry.term)?;
+        if fits && begun.keeper == held.author && takeover.is_enough(&begun) { extend(&begun, held) } else { None }
+    }
+}
+
+fn extend(state: &Order, held: &HeldEntry) -> Option<Order> {
+    state.append(&held.author, held.id, held.time, &held.entry).ok()
+}
+
+/// A note read as the head of this very state, if a quorum has cosigned it.
+pub(super) fn certified(state: &Order, note: &str) -> Option<Checkpoint> {
+    state.read_head(note).filter(|read| read.head == state.head() && state.is_certified(read))
+}

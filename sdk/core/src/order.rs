@@ -1,0 +1,455 @@
+//! The order log of a circle: what was decided, in which order, and when that is final (`specs/order-log.md`).
+//!
+//! The state is a fold over entries. It takes what keepers signed and says what is in force; it knows no clock, and which head is newest is the caller's matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::charter::{Alliance, Member};
+use crate::id::{AllianceId, CircleId, Hash, MemberId, StatementId};
+use crate::limits;
+use crate::log::witness_name;
+use crate::note::{Checkpoint, NamedKey, TreeHead, UnverifiedCheckpoint};
+use crate::quorum::Quorum;
+use crate::resolution::{Disclosed, Effect, Refused, Resolved, from_fields};
+use crate::section::Body;
+use crate::tree::{self, Frontier};
+
+/// Type of an entry's statement.
+pub const ENTRY: &str = "suyuan.order";
+/// Type of a vote to freeze a term.
+pub const FREEZE: &str = "suyuan.freeze";
+
+/// Origin of the order log of a circle and term, and the name under which its keeper signs it.
+pub fn origin(alliance: &AllianceId, circle: &CircleId, term: u64) -> String {
+    format!("suyuan/{alliance}/{circle}/order/{term}")
+}
+
+/// The fields of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The circle.
+    pub circle: CircleId,
+    /// The term, from 1.
+    pub term: u64,
+    /// Its index in the term, from 0.
+    pub index: u64,
+    /// The entry before it in the term; zeros for the first.
+    pub previous: StatementId,
+    /// A certified head of the term, as its note.
+    pub certificate: Option<String>,
+    /// The votes that began the term.
+    pub takeover: Option<Vec<Disclosed>>,
+    /// What was decided.
+    pub effect: Option<Box<Effect>>,
+    /// The circle's next epoch.
+    pub epoch: Option<EpochEntry>,
+}
+
+/// The circle's next epoch, in its place among the decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochEntry {
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// The statement that opens it.
+    pub statement: StatementId,
+}
+
+/// The fields of a vote to freeze.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// The circle.
+    pub circle: CircleId,
+    /// The term that is to begin.
+    pub term: u64,
+    /// The largest certified head that the voter knows, as its note.
+    pub head: Option<String>,
+}
+
+/// Why an entry counts for nothing. The codes stand in `specs/order-log.md`, in the order of checking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryFault {
+    /// A part is not of its form.
+    Malformed,
+    /// Another author, term or circle.
+    Keeper,
+    /// Not the next entry.
+    Index,
+    /// Older than the entry before it.
+    Time,
+    /// Not a certified head of this log.
+    Certificate,
+    /// Votes that do not begin this term.
+    Takeover,
+    /// The effect does not hold.
+    Effect(Refused),
+    /// Another change of the alliance waits to be settled.
+    Pending,
+    /// Not the next epoch.
+    Epoch,
+}
+
+impl EntryFault {
+    /// The code in `specs/`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Keeper => "keeper",
+            Self::Index => "index",
+            Self::Time => "time",
+            Self::Certificate => "certificate",
+            Self::Takeover => "takeover",
+            Self::Effect(refused) => refused.code(),
+            Self::Pending => "pending",
+            Self::Epoch => "epoch",
+        }
+    }
+}
+
+impl fmt::Display for EntryFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Effect(refused) => refused.fmt(f),
+            other => write!(f, "the entry of the order log does not hold ({})", other.code()),
+        }
+    }
+}
+
+impl std::error::Error for EntryFault {}
+
+/// A position in the order of a circle: a term, and how many of its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The term.
+    pub term: u64,
+    /// Entries of it.
+    pub size: u64,
+}
+
+/// What an entry brought.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// Where it stands.
+    pub at: Position,
+    /// The entry's statement.
+    pub entry: StatementId,
+    /// Time of the entry, milliseconds since 1970-01-01 UTC, its keeper's claim.
+    pub time: u64,
+    /// The effect.
+    pub resolved: Arc<Resolved>,
+}
+
+/// The state of an order log after some entries.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The circle.
+    pub circle: CircleId,
+    /// The term, from 1.
+    pub term: u64,
+    /// Who keeps it.
+    pub keeper: MemberId,
+    /// Where the term began: the position in an earlier one up to which that counts.
+    pub fence: Position,
+    /// The settled state: members, keys and rules as they are in force.
+    pub alliance: Arc<Alliance>,
+    /// How many effects each subject has had.
+    pub slots: BTreeMap<String, u64>,
+    /// The circle's epochs after its first that are settled, in their order.
+    pub epochs: Vec<EpochEntry>,
+    /// Everything decided, settled or not.
+    pub decided: Vec<Decided>,
+    /// Time of the newest entry.
+    pub time: u64,
+    /// Time of the first entry of the term.
+    pub opened: u64,
+    last: StatementId,
+    tree: Frontier,
+    /// Root of each head of this term, by size.
+    roots: Vec<Hash>,
+    /// Entries of this term that are covered by the largest certificate in it.
+    certified: u64,
+    /// A change of the alliance that waits to be settled, and the index of its entry.
+    pending: Option<(u64, Arc<Alliance>)>,
+    /// An epoch that waits to be settled, and the index of its entry.
+    opening: Option<(u64, EpochEntry)>,
+}
+
+impl Order {
+    /// The alliance circle's, before anything was decided.
+    pub fn founding(alliance: Arc<Alliance>) -> Option<Self> {
+        let keeper = alliance.leader()?.id;
+        let circle = crate::circle::alliance_circle(&alliance.id());
+        let time = alliance.charter().time;
+        Some(Self {
+            circle,
+            term: 1,
+            keeper,
+            fence: Position::default(),
+            alliance,
+            slots: BTreeMap::new(),
+            epochs: Vec::new(),
+            decided: Vec::new(),
+            time,
+            opened: time,
+            last: StatementId([0; 32]),
+            tree: Frontier::default(),
+            roots: vec![tree::root(&[])],
+            certified: 0,
+            pending: None,
+            opening: None,
+        })
+    }
+
+    /// Size and root of this term's log.
+    pub fn head(&self) -> TreeHead {
+        TreeHead { size: self.tree.size(), root: self.tree.root() }
+    }
+
+    /// Where it ends.
+    pub fn position(&self) -> Position {
+        Position { term: self.term, size: self.tree.size() }
+    }
+
+    /// The newest entry of this term; zeros where there is none.
+    pub fn last(&self) -> StatementId {
+        self.last
+    }
+
+    /// Entries of this term that are covered by the largest certificate in it.
+    pub fn certified(&self) -> u64 {
+        self.certified
+    }
+
+    /// Whether an effect is settled.
+    pub fn is_settled(&self, decided: &Decided) -> bool {
+        decided.at.term < self.term || decided.at.size <= self.certified
+    }
+
+    /// Whether a change of the alliance waits to be settled.
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Whether entries wait to be certified.
+    pub fn is_open(&self) -> bool {
+        self.pending.is_some() || self.opening.is_some() || self.decided.last().is_some_and(|decided| !self.is_settled(decided))
+    }
+
+    /// The quorum of today's voters.
+    pub fn quorum(&self) -> Quorum {
+        Quorum::of(self.alliance.voters().count())
+    }
+
+    /// The key under which the keeper signs heads.
+    pub fn keeper_key(&self) -> Option<NamedKey> {
+        let keeper = self.alliance.member(&self.keeper)?;
+        Some(NamedKey::new(origin(&self.alliance.id(), &self.circle, self.term), keeper.log))
+    }
+
+    /// The keys of the voters that may cosign: all but the keeper's.
+    pub fn witnesses(&self) -> Vec<NamedKey> {
+        let id = self.alliance.id();
+        let others = self.alliance.voters().filter(|voter| voter.id != self.keeper);
+        others.map(|voter| NamedKey::new(witness_name(&id, &voter.id), voter.witness)).collect()
+    }
+
+    /// Reads a note as a head of this term, with the cosignatures that count. A cosignature that does not verify makes the note worthless.
+    pub fn read_head(&self, note: &str) -> Option<Checkpoint> {
+        UnverifiedCheckpoint::parse(note).ok()?.verify(&self.keeper_key()?, &self.witnesses()).ok()
+    }
+
+    /// Whether a head that was read has a quorum, counted in this state.
+    pub fn is_certified(&self, checkpoint: &Checkpoint) -> bool {
+        checkpoint.cosignatures.len() >= self.quorum().cosigners()
+    }
+
+    /// The state after one more entry.
+    ///
+    /// # Errors
+    /// [`EntryFault`], in the order of the page.
+    pub fn append(&self, author: &MemberId, id: StatementId, time: u64, entry: &Entry) -> Result<Self, EntryFault> {
+        let refuse = |wrong: bool, why| if wrong { Err(why) } else { Ok(()) };
+        let empty = entry.certificate.is_none() && entry.takeover.is_none() && entry.effect.is_none() && entry.epoch.is_none();
+        refuse(empty, EntryFault::Malformed)?;
+        refuse(*author != self.keeper || entry.term != self.term || entry.circle != self.circle, EntryFault::Keeper)?;
+        refuse(entry.index != self.tree.size() || entry.previous != self.last, EntryFault::Index)?;
+        refuse(time < self.time, EntryFault::Time)?;
+        refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
+        let mut next = self.clone();
+        if let Some(certificate) = &entry.certificate {
+            next.certify(certificate)?;
+        }
+        if let Some(effect) = &entry.effect {
+            next.take(effect, id, time)?;
+        }
+        if let Some(epoch) = entry.epoch {
+            next.open_epoch(epoch)?;
+        }
+        next.last = id;
+        next.time = time;
+        next.tree.push(tree::leaf_hash(&id.0));
+        next.roots.push(next.tree.root());
+        if entry.index == 0 && self.term > 1 {
+            next.opened = time;
+        }
+        Ok(next)
+    }
+
+    /// The state as an entry with this certificate finds it.
+    pub fn certified_by(&self, certificate: &str) -> Option<Self> {
+        let mut next = self.clone();
+        next.certify(certificate).ok().map(|()| next)
+    }
+
+    /// Takes a certificate into the log, and settles what it covers.
+    fn certify(&mut self, note: &str) -> Result<(), EntryFault> {
+        let checkpoint = self.read_head(note).ok_or(EntryFault::Certificate)?;
+        let size = checkpoint.head.size;
+        let root = usize::try_from(size).ok().and_then(|size| self.roots.get(size));
+        if root != Some(&checkpoint.head.root) || size <= self.certified || !self.is_certified(&checkpoint) {
+            return Err(EntryFault::Certificate);
+        }
+        self.settle(size);
+        Ok(())
+    }
+
+    fn settle(&mut self, size: u64) {
+        self.certified = size;
+        if let Some((_, alliance)) = self.pending.take_if(|(index, _)| *index < size) {
+            self.alliance = alliance;
+        }
+        if let Some((_, epoch)) = self.opening.take_if(|(index, _)| *index < size) {
+            self.epochs.push(epoch);
+        }
+    }
+
+    fn take(&mut self, effect: &Effect, entry: StatementId, time: u64) -> Result<(), EntryFault> {
+        let resolved = effect.check(&self.circle, &self.alliance, &self.slots, time).map_err(EntryFault::Effect)?;
+        let index = self.tree.size();
+        if resolved.proposal.change.alters() {
+            if self.pending.is_some() {
+                return Err(EntryFault::Pending);
+            }
+            self.pending = Some((index, Arc::new(resolved.alliance.clone())));
+        }
+        let version = self.slots.entry(resolved.proposal.slot.subject.clone()).or_default();
+        *version = version.saturating_add(1);
+        let at = Position { term: self.term, size: index.saturating_add(1) };
+        self.decided.push(Decided { at, entry, time, resolved: Arc::new(resolved) });
+        Ok(())
+    }
+
+    fn open_epoch(&mut self, epoch: EpochEntry) -> Result<(), EntryFault> {
+        let newest = self.newest_epoch();
+        if newest.checked_add(1) != Some(epoch.epoch) || self.opening.is_some() || epoch.epoch > limits::INTEGER {
+            return Err(EntryFault::Epoch);
+        }
+        self.opening = Some((self.tree.size(), epoch));
+        Ok(())
+    }
+
+    /// Number of the newest epoch, settled or not.
+    pub fn newest_epoch(&self) -> u64 {
+        self.opening.map(|(_, epoch)| epoch).or(self.epochs.last().copied()).map_or(1, |newest| newest.epoch)
+    }
+
+    /// Whether an epoch waits to be settled.
+    pub fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Root of this term's log when it had this many entries.
+    pub fn root_at(&self, size: u64) -> Option<Hash> {
+        self.roots.get(usize::try_from(size).ok()?).copied()
+    }
+
+    /// Who keeps a later term, by the state at the fence.
+    pub fn next_keeper(&self, term: u64) -> Option<MemberId> {
+        let voters: Vec<&Member> = self.alliance.voters().collect();
+        let mut candidates: Vec<MemberId> = Vec::with_capacity(voters.len());
+        if self.alliance.rotation() > 0 {
+            let after = voters.iter().position(|voter| voter.id == self.keeper).map_or(0, |at| at.saturating_add(1));
+            candidates.extend(voters.iter().cycle().skip(after).take(voters.len()).map(|voter| voter.id));
+        } else {
+            let leader = self.alliance.leader().map(|leader| leader.id);
+            let order = leader.into_iter().chain(self.alliance.deputies().iter().copied()).chain(voters.iter().map(|voter| voter.id));
+            for candidate in order.filter(|candidate| *candidate != self.keeper) {
+                if !candidates.contains(&candidate) {
+                    candidates.push(candidate);
+                }
+            }
+            candidates.extend(voters.iter().map(|voter| voter.id).filter(|voter| *voter == self.keeper));
+        }
+        let ahead = term.checked_sub(self.term)?.checked_sub(1)?;
+        let at = ahead.checked_rem(candidates.len() as u64)?;
+        candidates.get(usize::try_from(at).ok()?).copied()
+    }
+
+    /// The state with which a later term begins, from that at its fence: what was certified there is settled.
+    pub fn begin(&self, term: u64) -> Option<Self> {
+        let keeper = self.next_keeper(term)?;
+        let mut next = self.clone();
+        next.settle(self.tree.size());
+        next.fence = self.position();
+        (next.term, next.keeper, next.certified) = (term, keeper, 0);
+        (next.last, next.tree, next.roots) = (StatementId([0; 32]), Frontier::default(), vec![tree::root(&[])]);
+        Some(next)
+    }
+}
+
+/// The votes of a takeover, opened: who voted, and the largest certified head that they name.
+#[derive(Clone, Debug, Default)]
+pub struct Takeover {
+    /// Distinct voters.
+    pub voters: BTreeSet<MemberId>,
+    /// The notes that they name, each once.
+    pub heads: BTreeSet<String>,
+}
+
+impl Takeover {
+    /// Opens the votes that stand in the first entry of a term.
+    ///
+    /// # Errors
+    /// [`EntryFault::Takeover`]: a vote that is none, for another term or circle, or a second one of a member.
+    pub fn open(votes: &[Disclosed], circle: &CircleId, term: u64, alliance: &Alliance) -> Result<Self, EntryFault> {
+        let mut takeover = Self::default();
+        if votes.len() > limits::SIGNERS {
+            return Err(EntryFault::Takeover);
+        }
+        for vote in votes {
+            let (statement, body) = vote.open(alliance, FREEZE).ok_or(EntryFault::Takeover)?;
+            let freeze = Freeze::read(&body).filter(|freeze| freeze.circle == *circle && freeze.term == term).ok_or(EntryFault::Takeover)?;
+            if !takeover.voters.insert(statement.place.author) {
+                return Err(EntryFault::Takeover);
+            }
+            takeover.heads.extend(freeze.head);
+        }
+        Ok(takeover)
+    }
+
+    /// Whether these are a quorum of the voters of a state.
+    pub fn is_enough(&self, order: &Order) -> bool {
+        let voting = order.alliance.voters().filter(|voter| self.voters.contains(&voter.id)).count();
+        voting >= order.quorum().size()
+    }
+}
+
+impl Entry {
+    /// Reads an entry's fields.
+    pub fn read(body: &Body) -> Option<Self> {
+        from_fields(body)
+    }
+}
+
+impl Freeze {
+    /// Reads a vote's fields.
+    pub fn read(body: &Body) -> Option<Self> {
+        from_fields(body)
+    }
+}
