@@ -11,8 +11,8 @@ use suyuan_engine::ledger::Ledger;
 use suyuan_engine::query::{Filter, RecordView};
 use suyuan_engine::schema::Row;
 use suyuan_engine::submission;
+use suyuan_engine::writer::Idempotent;
 use suyuan_runtime::Receipt;
-use suyuan_runtime::handle::Idempotent;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::{Param, Parameters, Submitted};

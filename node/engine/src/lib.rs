@@ -25,3 +25,4 @@ pub mod sync;
 pub mod view;
 pub mod void;
 pub mod wire;
+pub mod writer;

@@ -5,6 +5,8 @@ use suyuan_core::id::{MemberId, StatementId};
 /// Version of the store's layout. A store of a later one is refused with a message.
 pub const VERSION: u32 = 1;
 
+/// Row of [`Table::Meta`] that says whose store it is: alliance id, member id.
+pub const IDENTITY_ROW: &[u8] = b"identity";
 /// Row of [`Table::Meta`] with the newest own checkpoint that came back from a peer.
 pub const RETURNED_ROW: &[u8] = b"returned";
 

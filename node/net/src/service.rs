@@ -14,7 +14,7 @@ use suyuan_engine::addresses::Directory;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{self, Event, Sync};
 use suyuan_engine::wire::{Gap, LogSize, Request, Response};
-use suyuan_runtime::handle::TakenIn;
+use suyuan_engine::writer::TakenIn;
 use suyuan_runtime::node::now as wall_clock;
 use suyuan_runtime::{Handle, SubmitError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};

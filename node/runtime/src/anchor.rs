@@ -9,22 +9,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use suyuan_core::cbor::{Reader, Writer};
-use suyuan_core::id::Hash;
+use suyuan_engine::writer::Published;
 
 /// Bytes of each of the two slots that are written in turn, so that a torn write leaves the other.
 const SLOT: usize = 8192;
 const CHECKSUM: usize = 32;
-
-/// What was last published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Entries under the checkpoint.
-    pub size: u64,
-    /// Root over them.
-    pub root: Hash,
-    /// The checkpoint as it was signed: after a restart the same bytes are sent again.
-    pub checkpoint: String,
-}
 
 /// The open anchor file.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use suyuan_engine::writer::SubmitError;
 use tokio::sync::{Semaphore, watch};
-
-use crate::error::SubmitError;
 
 /// Submissions that may wait at the gate; further ones are refused at once.
 const WAITING: usize = 256;

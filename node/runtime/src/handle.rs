@@ -2,82 +2,35 @@
 
 use std::sync::{Arc, RwLock};
 
-use suyuan_core::StatementId;
 use suyuan_core::log::LogId;
 use suyuan_engine::addresses;
 use suyuan_engine::circles::Circle;
 use suyuan_engine::epoch::CircleRequest;
-use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
-use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::submission::Submission;
 use suyuan_engine::wire::{Batch, Item, LogSize};
+use suyuan_engine::writer::{self, Done, Idempotent, Outcome, Receipt, State, SubmitError, TakenIn};
 use suyuan_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::anchor::Published;
-use crate::error::SubmitError;
 use crate::gate::Gate;
 
 /// Commands that may wait for the writer. Who sends more waits.
 pub const QUEUE: usize = 256;
 
-/// A submission to be written once.
-#[derive(Debug)]
-pub struct Idempotent {
-    /// The client's key, 1 to 255 bytes.
-    pub key: Vec<u8>,
-    /// Hash of the request that came with it.
-    pub digest: [u8; 32],
-}
-
-/// What became durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The log.
-    pub log: LogId,
-    /// Sequence of the first statement.
-    pub first: u64,
-    /// Ids of the statements, in order.
-    pub ids: Vec<StatementId>,
-    /// Whether it had been written before, under the same idempotency key.
-    pub replayed: bool,
-}
-
-/// What another member's batch brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TakenIn {
-    /// The log and its size afterwards.
-    pub log: LogSize,
-    /// Statements opened or held from it.
-    pub held: usize,
-}
-
 /// More commands wait already than may.
 #[derive(Debug)]
 pub(crate) struct QueueFull;
 
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, SubmitError>>;
-
+/// What waits for the commit thread.
+#[derive(Debug)]
 pub(crate) enum Command {
-    Submit { submissions: Vec<Submission>, once: Option<Idempotent>, reply: Reply<Receipt> },
-    Protocol { submission: Submission, reply: Reply<Receipt> },
-    Circle { request: CircleRequest, reply: Reply<Circle> },
-    TakeIn { batch: Box<Batch>, reply: Reply<TakenIn> },
-    Fill { log: LogId, items: Vec<Item>, reply: Reply<()> },
-    Open,
-    Stop { reply: oneshot::Sender<()> },
-}
-
-/// What readers see: consistent, and never less than what was acknowledged.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// Heads, circles and counters.
-    pub ledger: Arc<Ledger>,
-    /// Epoch secrets that this node holds.
-    pub secrets: Arc<EpochSecrets>,
-    /// What this member published last.
-    pub published: Option<Arc<Published>>,
+    /// Somebody waits for the answer.
+    Ask(writer::Command, oneshot::Sender<Outcome>),
+    /// Nobody does.
+    Tell(writer::Command),
+    /// Finish what came before, and stop.
+    Stop(oneshot::Sender<()>),
 }
 
 /// A cloneable handle to a running node.
@@ -94,20 +47,6 @@ pub struct Handle {
     pub(crate) development: bool,
 }
 
-impl std::fmt::Debug for Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Submit { .. } => "Submit",
-            Self::Protocol { .. } => "Protocol",
-            Self::Circle { .. } => "Circle",
-            Self::TakeIn { .. } => "TakeIn",
-            Self::Fill { .. } => "Fill",
-            Self::Open => "Open",
-            Self::Stop { .. } => "Stop",
-        })
-    }
-}
-
 impl Handle {
     /// Writes records. When it returns, they are durable.
     ///
@@ -115,7 +54,7 @@ impl Handle {
     /// [`SubmitError`]: nothing was written.
     pub async fn submit(&self, submissions: Vec<Submission>, once: Option<Idempotent>) -> Result<Receipt, SubmitError> {
         self.gate.pass().await?;
-        self.ask(|reply| Command::Submit { submissions, once, reply }).await
+        self.write(writer::Command::Submit { submissions, once }).await
     }
 
     /// Writes a record of one of the protocol's own types, such as that a regulator reads.
@@ -124,7 +63,7 @@ impl Handle {
     /// [`SubmitError`].
     pub async fn record(&self, submission: Submission) -> Result<Receipt, SubmitError> {
         self.gate.pass().await?;
-        self.ask(|reply| Command::Protocol { submission, reply }).await
+        self.write(writer::Command::Protocol(submission)).await
     }
 
     /// States where this member's node is reached. What is in effect already is not written again.
@@ -146,7 +85,10 @@ impl Handle {
     /// [`SubmitError`].
     pub async fn open_circle(&self, request: CircleRequest) -> Result<Circle, SubmitError> {
         self.gate.pass().await?;
-        self.ask(|reply| Command::Circle { request, reply }).await
+        match self.ask(writer::Command::Circle(request)).await? {
+            Done::Opened(circle) => Ok(*circle),
+            _ => Err(SubmitError::Stopped),
+        }
     }
 
     /// Verifies and takes in a batch of another member's log.
@@ -154,7 +96,10 @@ impl Handle {
     /// # Errors
     /// [`SubmitError::Batch`] says whose fault it is.
     pub async fn take_in(&self, batch: Batch) -> Result<TakenIn, SubmitError> {
-        self.ask(|reply| Command::TakeIn { batch: Box::new(batch), reply }).await
+        match self.ask(writer::Command::TakeIn(Box::new(batch))).await? {
+            Done::TakenIn(taken) => Ok(taken),
+            _ => Err(SubmitError::Stopped),
+        }
     }
 
     /// Verifies and takes in statements of entries that are here already.
@@ -162,7 +107,7 @@ impl Handle {
     /// # Errors
     /// [`SubmitError::Batch`] says whose fault it is.
     pub async fn fill(&self, log: LogId, items: Vec<Item>) -> Result<(), SubmitError> {
-        self.ask(|reply| Command::Fill { log, items, reply }).await
+        self.ask(writer::Command::Fill { log, items }).await.map(|_| ())
     }
 
     /// Holds back everything that would be authored, or lets it through again. While it is held back, a submission waits for at most ten seconds, and at most
@@ -171,14 +116,14 @@ impl Handle {
         self.gate.set(hold);
         if !hold {
             // A stopped writer has nothing to open.
-            let _ = self.commands.send(Command::Open).await;
+            let _ = self.commands.send(Command::Tell(writer::Command::Found)).await;
         }
     }
 
     /// Lets the writer finish what it has and stop.
     pub async fn stop(&self) {
         let (reply, done) = oneshot::channel();
-        if self.commands.send(Command::Stop { reply }).await.is_ok() {
+        if self.commands.send(Command::Stop(reply)).await.is_ok() {
             let _ = done.await;
         }
     }
@@ -189,15 +134,22 @@ impl Handle {
     /// The queue is full.
     pub(crate) fn ask_to_stop(&self) -> Result<(), QueueFull> {
         let (reply, _) = oneshot::channel();
-        match self.commands.try_send(Command::Stop { reply }) {
+        match self.commands.try_send(Command::Stop(reply)) {
             Err(mpsc::error::TrySendError::Full(_)) => Err(QueueFull),
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SubmitError> {
+    async fn write(&self, command: writer::Command) -> Result<Receipt, SubmitError> {
+        match self.ask(command).await? {
+            Done::Written(receipt) => Ok(receipt),
+            _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    async fn ask(&self, command: writer::Command) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| SubmitError::Stopped)?;
+        self.commands.send(Command::Ask(command, reply)).await.map_err(|_| SubmitError::Stopped)?;
         answer.await.map_err(|_| SubmitError::Stopped)?
     }
 

@@ -1,14 +1,15 @@
-//! The one writer: engine, store and keyring behind one bounded handle.
+//! The engine's writer over a real disk, behind one bounded handle.
 
 pub mod anchor;
+mod commit;
 pub mod error;
 mod gate;
 pub mod handle;
 pub mod keyring;
 pub mod node;
 mod random;
-mod writer;
 
-pub use error::{StartError, SubmitError};
-pub use handle::{Handle, Receipt, State};
+pub use error::StartError;
+pub use handle::Handle;
 pub use node::{Node, NodeConfig};
+pub use suyuan_engine::writer::{Receipt, State, SubmitError};

@@ -6,27 +6,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use suyuan_core::MemberId;
 use suyuan_core::charter::{Alliance, CharterFile};
-use suyuan_core::circle::{EpochSecret, self_circle};
-use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
-use suyuan_engine::logs;
-use suyuan_engine::schema::Table;
 use suyuan_engine::secrets::EpochSecrets;
-use suyuan_engine::view::{Changes, View};
+use suyuan_engine::writer::{self, Fatal};
 use suyuan_store::Store;
 use tokio::sync::{mpsc, watch};
-use zeroize::Zeroizing;
 
-use crate::anchor::{Anchor, Published};
+use crate::anchor::Anchor;
+use crate::commit::{Disk, Outlet, Thread};
 use crate::error::StartError;
 use crate::gate::Gate;
-use crate::handle::{Command, Handle, QUEUE, State};
+use crate::handle::{Command, Handle, QUEUE};
 use crate::keyring::Keyring;
 use crate::random;
-use crate::writer::Writer;
-
-/// Row of [`Table::Meta`] that says whose store it is.
-const IDENTITY_ROW: &[u8] = b"identity";
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -44,7 +36,7 @@ pub struct NodeConfig {
 pub struct Node {
     /// The handle.
     pub handle: Handle,
-    writer: Option<std::thread::JoinHandle<Result<(), String>>>,
+    writer: Option<std::thread::JoinHandle<Result<(), Fatal>>>,
 }
 
 /// Milliseconds since 1970-01-01 UTC by this machine's clock.
@@ -77,34 +69,27 @@ impl Node {
         if keyring.alliance().is_none() {
             keyring.set_alliance(alliance.id())?;
         }
-        let alliance = Arc::new(alliance);
         let store = Arc::new(Store::open(&data.join("store"))?);
-        claim(&store, &alliance, &me)?;
-        own_circle(&mut keyring, &me)?;
         let local = LocalKeys::new(keyring.local());
         let secrets: EpochSecrets = keyring.every_epoch().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
-        let ledger = Ledger::load(alliance, me, store.as_ref(), &local, &secrets)?;
-
         let path = data.join("anchor");
         let (anchor, published) = Anchor::open(&path).map_err(|source| StartError::Anchor { path, source })?;
-        if let Some(published) = &published {
-            check_anchor(published, &ledger, store.as_ref())?;
-        }
-        let state = State { ledger: Arc::new(ledger), secrets: Arc::new(secrets), published: published.map(Arc::new) };
-        let state = Arc::new(RwLock::new(state));
+        let mut rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
+        let development = keyring.is_development();
+        let mut disk = Disk { store: store.clone(), keyring, anchor, local: local.clone() };
+        let state = writer::recover(Arc::new(alliance), me, secrets, published, &mut disk, &mut rng)?;
+        let shown = Arc::new(RwLock::new(state.clone()));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (announce, heads) = watch::channel(Vec::new());
         let charter = Arc::from(charter.to_bytes());
         let gate = Arc::new(Gate::new(held));
-        let development = keyring.is_development();
-        let handle = Handle { commands, state: state.clone(), store: store.clone(), local: local.clone(), heads, charter, gate, development };
+        let handle = Handle { commands, state: shown.clone(), store, local, heads, charter, gate, development };
         if !held {
             // The queue is empty and holds more than one.
-            handle.commands.try_send(Command::Open).map_err(|error| StartError::System(error.to_string()))?;
+            handle.commands.try_send(Command::Tell(writer::Command::Found)).map_err(|error| StartError::System(error.to_string()))?;
         }
-        let rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
-        let writer = Writer { queue, state, store, local, keyring, anchor, announce, rng, cursor: None };
-        let spawned = std::thread::Builder::new().name("commit".into()).spawn(move || writer.run());
+        let thread = Thread { queue, disk, outlet: Outlet { state: shown, announce }, rng, state };
+        let spawned = std::thread::Builder::new().name("commit".into()).spawn(move || thread.run());
         let writer = spawned.map_err(|error| StartError::System(error.to_string()))?;
         Ok(Self { handle, writer: Some(writer) })
     }
@@ -120,7 +105,8 @@ impl Node {
 
     fn end(&mut self) -> Result<(), String> {
         let ended = self.writer.take().map(std::thread::JoinHandle::join);
-        ended.unwrap_or(Ok(Ok(()))).map_err(|_| "the writer has panicked; please report it with the log".to_owned())?
+        let ended = ended.unwrap_or(Ok(Ok(()))).map_err(|_| "the writer has panicked; please report it with the log".to_owned())?;
+        ended.map_err(|why| why.to_string())
     }
 }
 
@@ -140,45 +126,4 @@ pub fn member_of(alliance: &Alliance, keyring: &Keyring) -> Option<MemberId> {
     let (log, transport) = (keyring.log().public().to_bytes(), keyring.transport().public().to_bytes());
     let found = alliance.members().iter().find(|member| member.entry.keys.log == log && member.entry.keys.transport == transport);
     found.map(|member| member.id)
-}
-
-/// Marks a new store as this member's; refuses another's.
-fn claim(store: &Store, alliance: &Alliance, me: &MemberId) -> Result<(), StartError> {
-    let identity = [alliance.id().0, me.0].concat();
-    match store.row(Table::Meta, IDENTITY_ROW)? {
-        Some(found) if found == identity => Ok(()),
-        Some(_) => Err(StartError::OtherIdentity),
-        None => {
-            let mut changes = Changes::default();
-            changes.put(Table::Meta, IDENTITY_ROW, identity);
-            Ok(store.write(&changes)?)
-        }
-    }
-}
-
-/// The circle of this member alone has one epoch, whose secret never leaves the keyring.
-fn own_circle(keyring: &mut Keyring, me: &MemberId) -> Result<(), StartError> {
-    let circle = self_circle(me);
-    if keyring.epoch_secret(&circle, 1).is_some() {
-        return Ok(());
-    }
-    let mut secret: EpochSecret = Zeroizing::new([0; 32]);
-    getrandom::fill(secret.as_mut_slice()).map_err(|error| StartError::System(error.to_string()))?;
-    Ok(keyring.add_epoch_secret(circle, 1, secret)?)
-}
-
-/// Holds the store against the anchor: what was published must still be there, unchanged.
-///
-/// # Errors
-/// [`StartError::Behind`].
-pub fn check_anchor(published: &Published, ledger: &Ledger, view: &impl View) -> Result<(), StartError> {
-    let head = ledger.logs.head(&ledger.own_log());
-    let behind = StartError::Behind { published: published.size, stored: head.size() };
-    if head.size() < published.size {
-        return Err(behind);
-    }
-    let frontier = logs::tile_tree(view, head.number, published.size)
-        .frontier()
-        .map_err(|error| StartError::Rows(suyuan_engine::view::StoreError(error.to_string())))?;
-    if frontier.root() == published.root { Ok(()) } else { Err(behind) }
 }

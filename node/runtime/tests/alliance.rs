@@ -14,7 +14,8 @@ use suyuan_engine::replica::BatchError;
 use suyuan_engine::schema::Row;
 use suyuan_engine::submission;
 use suyuan_engine::wire::{Batch, Request, Response};
-use suyuan_runtime::handle::Idempotent;
+use suyuan_engine::writer::Idempotent;
+use suyuan_engine::writer::RecoverError;
 use suyuan_runtime::keyring::{Keyring, Passphrase};
 use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, StartError, SubmitError};
 
@@ -266,7 +267,7 @@ async fn acknowledged_records_are_there_after_a_restart_and_an_old_copy_does_not
     std::fs::remove_dir_all(folder.join("store")).unwrap();
     copy(&old.path().join("store"), &folder.join("store"));
     let refused = start(folder, &alliance).unwrap_err();
-    assert!(matches!(refused, StartError::Behind { published: 300, stored: 100 }), "{refused}");
+    assert!(matches!(refused, StartError::Disk(RecoverError::Behind { published: 300, stored: 100 })), "{refused}");
 }
 
 fn copy(from: &Path, to: &Path) {

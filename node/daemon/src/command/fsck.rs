@@ -8,8 +8,9 @@ use suyuan_engine::fsck::{self, Finding};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
+use suyuan_engine::writer::check_anchor;
 use suyuan_runtime::anchor::Anchor;
-use suyuan_runtime::node::{check_anchor, member_of};
+use suyuan_runtime::node::member_of;
 use suyuan_store::Store;
 
 use super::{Place, charter};

@@ -4,10 +4,11 @@
 //! signed, over any number of restarts; then that same checkpoint is published once more, byte for byte.
 
 use suyuan_core::note::UnverifiedCheckpoint;
-use suyuan_engine::schema::{RETURNED_ROW, Table};
-use suyuan_engine::view::{Changes, StoreError, View};
 
 use super::Writer;
+use super::shell::Disk;
+use crate::schema::{RETURNED_ROW, Table};
+use crate::view::{Changes, StoreError, View};
 
 /// A checkpoint of this node's own that a peer has kept.
 pub struct Returned {
@@ -15,10 +16,10 @@ pub struct Returned {
     pub note: String,
 }
 
-impl Writer {
+impl<D: Disk, O, R> Writer<D, O, R> {
     /// The newest checkpoint that came back, if any ever did.
     pub fn returned(&self) -> Result<Option<Returned>, StoreError> {
-        let Some(row) = self.store.row(Table::Meta, RETURNED_ROW)? else { return Ok(None) };
+        let Some(row) = self.disk.rows().row(Table::Meta, RETURNED_ROW)? else { return Ok(None) };
         let damaged = || StoreError("the checkpoint that came back".into());
         let note = String::from_utf8(row).map_err(|_| damaged())?;
         let size = UnverifiedCheckpoint::parse(&note).map_err(|_| damaged())?.claimed_size();
@@ -27,8 +28,8 @@ impl Writer {
 
     /// Whether more of this member's log was published than is here.
     pub fn is_behind(&self) -> Result<bool, StoreError> {
-        let state = self.snapshot();
-        let here = state.ledger.logs.head(&state.ledger.own_log()).size();
+        let ledger = &self.state.ledger;
+        let here = ledger.logs.head(&ledger.own_log()).size();
         Ok(self.returned()?.is_some_and(|returned| returned.size > here))
     }
 

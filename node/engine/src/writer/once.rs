@@ -1,15 +1,13 @@
 //! Idempotency: a request that comes again under the same key is answered with what was written the first time.
 
+use suyuan_core::StatementId;
 use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::log::LogId;
-use suyuan_engine::author::AuthorError;
-use suyuan_engine::local::LocalKeys;
-use suyuan_engine::schema::Table;
-use suyuan_engine::view::{Changes, StoreError, View};
 
-use super::{ids, row};
-use crate::error::SubmitError;
-use crate::handle::{Idempotent, Receipt};
+use super::command::{Idempotent, Receipt, SubmitError};
+use crate::local::LocalKeys;
+use crate::schema::Table;
+use crate::view::{Changes, StoreError, View};
 
 /// Puts the answer beside the records, in the same write.
 pub fn remember(once: &Idempotent, receipt: &Receipt, now: u64, local: &LocalKeys, changes: &mut Changes) {
@@ -24,10 +22,10 @@ pub fn remember(once: &Idempotent, receipt: &Receipt, now: u64, local: &LocalKey
 /// # Errors
 /// [`SubmitError::Conflict`] when it was used for another request.
 pub fn recall(once: &Idempotent, log: LogId, view: &impl View, local: &LocalKeys) -> Result<Option<Receipt>, SubmitError> {
-    let Some(stored) = row(view, Table::Idempotency, &local.name(Table::Idempotency, &once.key))? else {
+    let Some(stored) = view.row(Table::Idempotency, &local.name(Table::Idempotency, &once.key))? else {
         return Ok(None);
     };
-    let damaged = || SubmitError::Author(AuthorError::Store(StoreError("an idempotency key's row".into())));
+    let damaged = || StoreError("an idempotency key's row".into());
     let (digest, first, all) = decode(&stored).ok_or_else(damaged)?;
     if digest != once.digest {
         return Err(SubmitError::Conflict);
@@ -41,4 +39,10 @@ fn decode(bytes: &[u8]) -> Option<([u8; 32], u64, Vec<u8>)> {
     let digest = reader.fixed().ok()?;
     let (_, first) = (reader.uint().ok()?, reader.uint().ok()?);
     Some((digest, first, reader.bytes(1 << 20).ok()?.to_vec()))
+}
+
+/// The ids of statements that a row of concatenated hashes names.
+fn ids(bytes: &[u8]) -> Option<Vec<StatementId>> {
+    let (ids, rest) = bytes.as_chunks::<32>();
+    rest.is_empty().then(|| ids.iter().copied().map(StatementId).collect())
 }

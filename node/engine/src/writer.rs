@@ -1,0 +1,124 @@
+//! The one writer of a node: what is written, in which order, and when it may be known.
+//!
+//! The order is the promise. An epoch's secret is in the keyring before a statement that needs it is written; sections and statements are on the disk before
+//! anybody is told; the anchor is on the disk before a checkpoint leaves; what was published is never signed again. After a failed write nothing more is done,
+//! because nobody can tell what is on the disk then. The disk, the outlet, time and randomness come from the shell, so a node and a simulator run the same code.
+
+use std::sync::Arc;
+
+use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::log::{LogId, witness_name};
+use suyuan_core::note::{TreeHead, sign_checkpoint};
+
+use crate::ledger::Ledger;
+use crate::mend::Cursor;
+use crate::wire::LogSize;
+
+mod circle;
+mod command;
+mod commit;
+mod incoming;
+mod once;
+mod own;
+mod recover;
+mod shell;
+mod work;
+
+pub use command::{Command, Done, Idempotent, Outcome, Receipt, SubmitError, TakenIn};
+pub use recover::{RecoverError, check_anchor, recover};
+pub use shell::{Disk, Fatal, Keys, Notice, Outlet, Published, SecretError, State};
+
+use commit::Pending;
+
+/// The writer of one node, with its disk, its outlet and its generator.
+#[derive(Debug)]
+pub struct Writer<D, O, R> {
+    disk: D,
+    outlet: O,
+    rng: R,
+    state: State,
+    /// How far the chain of the log whose gaps are being filled was followed.
+    cursor: Option<Cursor>,
+}
+
+impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
+    /// Goes on from what was [recovered](recover) from this disk, and publishes what is durable and not yet published.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn start(disk: D, outlet: O, rng: R, state: State, now: u64) -> Result<Self, Fatal> {
+        let mut writer = Self { disk, outlet, rng, state, cursor: None };
+        writer.publish(now)?;
+        Ok(writer)
+    }
+
+    /// Writes all submissions of a group with one sync, and what cannot be grouped one by one, before it. `now` is in milliseconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// [`Fatal`]: whoever was not answered by then will not be, and nothing more may be asked.
+    pub fn work(&mut self, group: Vec<(O::Ticket, Command)>, now: u64) -> Result<(), Fatal> {
+        let mut pending = Vec::new();
+        for (ticket, command) in group {
+            let outcome = match command {
+                Command::Submit { submissions, once } => {
+                    pending.push(Pending { ticket, submissions, once, protocol: false });
+                    continue;
+                }
+                Command::Protocol(submission) => {
+                    pending.push(Pending { ticket, submissions: vec![submission], once: None, protocol: true });
+                    continue;
+                }
+                Command::Circle(request) => self.open_circle(request, now)?.map(|circle| Done::Opened(Box::new(circle))),
+                Command::TakeIn(batch) => self.take_in(*batch, now)?.map(Done::TakenIn),
+                Command::Fill { log, items } => self.fill(&log, items)?.map(|()| Done::Filled),
+                Command::Found => self.found_alliance(now).map(|()| Ok(Done::Founded))?,
+            };
+            self.outlet.tell(vec![(ticket, outcome)]);
+        }
+        self.commit(pending, now)
+    }
+
+    /// The newest committed state.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    /// The outlet.
+    pub fn outlet(&self) -> &O {
+        &self.outlet
+    }
+
+    fn learn(&mut self, ledger: Ledger) {
+        self.state.ledger = Arc::new(ledger);
+        self.outlet.show(&self.state);
+    }
+
+    /// Signs a checkpoint over everything durable, anchors it, and only then lets it out. At start, and after each commit.
+    fn publish(&mut self, now: u64) -> Result<(), Fatal> {
+        let head = self.state.ledger.logs.head(&self.state.ledger.own_log());
+        let tree = head.tree_head();
+        let returned = self.returned()?.filter(|returned| returned.size >= tree.size);
+        let behind = returned.as_ref().is_some_and(|returned| returned.size > tree.size);
+        if !behind && tree.size > self.state.published.as_ref().map_or(0, |published| published.size) {
+            let checkpoint = returned.map(|returned| returned.note).unwrap_or_else(|| self.sign(&head.id, &tree, now));
+            let published = Published { size: tree.size, root: tree.root, checkpoint };
+            self.disk.anchor(&published).map_err(|why| Fatal(format!("the anchor cannot be written: {why}")))?;
+            self.state.published = Some(Arc::new(published));
+            self.outlet.show(&self.state);
+        }
+        let sizes = self.state.ledger.logs.iter().map(|head| LogSize { log: head.id, size: head.size() }).collect();
+        self.outlet.announce(sizes);
+        Ok(())
+    }
+
+    fn sign(&self, log: &LogId, tree: &TreeHead, now: u64) -> String {
+        let (ledger, keys) = (&self.state.ledger, self.disk.keys());
+        let name = witness_name(&ledger.alliance.id(), &ledger.me);
+        sign_checkpoint(&log.origin(), tree, keys.log, (name.as_str(), keys.witness), now / 1000)
+    }
+}

@@ -1,0 +1,146 @@
+//! What the writer is asked for, and what it answers.
+
+use std::fmt;
+
+use suyuan_core::StatementId;
+use suyuan_core::log::LogId;
+
+use crate::author::AuthorError;
+use crate::circles::Circle;
+use crate::epoch::CircleRequest;
+use crate::replica::BatchError;
+use crate::submission::{Refusal, Submission};
+use crate::view::StoreError;
+use crate::wire::{Batch, Item, LogSize};
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub enum Command {
+    /// Write records.
+    Submit {
+        /// The records.
+        submissions: Vec<Submission>,
+        /// Whether a request that comes again is the same one.
+        once: Option<Idempotent>,
+    },
+    /// Write a record of one of the protocol's own types.
+    Protocol(Submission),
+    /// Open a circle, or its next epoch.
+    Circle(CircleRequest),
+    /// Verify and take in a batch of a log.
+    TakeIn(Box<Batch>),
+    /// Verify and take in statements of entries that are here already.
+    Fill {
+        /// Of which log.
+        log: LogId,
+        /// The statements.
+        items: Vec<Item>,
+    },
+    /// Open the alliance circle, where this member has to: nothing holds authoring back any longer.
+    Found,
+}
+
+/// What was done, durably.
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// Records were written, now or before.
+    Written(Receipt),
+    /// A circle or its next epoch was opened.
+    Opened(Box<Circle>),
+    /// A batch was taken in.
+    TakenIn(TakenIn),
+    /// Statements were taken in.
+    Filled,
+    /// The alliance circle is open, or it is another member's to open.
+    Founded,
+}
+
+/// The answer to a command.
+pub type Outcome = Result<Done, SubmitError>;
+
+/// A submission to be written once.
+#[derive(Debug)]
+pub struct Idempotent {
+    /// The client's key, 1 to 255 bytes.
+    pub key: Vec<u8>,
+    /// Hash of the request that came with it.
+    pub digest: [u8; 32],
+}
+
+/// What became durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The log.
+    pub log: LogId,
+    /// Sequence of the first statement.
+    pub first: u64,
+    /// Ids of the statements, in order.
+    pub ids: Vec<StatementId>,
+    /// Whether it had been written before, under the same idempotency key.
+    pub replayed: bool,
+}
+
+/// What another member's batch brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenIn {
+    /// The log and its size afterwards.
+    pub log: LogSize,
+    /// Statements opened or held from it.
+    pub held: usize,
+}
+
+/// A command was not carried out. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubmitError {
+    /// The client's fault.
+    Refused(Refusal),
+    /// The idempotency key was used for another request.
+    Conflict,
+    /// It cannot be written now.
+    Author(AuthorError),
+    /// A batch of another member's log was not taken in.
+    Batch(BatchError),
+    /// The keyring could not be written; its reason.
+    Keyring(String),
+    /// No other node has said yet how far it has this member's log, or its end has not come back from them. Trying again later helps.
+    Held,
+    /// The node is stopping, or stopped on a store error: said by the shell.
+    Stopped,
+}
+
+impl fmt::Display for SubmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Conflict => f.write_str("this idempotency key was used for another request; use a new one"),
+            Self::Author(error) => error.fmt(f),
+            Self::Batch(error) => error.fmt(f),
+            Self::Keyring(why) => write!(f, "the keyring could not be written: {why}"),
+            Self::Held => f.write_str(
+                "no other member's node has said yet how far it has this member's log, or the end of it is still being fetched, and nothing is written until then; \
+                 start another member's node, or check the addresses in the charter, and try again",
+            ),
+            Self::Stopped => f.write_str("the node is stopping; send it again when it runs"),
+        }
+    }
+}
+
+impl std::error::Error for SubmitError {}
+
+impl From<Refusal> for SubmitError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<AuthorError> for SubmitError {
+    fn from(error: AuthorError) -> Self {
+        Self::Author(error)
+    }
+}
+
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        Self::Author(AuthorError::Store(error))
+    }
+}

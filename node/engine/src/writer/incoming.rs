@@ -1,0 +1,142 @@
+//! Other members' logs, and the parts of them that came late: verified, written, and given effect.
+
+use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::CircleId;
+use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE, alliance_circle};
+use suyuan_core::log::LogId;
+
+use super::Writer;
+use super::command::{SubmitError, TakenIn};
+use super::shell::{Disk, Fatal, Notice, Outlet, SecretError};
+use crate::counters::Counters;
+use crate::epoch;
+use crate::ledger::Ledger;
+use crate::logs::LogHead;
+use crate::mend;
+use crate::record::HeldRecord;
+use crate::replica::{self, BatchError};
+use crate::view::Changes;
+use crate::void::VoidEntry;
+use crate::wire::{Batch, Item, LogSize};
+
+/// What was verified and is to be written.
+struct Accepted {
+    changes: Changes,
+    head: Option<LogHead>,
+    counters: Counters,
+    records: Vec<HeldRecord>,
+    slips: Vec<Slip>,
+}
+
+impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
+    pub(super) fn take_in(&mut self, batch: Batch, now: u64) -> Result<Result<TakenIn, SubmitError>, Fatal> {
+        let ledger = self.state.ledger.clone();
+        let log = batch.log;
+        let own = (log == ledger.own_log()).then(|| batch.checkpoint.clone());
+        let (rows, local) = (self.disk.rows(), self.disk.keys().local);
+        let mut verified = match replica::verify(batch, &ledger, rows, local, &self.state.secrets, &mut self.rng) {
+            Ok(verified) => verified,
+            Err(BatchError::Store(error)) => return Err(error.into()),
+            Err(error) => return Ok(Err(SubmitError::Batch(error))),
+        };
+        if let Some(note) = &own {
+            self.keep_returned(note, &mut verified.changes)?;
+        }
+        let replica::Verified { changes, head, counters, records, voids, slips } = verified;
+        self.tell_void(log, voids);
+        let taken = TakenIn { log: LogSize { log, size: head.size() }, held: records.len() };
+        self.accept(Accepted { changes, head: Some(head), counters, records, slips })?;
+        self.publish(now)?;
+        Ok(Ok(taken))
+    }
+
+    pub(super) fn fill(&mut self, log: &LogId, items: Vec<Item>) -> Result<Result<(), SubmitError>, Fatal> {
+        let ledger = self.state.ledger.clone();
+        let keys = (self.disk.keys().local, self.state.secrets.as_ref());
+        let filled = match mend::fill(log, items, &ledger, self.disk.rows(), keys, &mut self.cursor, &mut self.rng) {
+            Ok(filled) => filled,
+            Err(BatchError::Store(error)) => return Err(error.into()),
+            Err(error) => return Ok(Err(SubmitError::Batch(error))),
+        };
+        let mend::Filled { changes, counters, records, voids, slips } = filled;
+        self.tell_void(*log, voids);
+        self.accept(Accepted { changes, head: None, counters, records, slips })?;
+        Ok(Ok(()))
+    }
+
+    fn accept(&mut self, accepted: Accepted) -> Result<(), Fatal> {
+        let before = self.state.ledger.clone();
+        let Accepted { changes, head, counters, records, slips } = accepted;
+        let opened = self.accept_slips(&slips, &records, &before)?;
+        self.disk.write(&changes)?;
+        let mut ledger = Ledger::clone(&before);
+        ledger.counters.merge(counters);
+        if let Some(head) = head {
+            ledger.logs.set(head);
+        }
+        let secrets = self.state.secrets.clone();
+        let circle = |record: &HeldRecord| record.statement.kind == CIRCLE_TYPE;
+        for record in records.iter().filter(|record| !circle(record) || !has_effect(record, &before)) {
+            if let Some(why) = ledger.learn(record, &secrets)? {
+                self.outlet.notice(Notice::NoEffect { statement: record.statement.id(), why });
+            }
+        }
+        if opened.contains(&alliance_circle(&ledger.alliance.id())) {
+            ledger.relearn_addresses(self.disk.rows(), self.disk.keys().local, &secrets)?;
+        }
+        self.learn(ledger);
+        opened.iter().try_for_each(|circle| self.index_circle(circle))
+    }
+
+    /// Secrets go into the keyring before the statements that need them are written. Says of which circles there were new ones.
+    fn accept_slips(&mut self, slips: &[Slip], records: &[HeldRecord], ledger: &Ledger) -> Result<Vec<CircleId>, Fatal> {
+        let mut opened = Vec::new();
+        for slip in slips {
+            let statement = slip.statement;
+            let record = records.iter().find(|record| record.statement.id() == statement);
+            let Some(record) = record else { continue };
+            match epoch::accept(slip, record, ledger, self.disk.keys().encryption) {
+                Ok(content) if self.state.secrets.of(&content.circle, content.epoch) == Some(&content.secret) => {}
+                Ok(content) => match self.keep_secret(content.circle, content.epoch, content.secret) {
+                    Ok(()) => opened.push(content.circle),
+                    Err(SecretError::Refused(why)) => self.outlet.notice(Notice::NotKept { statement, why }),
+                    Err(SecretError::Failed(why)) => return Err(Fatal(format!("the keyring cannot be written: {why}"))),
+                },
+                Err(fault) => self.outlet.notice(Notice::Unfit { statement, fault }),
+            }
+        }
+        opened.sort_unstable();
+        opened.dedup();
+        Ok(opened)
+    }
+
+    /// Records of a circle may have come before its secret, from another author or in the same batch.
+    fn index_circle(&mut self, circle: &CircleId) -> Result<(), Fatal> {
+        let mut from = None;
+        loop {
+            let mut changes = Changes::default();
+            let (rows, local) = (self.disk.rows(), self.disk.keys().local);
+            from = mend::index_circle(circle, from, &self.state.secrets, rows, local, &mut changes)?;
+            if !changes.is_empty() {
+                self.disk.write(&changes)?;
+            }
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whoever looks after the node may ask the author why.
+    fn tell_void(&mut self, log: LogId, voids: Vec<VoidEntry>) {
+        for entry in voids {
+            self.outlet.notice(Notice::Void { log, entry });
+        }
+    }
+}
+
+/// Whether an epoch statement has been given effect before.
+fn has_effect(record: &HeldRecord, ledger: &Ledger) -> bool {
+    let audience = record.sections.iter().find_map(|section| section.audiences.first());
+    let circle = audience.and_then(|audience| ledger.circles.circle(&audience.header.circle));
+    circle.is_some_and(|circle| circle.epochs().values().any(|epoch| epoch.statement == record.statement.id()))
+}

@@ -1,0 +1,121 @@
+//! Starting from what is on the disk: whose it is, what it holds, and whether it is as new as what was published (`specs/store.md`, Start).
+
+use std::fmt;
+use std::sync::Arc;
+
+use rand_core::CryptoRng;
+use suyuan_core::MemberId;
+use suyuan_core::charter::Alliance;
+use suyuan_core::circle::{EpochSecret, self_circle};
+use zeroize::Zeroizing;
+
+use super::shell::{Disk, Published, SecretError, State};
+use crate::ledger::Ledger;
+use crate::logs;
+use crate::schema::{IDENTITY_ROW, Table};
+use crate::secrets::EpochSecrets;
+use crate::view::{Changes, StoreError, View};
+
+/// The disk is not one to go on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecoverError {
+    /// A row of it.
+    Rows(StoreError),
+    /// The keyring could not be written.
+    Secret(SecretError),
+    /// The store holds less of this member's log than was already given out, or something else.
+    Behind {
+        /// Entries that were given out under a checkpoint.
+        published: u64,
+        /// Entries in the store.
+        stored: u64,
+    },
+    /// The store is another member's, or of another alliance.
+    OtherIdentity,
+}
+
+impl fmt::Display for RecoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows(error) => error.fmt(f),
+            Self::Secret(error) => error.fmt(f),
+            Self::Behind { published, stored } => write!(
+                f,
+                "the store holds {stored} entries of this member's log, but {published} were already published: it is an old copy. \
+                 Starting it would make this member contradict itself. Put back the newest copy of the data folder, or recover it from the peers"
+            ),
+            Self::OtherIdentity => f.write_str("the data folder belongs to another member or another alliance; name the right one with --data"),
+        }
+    }
+}
+
+impl std::error::Error for RecoverError {}
+
+impl From<StoreError> for RecoverError {
+    fn from(error: StoreError) -> Self {
+        Self::Rows(error)
+    }
+}
+
+/// Reads back the state of this member's node, and makes what a first start needs.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn recover(
+    alliance: Arc<Alliance>,
+    me: MemberId,
+    mut secrets: EpochSecrets,
+    published: Option<Published>,
+    disk: &mut impl Disk,
+    rng: &mut impl CryptoRng,
+) -> Result<State, RecoverError> {
+    claim(disk, &alliance, &me)?;
+    own_circle(disk, &me, &mut secrets, rng)?;
+    let ledger = Ledger::load(alliance, me, disk.rows(), disk.keys().local, &secrets)?;
+    if let Some(published) = &published {
+        check_anchor(published, &ledger, disk.rows())?;
+    }
+    Ok(State { ledger: Arc::new(ledger), secrets: Arc::new(secrets), published: published.map(Arc::new) })
+}
+
+/// Marks a new store as this member's; refuses another's.
+fn claim(disk: &mut impl Disk, alliance: &Alliance, me: &MemberId) -> Result<(), RecoverError> {
+    let identity = [alliance.id().0, me.0].concat();
+    match disk.rows().row(Table::Meta, IDENTITY_ROW)? {
+        Some(found) if found == identity => Ok(()),
+        Some(_) => Err(RecoverError::OtherIdentity),
+        None => {
+            let mut changes = Changes::default();
+            changes.put(Table::Meta, IDENTITY_ROW, identity);
+            Ok(disk.write(&changes)?)
+        }
+    }
+}
+
+/// The circle of this member alone has one epoch, whose secret never leaves the keyring.
+fn own_circle(disk: &mut impl Disk, me: &MemberId, secrets: &mut EpochSecrets, rng: &mut impl CryptoRng) -> Result<(), RecoverError> {
+    let circle = self_circle(me);
+    if secrets.of(&circle, 1).is_some() {
+        return Ok(());
+    }
+    let mut secret: EpochSecret = Zeroizing::new([0; 32]);
+    rng.fill_bytes(secret.as_mut_slice());
+    disk.add_epoch_secret(circle, 1, secret.clone()).map_err(RecoverError::Secret)?;
+    secrets.insert(circle, 1, secret);
+    Ok(())
+}
+
+/// Holds the store against the anchor: what was published must still be there, unchanged.
+///
+/// # Errors
+/// [`RecoverError::Behind`].
+pub fn check_anchor(published: &Published, ledger: &Ledger, view: &impl View) -> Result<(), RecoverError> {
+    let head = ledger.logs.head(&ledger.own_log());
+    let behind = RecoverError::Behind { published: published.size, stored: head.size() };
+    if head.size() < published.size {
+        return Err(behind);
+    }
+    let tree = logs::tile_tree(view, head.number, published.size);
+    let frontier = tree.frontier().map_err(|error| StoreError(error.to_string()))?;
+    if frontier.root() == published.root { Ok(()) } else { Err(behind) }
+}
