@@ -18,6 +18,7 @@ pub mod problem;
 pub mod public;
 mod reads;
 mod records;
+mod resolutions;
 pub mod routes;
 mod serve;
 mod sessions;

@@ -6,6 +6,7 @@ mod circle_form;
 mod circles;
 mod code;
 mod cookies;
+mod decisions;
 pub(crate) mod display;
 mod frame;
 pub(crate) mod lenient;
@@ -46,6 +47,10 @@ pub(crate) fn table() -> Vec<Page> {
         Page::post("/circles", Operator, circle_form::create),
         Page::get("/circles/new", Operator, circle_form::page),
         Page::get("/circles/{id}", Operator, circles::page),
+        Page::get("/decisions", Operator, decisions::list),
+        Page::post("/decisions", Operator, decisions::propose),
+        Page::get("/decisions/{id}", Operator, decisions::one),
+        Page::post("/decisions/{id}", Operator, decisions::vote),
         Page::get("/code", Operator, code::page),
         Page::get("/code/qr.svg", Operator, code::image),
         Page::post("/logout", Operator, login::log_out),

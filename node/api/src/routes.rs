@@ -17,7 +17,9 @@ use crate::auth::Need;
 use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
-use crate::{addresses, charter, circles, export, guard, health, logs, members, metrics, node_status, records, sessions, tiles, tokens, verify};
+use crate::{
+    addresses, charter, circles, export, guard, health, logs, members, metrics, node_status, records, resolutions, sessions, tiles, tokens, verify,
+};
 
 /// One row of the table.
 pub struct Route {
@@ -155,6 +157,11 @@ pub fn table() -> Vec<Route> {
         row(Read, members::__path_list, members::list),
         row(Read, addresses::__path_list, addresses::list),
         row(Admin, addresses::__path_set, addresses::set),
+        row(Read, resolutions::__path_list, resolutions::list),
+        row(Admin, resolutions::__path_propose, resolutions::propose),
+        row(Read, resolutions::__path_one, resolutions::one),
+        row(Admin, resolutions::__path_vote, resolutions::vote),
+        row(Read, resolutions::__path_order, resolutions::order),
         row(Read, logs::__path_list, logs::list),
         row(Read, logs::__path_one, logs::one),
         row(Read, charter::__path_file, charter::file),

@@ -98,7 +98,7 @@ pub const fn allowed(standing: Standing, sharing: Sharing, action: Action) -> bo
 
 /// Standing of a member in a circle for records of one type, in the epoch given or else the newest.
 pub fn standing(alliance: &Alliance, circles: &Circles, who: &MemberId, circle: &CircleId, epoch: Option<u64>, kind: &str) -> Standing {
-    let Some(member) = alliance.member(who) else {
+    let Some(member) = alliance.active(who) else {
         return Standing::Stranger;
     };
     let regulates = member.entry.role == Role::Regulator;

@@ -31,6 +31,8 @@ use crate::view::{Changes, StoreError, View};
 pub enum AuthorError {
     /// This node has no key for the circle's newest epoch yet: the steward's slip has not arrived. Trying again later helps.
     NoKey(CircleId),
+    /// The circle's newest epoch is for somebody who is no member any more: nothing is sealed before its steward has opened the next. Trying again later helps.
+    Left(CircleId),
     /// The parts exceed a bound of the formats.
     Form(Fault),
     /// The store failed.
@@ -41,6 +43,10 @@ impl std::fmt::Display for AuthorError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoKey(circle) => write!(f, "the key of circle {circle} has not arrived from its steward yet; try again when its node is reachable"),
+            Self::Left(circle) => write!(
+                f,
+                "somebody in circle {circle} is no member of the alliance any more, and its steward has not opened its next epoch yet; try again when its node is reachable"
+            ),
             Self::Form(fault) => write!(f, "the record cannot be written: {fault}"),
             Self::Store(error) => error.fmt(f),
         }
@@ -78,14 +84,18 @@ impl Plan {
     /// Settles the epochs of a submission.
     ///
     /// # Errors
-    /// [`AuthorError::NoKey`].
+    /// [`AuthorError::NoKey`], [`AuthorError::Left`].
     pub fn new(submission: Submission, ledger: &Ledger, secrets: &EpochSecrets, now: u64) -> Result<Self, AuthorError> {
         let epoch = |circle: &CircleId| -> Result<(CircleId, u64), AuthorError> {
             if *circle == PUBLIC {
                 return Ok((PUBLIC, 0));
             }
             // A circle without epoch statements is `self`, whose one epoch is the first.
-            let epoch = ledger.circles.circle(circle).map_or(1, crate::circles::Circle::epoch);
+            let known = ledger.circles.circle(circle);
+            let epoch = known.map_or(1, crate::circles::Circle::epoch);
+            if known.is_some_and(|known| known.members().any(|(member, _)| ledger.alliance.active(member).is_none())) {
+                return Err(AuthorError::Left(*circle));
+            }
             let held = secrets.of(circle, epoch).is_some();
             if held { Ok((*circle, epoch)) } else { Err(AuthorError::NoKey(*circle)) }
         };

@@ -12,6 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::charter::Alliance;
 use suyuan_core::order::{self, Entry, Freeze, Order, Position};
 use suyuan_core::resolution::{self, Disclosed, Proposal, Signed, from_fields};
@@ -24,6 +25,12 @@ pub use fold::Heads;
 
 use crate::limits;
 use crate::record::{HeldRecord, HeldSection};
+use crate::schema::{PROMISE_ROW, Table};
+use crate::view::{Changes, StoreError, View};
+
+/// The types of the statements that this module gives effect to.
+pub const KINDS: [&str; 7] =
+    [resolution::PROPOSAL, resolution::APPROVE, resolution::OBJECT, resolution::WITHDRAW, resolution::COMMENT, order::ENTRY, order::FREEZE];
 
 /// A proposal with its votes.
 #[derive(Clone, Debug)]
@@ -126,6 +133,20 @@ pub struct Promise {
 }
 
 impl Promise {
+    /// As it stands in the store.
+    pub fn to_bytes(self) -> Vec<u8> {
+        let mut writer = Writer::structure(5);
+        writer.uint(self.term).uint(self.cosigned.term).uint(self.cosigned.size).bytes(&self.root);
+        writer.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::open(bytes).ok()?;
+        reader.suite(5).ok()?;
+        let (term, cosigned) = (reader.uint().ok()?, Position { term: reader.uint().ok()?, size: reader.uint().ok()? });
+        Some(Self { term, cosigned, root: reader.fixed().ok()? })
+    }
+
     /// The promise after the head of a note is cosigned in this state.
     #[must_use]
     pub fn cosigned(self, state: &Order, note: &str) -> Self {
@@ -174,6 +195,30 @@ impl Decisions {
             founding,
             promise: Promise::default(),
         })
+    }
+
+    /// Reads back what no statement says: heads with their cosignatures, and what this member has bound itself to.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn load(&mut self, view: &impl View) -> Result<(), StoreError> {
+        for (_, value) in view.rows(Table::OrderHead, &[], &[0xff; 10], usize::MAX)? {
+            let damaged = || StoreError("a head of the order log".into());
+            let (term, note) = value.split_first_chunk::<8>().ok_or_else(damaged)?;
+            self.learn_head(u64::from_be_bytes(*term), std::str::from_utf8(note).map_err(|_| damaged())?);
+        }
+        if let Some(promise) = view.row(Table::Meta, PROMISE_ROW)? {
+            self.promise = Promise::decode(&promise).ok_or_else(|| StoreError("the promise of this voter".into()))?;
+        }
+        Ok(())
+    }
+
+    /// The rows of the heads of a term.
+    pub fn save_heads(&self, changes: &mut Changes) {
+        for (certified, (term, head)) in self.heads.rows() {
+            let value = [&term.to_be_bytes()[..], head.note.as_bytes()].concat();
+            changes.put(Table::OrderHead, [&[u8::from(certified)][..], &term.to_be_bytes()].concat(), value);
+        }
     }
 
     /// The state in force.

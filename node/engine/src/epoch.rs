@@ -68,6 +68,23 @@ pub fn draw_up(request: CircleRequest, ledger: &Ledger, secrets: &EpochSecrets, 
     Ok(NewEpoch { content, secret, plan })
 }
 
+/// The next epoch of a circle of this member's that somebody is in who has left the alliance: the same without them.
+pub fn without_former(ledger: &Ledger) -> Option<CircleRequest> {
+    let active = |member: &MemberId| ledger.alliance.active(member).is_some();
+    let own = ledger.circles.iter().filter(|circle| circle.steward == ledger.me && circle.id != ledger.decisions.circle && active(&ledger.me));
+    let circle = own.into_iter().find(|circle| circle.members().any(|(member, _)| !active(member)))?;
+    let members = circle.members().filter(|(member, _)| active(member)).map(|(member, rights)| CircleMember { member: *member, rights: *rights });
+    Some(CircleRequest {
+        circle: Some(circle.id),
+        name: circle.name.clone(),
+        purpose: circle.purpose.clone(),
+        tier: circle.tier(),
+        members: members.collect(),
+        terms: circle.terms.clone(),
+        until: circle.until,
+    })
+}
+
 /// The request by which the leader opens the alliance circle for all founders.
 pub fn alliance_request(ledger: &Ledger) -> CircleRequest {
     let write = |role| if role == suyuan_core::charter::Role::Regulator { Rights::Read } else { Rights::Write };
@@ -88,7 +105,9 @@ fn name(request: &CircleRequest, ledger: &Ledger, rng: &mut impl CryptoRng) -> R
     let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
     match wanted {
         Some(id) => {
-            let next = ledger.circles.circle(&id).map(|circle| (circle.nonce, circle.epoch().saturating_add(1)));
+            let known = ledger.circles.circle(&id);
+            let written = if id == alliance { ledger.newest_epoch() } else { 0 };
+            let next = known.map(|circle| (circle.nonce, circle.epoch().max(written).saturating_add(1)));
             match next {
                 Some((nonce, epoch)) => Ok((id, nonce, epoch)),
                 None if id == alliance => Ok((id, None, 1)),
@@ -158,7 +177,7 @@ pub fn accept(slip: &Slip, record: &HeldRecord, ledger: &Ledger, encryption: &Pr
 
 /// Whether this member still has to open the alliance circle: the leader's first act. A leader whose log has begun did so, even where the key is lost.
 pub fn alliance_is_unopened(circles: &Circles, ledger: &Ledger) -> bool {
-    let leads = ledger.alliance.leader().is_some_and(|leader: &suyuan_core::charter::Member| leader.id == ledger.me);
+    let leads = ledger.alliance.founder() == ledger.me;
     let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
     leads && !begun && circles.circle(&circle::alliance_circle(&ledger.alliance.id())).is_none()
 }

@@ -1,15 +1,19 @@
 //! What a node knows of its alliance, in memory: heads of logs, circles and counters. All of it is rebuilt from the store at start.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{PUBLIC, TYPE as CIRCLE_TYPE, alliance_circle, self_circle};
 use suyuan_core::log::LogId;
-use suyuan_core::{CircleId, MemberId};
+use suyuan_core::order::EpochEntry;
+use suyuan_core::section::Body;
+use suyuan_core::{CircleId, MemberId, StatementId};
 
 use crate::addresses::{self, Directory};
-use crate::circles::{Circles, Void};
+use crate::circles::{self, Circles, Void};
 use crate::counters::Counters;
+use crate::decisions::{self, Decisions, EpochState};
 use crate::local::LocalKeys;
 use crate::logs::Logs;
 use crate::record::{HeldRecord, Opened};
@@ -32,6 +36,10 @@ pub struct Ledger {
     pub addresses: Directory,
     /// Who wrote how much to whom.
     pub counters: Counters,
+    /// What is decided together.
+    pub decisions: Arc<Decisions>,
+    /// Epoch statements of the alliance circle that wait for their place in the order: author and content.
+    epochs: Arc<BTreeMap<StatementId, (MemberId, Body)>>,
 }
 
 impl Ledger {
@@ -42,10 +50,13 @@ impl Ledger {
     pub fn load(alliance: Arc<Alliance>, me: MemberId, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Self, StoreError> {
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters };
+        let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions: Arc::new(decisions), epochs: Arc::default() };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
+        Arc::make_mut(&mut ledger.decisions).load(view)?;
+        ledger.settle(secrets);
         for circle in ledger.known_circles() {
             for log in ledger.logs.iter().map(|head| head.number).collect::<Vec<_>>() {
                 ledger.counters.load(&circle, log, view, local)?;
@@ -77,19 +88,22 @@ impl Ledger {
         match record.statement.kind.as_str() {
             CIRCLE_TYPE => self.learn_circle(record, secrets),
             addresses::TYPE => self.learn_address(record, secrets).map(|()| None),
+            kind if decisions::KINDS.contains(&kind) => self.learn_decision(record, secrets).map(|()| None),
             _ => Ok(None),
         }
     }
 
-    /// Gives effect to the statements of addresses that were here before the secret that opens them.
+    /// Gives effect to the statements to the whole alliance that were here before the secret that opens them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn relearn_addresses(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<(), StoreError> {
+    pub fn relearn(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<(), StoreError> {
         for record in system_records(view, local)? {
             let record = record?;
-            if record.statement.kind == addresses::TYPE {
-                self.learn_address(&record, secrets)?;
+            match record.statement.kind.as_str() {
+                addresses::TYPE => self.learn_address(&record, secrets)?,
+                kind if decisions::KINDS.contains(&kind) => self.learn_decision(&record, secrets)?,
+                _ => {}
             }
         }
         Ok(())
@@ -104,6 +118,65 @@ impl Ledger {
         Ok(())
     }
 
+    fn learn_decision(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<(), StoreError> {
+        if let Some(section) = record.sections.first()
+            && let Opened::Body(body) = record.open(section, secrets)?
+        {
+            let decisions = Arc::make_mut(&mut self.decisions);
+            if decisions.learn(record, section, &body) {
+                decisions.advance();
+                self.settle(secrets);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what others know as heads of the order log, by term. Says whether anything was new.
+    pub fn learn_heads<'a>(&mut self, heads: impl IntoIterator<Item = (u64, &'a str)>, secrets: &EpochSecrets) -> bool {
+        let decisions = Arc::make_mut(&mut self.decisions);
+        let mut new = false;
+        for (term, note) in heads {
+            new |= decisions.learn_head(term, note);
+        }
+        if new {
+            self.settle(secrets);
+        }
+        new
+    }
+
+    /// Puts into force what is settled: members, keys and rules, and the epochs of the alliance circle in their order.
+    pub fn settle(&mut self, secrets: &EpochSecrets) {
+        let settled = self.decisions.settled();
+        if settled.alliance.version() != self.alliance.version() {
+            self.alliance = settled.alliance.clone();
+        }
+        for entry in &settled.epochs {
+            let circle = self.decisions.circle;
+            let later = self.circles.circle(&circle).is_none_or(|known| known.epoch() < entry.epoch);
+            if let Some((author, body)) = self.epochs.get(&entry.statement).filter(|_| later)
+                && let Some(secret) = secrets.of(&circle, entry.epoch)
+            {
+                // One that does not hold has no effect; its keeper opens another.
+                let _ = self.circles.open_epoch(&self.alliance, author, entry.statement, body, secret);
+            }
+        }
+    }
+
+    /// Number of the newest epoch of the alliance circle that anybody has written.
+    pub fn newest_epoch(&self) -> u64 {
+        let written = self.epochs.values().filter_map(|(_, body)| circles::content(body)).map(|content| content.epoch);
+        written.max().unwrap_or(1).max(self.decisions.tip().newest_epoch())
+    }
+
+    /// The epochs of the alliance circle as its keeper sees them.
+    pub fn epoch_state(&self) -> EpochState {
+        let members = self.circles.circle(&self.decisions.circle).map(|circle| circle.members().map(|(member, _)| *member).collect());
+        let newest = self.decisions.tip().newest_epoch();
+        let mine = self.epochs.iter().filter(|(_, (author, _))| *author == self.me);
+        let written = mine.filter_map(|(statement, (_, body))| Some(EpochEntry { epoch: circles::content(body)?.epoch, statement: *statement }));
+        EpochState { members: members.unwrap_or_default(), written: written.filter(|entry| entry.epoch > newest).max_by_key(|entry| entry.epoch) }
+    }
+
     fn learn_circle(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<Option<Void>, StoreError> {
         for section in &record.sections {
             let Some(audience) = section.audiences.first() else { continue };
@@ -111,6 +184,12 @@ impl Ledger {
             let Some(secret) = secrets.of(&circle, epoch) else { continue };
             let Opened::Body(body) = record.open(section, secrets)? else { continue };
             let author = record.statement.place.author;
+            let waits = circle == self.decisions.circle && epoch > 1;
+            if waits {
+                Arc::make_mut(&mut self.epochs).insert(record.statement.id(), (author, body));
+                self.settle(secrets);
+                return Ok(None);
+            }
             let opened = self.circles.open_epoch(&self.alliance, &author, record.statement.id(), &body, secret);
             return Ok(opened.err());
         }

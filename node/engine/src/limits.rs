@@ -59,3 +59,7 @@ pub const TERMS_AHEAD: u64 = 1 << 20;
 pub const PATIENCE: u64 = 3_600_000;
 /// How often patience doubles.
 pub const BACKOFF: u32 = 4;
+/// Acts for the alliance's decisions that are done in one go.
+pub const ACTS: usize = 32;
+/// Heads of the order log in one message.
+pub const ORDER_HEADS: usize = 3;

@@ -10,6 +10,9 @@ pub const IDENTITY_ROW: &[u8] = b"identity";
 /// Row of [`Table::Meta`] with the newest own checkpoint that came back from a peer.
 pub const RETURNED_ROW: &[u8] = b"returned";
 
+/// Row of [`Table::Meta`] with what this member has bound itself to as a voter.
+pub const PROMISE_ROW: &[u8] = b"promise";
+
 /// A table: the first byte of its rows' keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -48,11 +51,13 @@ pub enum Table {
     Slip = b'p',
     /// Keyed idempotency key to what was answered.
     Idempotency = b'd',
+    /// Term of the alliance's order log, and whether certified, to the newest head that is known.
+    OrderHead = b'r',
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
@@ -70,6 +75,7 @@ impl Table {
         Self::System,
         Self::Slip,
         Self::Idempotency,
+        Self::OrderHead,
     ];
 }
 

@@ -37,6 +37,7 @@ pub fn answer(
         Request::Pull { log, from } => batch(log, *from, member, ledger, published, view, local).map(|batch| Response::Batch(batch.map(Box::new))),
         Request::Counters(from) => Ok(counters(from, member, ledger)),
         Request::Listing { gap, from } => listing(gap, *from, member, ledger, view, local),
+        Request::OrderHeads(_) => Ok(Response::OrderHeads(ledger.decisions.heads().to_send())),
         Request::Items { log, sequences } => items(log, sequences, member, ledger, view, local).map(Response::Items),
     }
 }

@@ -32,6 +32,8 @@ pub enum Request {
         /// The first sequence wanted.
         from: u64,
     },
+    /// These heads of the alliance's order log do I know, by term; which do you?
+    OrderHeads(Vec<(u64, String)>),
     /// Statements at these sequences of a log.
     Items {
         /// The log.
@@ -85,6 +87,8 @@ pub enum Response {
     Counters(Vec<Count>, Option<CircleId>),
     /// To `Listing`: ascending, and the sequence to go on with, if there may be more.
     Listing(Vec<u64>, Option<u64>),
+    /// To `OrderHeads`.
+    OrderHeads(Vec<(u64, String)>),
     /// To `Items`: those that may be held, as far as a response has room, ascending by sequence.
     Items(Vec<Item>),
 }
@@ -150,6 +154,7 @@ impl Request {
                 write_size(writer.uint(5).array(2), log, 0);
                 write_sequences(&mut writer, sequences)
             }
+            Self::OrderHeads(heads) => write_heads(writer.uint(9), heads),
         };
         writer.finish()
     }
@@ -177,6 +182,7 @@ impl Request {
                 let sequences = read_sequences(&mut reader, 1..=limits::ITEMS)?;
                 if size == 0 { Ok(Self::Items { log, sequences }) } else { Err(Fault::Form) }
             }
+            9 => read_heads(&mut reader).map(Self::OrderHeads),
             _ => Err(Fault::Form),
         }
     }
@@ -225,6 +231,9 @@ impl Response {
                 writer.uint(5).array(items.len());
                 items.iter().for_each(|item| item.write(&mut writer));
             }
+            Self::OrderHeads(heads) => {
+                write_heads(writer.uint(9), heads);
+            }
         }
         writer.finish()
     }
@@ -254,9 +263,26 @@ impl Response {
                 let items = 0..reader.array_in(0..=limits::ITEMS)?;
                 items.map(|_| Item::read(&mut reader)).collect::<Result<_, _>>().map(Self::Items)
             }
+            9 => read_heads(&mut reader).map(Self::OrderHeads),
             _ => Err(Fault::Form),
         }
     }
+}
+
+fn write_heads<'a>(writer: &'a mut Writer, heads: &[(u64, String)]) -> &'a mut Writer {
+    writer.array(heads.len());
+    for (term, note) in heads {
+        writer.array(2).uint(*term).text(note);
+    }
+    writer
+}
+
+fn read_heads(reader: &mut Reader<'_>) -> Result<Vec<(u64, String)>, Fault> {
+    let head = |reader: &mut Reader<'_>| {
+        reader.array(2)?;
+        Ok((reader.uint()?, reader.text(1..=suyuan_core::limits::NOTE)?.to_owned()))
+    };
+    (0..reader.array_in(0..=limits::ORDER_HEADS)?).map(|_| head(reader)).collect()
 }
 
 fn read_counters(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Response, Fault> {

@@ -10,13 +10,16 @@ use rand_core::{CryptoRng, SeedableRng};
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{TreeHead, sign_checkpoint};
 
+use crate::decisions::{self, Silence};
 use crate::ledger::Ledger;
 use crate::mend::Cursor;
+use crate::submission::{Refusal, Submission};
 use crate::wire::LogSize;
 
 mod circle;
 mod command;
 mod commit;
+mod decide;
 mod incoming;
 mod once;
 mod own;
@@ -39,6 +42,8 @@ pub struct Writer<D, O, R> {
     state: State,
     /// How far the chain of the log whose gaps are being filled was followed.
     cursor: Option<Cursor>,
+    /// How long the alliance's decisions have stood still.
+    silence: Silence,
 }
 
 impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
@@ -47,7 +52,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// # Errors
     /// [`Fatal`].
     pub fn start(disk: D, outlet: O, rng: R, state: State, now: u64) -> Result<Self, Fatal> {
-        let mut writer = Self { disk, outlet, rng, state, cursor: None };
+        let mut writer = Self { disk, outlet, rng, state, cursor: None, silence: Silence::default() };
         writer.publish(now)?;
         Ok(writer)
     }
@@ -68,6 +73,20 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     pending.push(Pending { ticket, submissions: vec![submission], once: None, protocol: true });
                     continue;
                 }
+                Command::Propose(request) => {
+                    let ledger = &self.state.ledger;
+                    let drawn = decisions::propose(*request, &ledger.decisions, &ledger.me, now);
+                    self.pend(ticket, drawn, &mut pending);
+                    continue;
+                }
+                Command::Vote(request) => {
+                    let ledger = &self.state.ledger;
+                    let drawn = decisions::vote(request, &ledger.decisions, &ledger.me, now);
+                    self.pend(ticket, drawn, &mut pending);
+                    continue;
+                }
+                Command::Heads(heads) => self.take_heads(&heads).map(|()| Ok(Done::Decided))?,
+                Command::Decide(reached) => self.decide(&reached, now).map(|()| Ok(Done::Decided))?,
                 Command::Circle(request) => self.open_circle(request, now)?.map(|circle| Done::Opened(Box::new(circle))),
                 Command::TakeIn(batch) => self.take_in(*batch, now)?.map(Done::TakenIn),
                 Command::Fill { log, items } => self.fill(&log, items)?.map(|()| Done::Filled),
@@ -76,6 +95,14 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             self.outlet.tell(vec![(ticket, outcome)]);
         }
         self.commit(pending, now)
+    }
+
+    /// A statement of the protocol's own that was drawn up waits with the others; a refusal is told at once.
+    fn pend(&mut self, ticket: O::Ticket, drawn: Result<Submission, Refusal>, pending: &mut Vec<Pending<O::Ticket>>) {
+        match drawn {
+            Ok(submission) => pending.push(Pending { ticket, submissions: vec![submission], once: None, protocol: true }),
+            Err(refusal) => self.outlet.tell(vec![(ticket, Err(refusal.into()))]),
+        }
     }
 
     /// The newest committed state.

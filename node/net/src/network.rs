@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
+use suyuan_core::MemberId;
 use suyuan_runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -34,7 +35,10 @@ pub(crate) struct Shared {
 pub(crate) struct Plan {
     pub handle: Handle,
     pub key: Keypair,
+    /// The members of the alliance as this run found it.
     pub members: Arc<Members>,
+    /// Addresses that the operator gave.
+    pub given: Vec<(MemberId, Multiaddr)>,
     pub listen: Vec<Multiaddr>,
     pub sync: suyuan_engine::sync::Limits,
     pub shared: Arc<Shared>,
@@ -69,10 +73,24 @@ pub fn start(handle: Handle, config: NetConfig) -> Result<Network, NetError> {
         listening: Mutex::default(),
         questions: RwLock::default(),
     });
-    let plan = Plan { handle, key, members, listen: config.listen, sync: config.sync, shared: shared.clone() };
+    let plan = Plan { handle, key, members, given: config.peers, listen: config.listen, sync: config.sync, shared: shared.clone() };
     let (stop, stopping) = watch::channel(false);
     supervise::spawn(plan, stopping)?;
     Ok(Network { shared, stop: Arc::new(stop) })
+}
+
+impl Plan {
+    /// The same for the members of today.
+    ///
+    /// # Errors
+    /// [`NetError::MemberKey`].
+    pub fn renewed(&self) -> Result<Self, NetError> {
+        let state = self.handle.state();
+        let alliance = &state.ledger.alliance;
+        let given: Vec<_> = self.given.iter().filter(|(member, _)| alliance.active(member).is_some()).cloned().collect();
+        let members = Arc::new(Members::new(alliance, &state.ledger.me, &given)?);
+        Ok(Self { members, ..self.clone() })
+    }
 }
 
 impl Network {

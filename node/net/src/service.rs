@@ -1,6 +1,6 @@
 //! The network's task: it alone holds the swarm and the sessions, and passes events and actions between them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,6 +52,15 @@ enum Done {
     Resolved { member: MemberId, addresses: Vec<Multiaddr> },
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was told to stop, or the node stops.
+    Stopped,
+    /// The alliance has other members or keys than when it began.
+    Changed,
+}
+
 /// The network's task.
 pub(crate) struct Service {
     plan: Plan,
@@ -71,6 +80,10 @@ pub(crate) struct Service {
     results: mpsc::Receiver<Done>,
     questions: mpsc::Receiver<Question>,
     started: Instant,
+    /// How many changes the alliance had seen when the run began.
+    version: u64,
+    /// The heads of the order log that each member was last told, and when.
+    told: BTreeMap<MemberId, (Vec<(u64, String)>, Instant)>,
 }
 
 impl Service {
@@ -109,11 +122,13 @@ impl Service {
             results,
             questions,
             started,
+            version: state.ledger.alliance.version(),
+            told: BTreeMap::new(),
         })
     }
 
     /// Runs until it is told to stop or the node stops.
-    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+    pub async fn run(mut self, mut stopping: watch::Receiver<bool>) -> End {
         let mut heads = self.handle().heads();
         let mut ticks = ticks();
         loop {
@@ -126,18 +141,38 @@ impl Service {
                         self.step(Event::Local(sizes));
                         self.follow_addresses();
                     }
-                    Err(_) => break,
+                    Err(_) => return End::Stopped,
                 },
                 _ = ticks.tick() => {
                     self.step(Event::Tick);
                     self.dial_due();
+                    if self.handle().state().ledger.alliance.version() != self.version {
+                        return End::Changed;
+                    }
+                    self.decide();
                 }
                 Some(question) = self.questions.recv() => {
                     let _ = question.send(self.status());
                 }
-                _ = stopping.wait_for(|stop| *stop) => break,
+                _ = stopping.wait_for(|stop| *stop) => return End::Stopped,
             }
         }
+    }
+
+    /// Lets the node do what is due for the alliance's decisions, and tells connected members which heads of the order log it knows.
+    fn decide(&mut self) {
+        let reached: BTreeSet<MemberId> = self.peers.iter().filter(|(_, peer)| !peer.connections.is_empty()).map(|(member, _)| *member).collect();
+        let heads = self.handle().state().ledger.decisions.heads().to_send();
+        let now = Instant::now();
+        self.told.retain(|member, _| reached.contains(member));
+        for member in &reached {
+            let due = self.told.get(member).is_none_or(|(told, at)| *told != heads || now.duration_since(*at) >= limits::HEADS_EVERY);
+            if due {
+                self.told.insert(*member, (heads.clone(), now));
+                self.ask(*member, Request::OrderHeads(heads.clone()));
+            }
+        }
+        self.handle().decide(reached);
     }
 
     fn handle(&self) -> &Handle {
@@ -162,6 +197,9 @@ impl Service {
             Done::Decoded { member, request, response, study } => {
                 if let (Some(peer), Ok(Response::Batch(Some(batch)))) = (self.peers.get_mut(&member), &response) {
                     peer.traffic.entries_received = peer.traffic.entries_received.saturating_add(batch.entries.len() as u64);
+                }
+                if let Ok(Response::OrderHeads(heads)) = &response {
+                    self.handle().learn_heads(heads.clone());
                 }
                 self.step(Event::Answer { member, request, response });
                 study.into_iter().for_each(|found| self.step(*found));

@@ -12,7 +12,7 @@ use crate::config::NetError;
 use crate::dialer::restart_pause;
 use crate::limits;
 use crate::network::Plan;
-use crate::service::Service;
+use crate::service::{End, Service};
 use crate::swarm::{self, Behaviour};
 
 /// Starts the first run, so that what is wrong shows at once, and the supervisor behind it.
@@ -22,35 +22,54 @@ use crate::swarm::{self, Behaviour};
 pub(crate) fn spawn(plan: Plan, stopping: watch::Receiver<bool>) -> Result<(), NetError> {
     let first = service(&plan)?.run(stopping.clone());
     let watched = stopping.clone();
-    let again = move || {
-        plan.shared.restarts.fetch_add(1, Ordering::Relaxed);
-        service(&plan).map(|service| service.run(stopping.clone()))
+    let again = move |after: After| {
+        if after == After::Panic {
+            plan.shared.restarts.fetch_add(1, Ordering::Relaxed);
+        }
+        service(&plan.renewed()?).map(|service| service.run(stopping.clone()))
     };
     tokio::spawn(supervise(first, again, watched));
     Ok(())
 }
 
-/// Runs until a run ends by itself, or it is told to stop.
-async fn supervise<R: Future<Output = ()> + Send + 'static>(
+/// Why there is another run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Panic,
+    /// Other members than before: all connections are closed, and made anew with those who still may.
+    Change,
+}
+
+/// Runs until a run is told to stop.
+async fn supervise<R: Future<Output = End> + Send + 'static>(
     first: R,
-    mut again: impl FnMut() -> Result<R, NetError>,
+    mut again: impl FnMut(After) -> Result<R, NetError>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut run = Some(first);
     let mut failed = 0u32;
     loop {
-        if let Some(run) = run {
-            if tokio::spawn(run).await.is_ok() {
-                return info!("the network has stopped");
+        let ended = match run.take() {
+            Some(run) => tokio::spawn(run).await.map_err(|_| ()),
+            None => Err(()),
+        };
+        match ended {
+            Ok(End::Stopped) => return info!("the network has stopped"),
+            Ok(End::Changed) => {
+                info!("the alliance has other members; connections are made anew");
+                run = again(After::Change).inspect_err(|why| error!(%why, "the network could not be started again")).ok();
+                if run.is_some() {
+                    continue;
+                }
             }
-            error!("the network's task panicked and is started again; connections are lost, data is not touched");
+            Err(()) => error!("the network's task has ended and is started again; connections are lost, data is not touched"),
         }
         let stopped = tokio::time::timeout(restart_pause(failed), stopping.wait_for(|stop| *stop)).await;
         if stopped.is_ok() {
             return info!("the network has stopped");
         }
         failed = failed.saturating_add(1);
-        run = again().inspect_err(|why| error!(%why, "the network could not be started again")).ok();
+        run = again(After::Panic).inspect_err(|why| error!(%why, "the network could not be started again")).ok();
     }
 }
 
@@ -92,13 +111,14 @@ mod tests {
             async move {
                 count.fetch_add(1, Ordering::Relaxed);
                 assert!(!panics, "as the test wants it");
+                End::Stopped
             }
         };
         let start = Instant::now();
         let mut left = 2;
         let again = {
             let run = run.clone();
-            move || {
+            move |_| {
                 left -= 1;
                 Ok(run(left > 0))
             }
@@ -112,8 +132,11 @@ mod tests {
     #[tokio::test]
     async fn it_stops_while_it_cannot_be_started_again() {
         let (stop, stopping) = watch::channel(false);
-        let first = async { assert_eq!(1, 2, "as the test wants it") };
-        let supervised = tokio::spawn(supervise(first, || Err(NetError::Key), stopping));
+        let first = async {
+            assert_eq!(1, 2, "as the test wants it");
+            End::Stopped
+        };
+        let supervised = tokio::spawn(supervise(first, |_| Err(NetError::Key), stopping));
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.send_replace(true);
         tokio::time::timeout(Duration::from_secs(1), supervised).await.unwrap().unwrap();

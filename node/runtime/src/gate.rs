@@ -22,6 +22,10 @@ impl Gate {
         Self { closed: watch::Sender::new(closed), waiting: Semaphore::new(WAITING) }
     }
 
+    pub fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
     pub fn set(&self, closed: bool) {
         self.closed.send_replace(closed);
     }

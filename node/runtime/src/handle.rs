@@ -1,10 +1,13 @@
 //! The handle through which everything else speaks to the node: submissions go to the one writer, reads see the newest committed state.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
+use suyuan_core::MemberId;
 use suyuan_core::log::LogId;
 use suyuan_engine::addresses;
 use suyuan_engine::circles::Circle;
+use suyuan_engine::decisions::{ProposalRequest, VoteRequest};
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::submission::Submission;
@@ -88,6 +91,40 @@ impl Handle {
         match self.ask(writer::Command::Circle(request)).await? {
             Done::Opened(circle) => Ok(*circle),
             _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// Proposes something to the alliance. The first of the receipt's ids is the proposal's name.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn propose(&self, request: ProposalRequest) -> Result<Receipt, SubmitError> {
+        self.gate.pass().await?;
+        self.write(writer::Command::Propose(Box::new(request))).await
+    }
+
+    /// Says something to a proposal.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn vote(&self, request: VoteRequest) -> Result<Receipt, SubmitError> {
+        self.gate.pass().await?;
+        self.write(writer::Command::Vote(request)).await
+    }
+
+    /// Lets the node do what is due for the alliance's decisions, while these members are reached. Nothing happens while authoring is held back; a full queue
+    /// lets the next call do it.
+    pub fn decide(&self, reached: BTreeSet<MemberId>) {
+        if !self.gate.is_closed() {
+            let _ = self.commands.try_send(Command::Tell(writer::Command::Decide(reached)));
+        }
+    }
+
+    /// Takes in what another node knows as heads of the order log, by term; a full queue lets the next time do it.
+    pub fn learn_heads(&self, heads: Vec<(u64, String)>) {
+        let known = self.state().ledger.decisions.heads().to_send();
+        if heads.iter().any(|head| !known.contains(head)) {
+            let _ = self.commands.try_send(Command::Tell(writer::Command::Heads(heads)));
         }
     }
 

@@ -426,6 +426,7 @@ pub struct Alliance {
     pub(crate) members: Vec<Member>,
     pub(crate) former: Vec<Member>,
     pub(crate) deputies: Vec<MemberId>,
+    pub(crate) founder: MemberId,
     pub(crate) settings: Settings,
     pub(crate) version: u64,
 }
@@ -435,7 +436,8 @@ impl Alliance {
         let members = charter.members.iter().map(|entry| Member::new(entry.clone())).collect::<Result<Vec<_>, Fault>>()?;
         let named = |index: &u64| usize::try_from(*index).ok().and_then(|index| members.get(index)).map(|member| member.id);
         let deputies = charter.deputies.iter().filter_map(named).collect();
-        Ok(Self { id, charter, members, former: Vec::new(), deputies, settings: Settings::default(), version: 0 })
+        let founder = members.iter().find(|member| member.entry.role == Role::Leader).map(|leader| leader.id).ok_or(Fault::Form)?;
+        Ok(Self { founder, id, charter, members, former: Vec::new(), deputies, settings: Settings::default(), version: 0 })
     }
 
     /// The alliance id.
@@ -496,6 +498,11 @@ impl Alliance {
     /// The member of today with this id.
     pub fn active(&self, id: &MemberId) -> Option<&Member> {
         self.members.iter().find(|member| member.id == *id)
+    }
+
+    /// Who led at the founding: it opens the first epoch of the alliance circle.
+    pub fn founder(&self) -> MemberId {
+        self.founder
     }
 
     /// The leader. There is always exactly one.

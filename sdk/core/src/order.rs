@@ -91,7 +91,7 @@ pub enum EntryFault {
     Effect(Refused),
     /// Another change of the alliance waits to be settled.
     Pending,
-    /// Not the next epoch.
+    /// Not a later epoch, or one while another waits to be settled.
     Epoch,
 }
 
@@ -347,7 +347,7 @@ impl Order {
 
     fn open_epoch(&mut self, epoch: EpochEntry) -> Result<(), EntryFault> {
         let newest = self.newest_epoch();
-        if newest.checked_add(1) != Some(epoch.epoch) || self.opening.is_some() || epoch.epoch > limits::INTEGER {
+        if epoch.epoch <= newest || self.opening.is_some() || epoch.epoch > limits::INTEGER {
             return Err(EntryFault::Epoch);
         }
         self.opening = Some((self.tree.size(), epoch));

@@ -44,8 +44,15 @@ impl Frame {
     }
 
     /// The pages that the menu leads to.
-    pub(crate) fn menu(&self) -> [(&'static str, &'static str); 5] {
-        [("/", "menu.overview"), ("/logs", "menu.logs"), ("/records", "menu.records"), ("/circles", "menu.circles"), ("/code", "menu.code")]
+    pub(crate) fn menu(&self) -> [(&'static str, &'static str); 6] {
+        [
+            ("/", "menu.overview"),
+            ("/decisions", "menu.decisions"),
+            ("/logs", "menu.logs"),
+            ("/records", "menu.records"),
+            ("/circles", "menu.circles"),
+            ("/code", "menu.code"),
+        ]
     }
 
     /// Whether the page stands below an entry of the menu.

@@ -54,6 +54,10 @@ pub fn good(route: &str) -> String {
         "POST /api/v1/records/{id}/disclose" => r#"{"fields":[{"section":0,"name":"a"}]}"#.to_owned(),
         "POST /api/v1/circles" => r#"{"name":"x","tier":"authorized","members":[{"member":"Z","rights":"read"}]}"#.to_owned(),
         "POST /api/v1/circles/{id}/epochs" => r#"{"members":[{"member":"Z","rights":"read"}]}"#.to_owned(),
+        "POST /api/v1/resolutions" => {
+            r#"{"change":{"agree":{"title":"x","text":"y"}},"expires":4102444800000,"reason":"z","signers":[],"threshold":null}"#.to_owned()
+        }
+        "POST /api/v1/resolutions/{id}/votes" => r#"{"choice":"comment","comment":"x"}"#.to_owned(),
         "POST /api/v1/tokens" => r#"{"name":"x","rights":"read"}"#.to_owned(),
         "POST /api/v1/session" => r#"{"password":"a password for tests"}"#.to_owned(),
         other => panic!("{other} takes a body that this test does not know"),
@@ -168,7 +172,41 @@ fn submissions() -> Vec<Case> {
 }
 
 fn others() -> Vec<Case> {
-    of_records_and_circles().into_iter().chain(of_access_and_lists()).collect()
+    of_records_and_circles().into_iter().chain(of_decisions()).chain(of_access_and_lists()).collect()
+}
+
+fn of_decisions() -> Vec<Case> {
+    let (propose, vote) = ("POST /api/v1/resolutions", "POST /api/v1/resolutions/{id}/votes");
+    let case = |route, wrong, problem, body: &str| Case::new(route, wrong, problem, body);
+    let change = |change: &str| format!(r#"{{"change":{change},"expires":4102444800000}}"#);
+    let nobody = "0".repeat(64);
+    vec![
+        case(propose, "a change that is none", Kind::Malformed, &change(r#"{"dissolve":{}}"#)),
+        case(propose, "two changes", Kind::Malformed, &change(r#"{"agree":{"title":"x","text":"y"},"chair":{"member":"0"}}"#)),
+        case(propose, "a member of a change twice", Kind::Malformed, &change(r#"{"agree":{"title":"x","title":"x","text":"y"}}"#)),
+        case(propose, "an agreement without a title", Kind::Decision, &change(r#"{"agree":{"title":"","text":"y"}}"#)),
+        case(
+            propose,
+            "a title longer than 100 bytes",
+            Kind::Decision,
+            &change(&format!(r#"{{"agree":{{"title":"{}","text":"y"}}}}"#, "x".repeat(101))),
+        ),
+        case(propose, "an end in the past", Kind::Decision, &good(propose).replace("4102444800000", "1")),
+        case(propose, "an end beyond 2^53", Kind::Decision, &good(propose).replace("4102444800000", "9007199254740992")),
+        case(propose, "a reason longer than 4096 bytes", Kind::Decision, &good(propose).replace("\"z\"", &format!("\"{}\"", "z".repeat(4097)))),
+        case(propose, "a threshold of nothing", Kind::Decision, &good(propose).replace("null", "0")),
+        case(propose, "a threshold that nobody reaches", Kind::Decision, &good(propose).replace("null", "1000")),
+        case(propose, "a signer twice", Kind::Decision, &good(propose).replace("[]", &format!(r#"[["{nobody}",1],["{nobody}",1]]"#))),
+        case(propose, "a signer of no weight", Kind::Decision, &good(propose).replace("[]", &format!(r#"[["{nobody}",0]]"#))),
+        case(
+            propose,
+            "the removal of a stranger",
+            Kind::Decision,
+            &change(&format!(r#"{{"remove":{{"member":"{nobody}","size":0,"root":"{nobody}"}}}}"#)),
+        ),
+        case(propose, "an entry that is none", Kind::Decision, &change(r#"{"admit":{"entry":"AAAA","signatures":[]}}"#)),
+        case(vote, "a vote that is none", Kind::Malformed, &good(vote).replace(":\"comment\"", ":\"abstain\"")),
+    ]
 }
 
 fn of_records_and_circles() -> Vec<Case> {

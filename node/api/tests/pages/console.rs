@@ -7,12 +7,14 @@ use suyuan_core::bundle::Bundle;
 use crate::site::{PASSWORD, Site};
 use crate::{Desk, ORIGIN, PUBLIC, escaped, form, get, send};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 12] = [
     "/",
     "/logs",
     "/records",
     "/circles",
     "/circles/new",
+    "/decisions",
+    "/decisions/x",
     "/code",
     "/code/qr.svg?gtin=6901234567892&lot=L1",
     "/records/x",
@@ -35,7 +37,7 @@ async fn strangers_are_led_to_the_login_and_other_pages_cannot_act() {
         assert_eq!(reply.status.as_u16(), 303, "{path}");
         assert!(reply.header("location").starts_with("/login?to="), "{path}");
     }
-    for path in ["/circles", "/logout", "/records/x/disclose"] {
+    for path in ["/circles", "/decisions", "/decisions/x", "/logout", "/records/x/disclose"] {
         let reply = form(&member.admin, path, "", "name=x").await;
         assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/login?to=/"), "{path}");
     }
@@ -47,7 +49,7 @@ async fn strangers_are_led_to_the_login_and_other_pages_cannot_act() {
     let desk = Desk::open(member).await;
     let size = member.handle.state().ledger.logs.head(&member.handle.state().ledger.own_log()).size();
     for origin in [None, Some("null"), Some("http://evil.example"), Some("http://localhost:7002")] {
-        for path in ["/circles", "/logout", "/login", "/language", "/records/x/disclose"] {
+        for path in ["/circles", "/decisions", "/decisions/x", "/logout", "/login", "/language", "/records/x/disclose"] {
             let reply = desk.post_from(origin, path, "name=x&password=x&lang=en&to=/").await;
             assert_eq!(reply.status.as_u16(), 403, "{path} from {origin:?}");
             assert!(!reply.headers.contains_key("set-cookie"));
@@ -107,6 +109,40 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     let english = desk.post("/language", "lang=en&to=/logs").await;
     assert_eq!(english.header("location"), "/logs");
     assert!(english.header("set-cookie").starts_with("suyuan_language=en;"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agreement_is_proposed_and_everybody_says_what_it_thinks() {
+    let site = Site::story(PUBLIC).await;
+    let desk = Desk::open(&site.members[0]).await;
+    assert!(desk.get("/decisions", "zh").await.text().contains("还没有提案"));
+    let body = format!("title={}&text={}", escaped("共用冷库"), escaped("冬季三家共用一号冷库。"));
+    let proposed = desk.post("/decisions", &body).await;
+    assert_eq!(proposed.status.as_u16(), 303, "{}", proposed.text());
+    let page = proposed.header("location").to_owned();
+    let shown = desk.get(&page, "zh").await.text();
+    assert!(
+        shown.contains("共用冷库") && shown.contains("冬季三家共用一号冷库。") && shown.contains("进行中") && shown.contains("待表态"),
+        "{shown}"
+    );
+    site.sync().await;
+    // Another member finds it among what waits for it.
+    let other = Desk::open(&site.members[1]).await;
+    let list = other.get("/decisions", "en").await.text();
+    assert!(list.contains("共用冷库") && list.contains("waits for us") && list.contains("0 / 3"), "{list}");
+    let said = other.post(&page, &format!("choice=object&comment={}", escaped("太贵了"))).await;
+    assert_eq!(said.header("location"), page);
+    assert_eq!(other.post(&page, "choice=approve&comment=").await.status.as_u16(), 303);
+    let shown = other.get(&page, "zh").await.text();
+    assert!(shown.contains("太贵了") && shown.contains("1 / 3") && shown.contains("反对"), "{shown}");
+    // A regulator decides nothing; what is no choice is none; a form that is refused comes back as it was.
+    let regulator = Desk::open(&site.members[4]).await;
+    assert_eq!(regulator.post(&page, "choice=approve").await.status.as_u16(), 422);
+    assert_eq!(regulator.post("/decisions", "title=x&text=y").await.status.as_u16(), 422);
+    assert_eq!(other.post(&page, "choice=abstain").await.status.as_u16(), 404);
+    let long = other.post("/decisions", &format!("title={}&text=kept", "x".repeat(101))).await;
+    assert_eq!(long.status.as_u16(), 422);
+    assert!(long.text().contains("role=\"alert\"") && long.text().contains("kept"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,6 +117,8 @@ async fn no_name_address_or_parameter_becomes_markup() {
             "/logs",
             "/circles",
             "/circles/new",
+            "/decisions",
+            "/decisions/HOSTILE",
             "/code",
             "/no/such/page",
             "/records?subject=HOSTILE",
@@ -154,6 +156,13 @@ async fn no_name_address_or_parameter_becomes_markup() {
         }
         let body = format!("name={hostile}&purpose={hostile}&tier={hostile}&until={hostile}&confidentiality={hostile}&member:{hostile}={hostile}");
         desk.post("/circles", &body).await.page();
+        let decided = desk.post("/decisions", &format!("title={hostile}&text={hostile}")).await;
+        if decided.status.as_u16() == 303 {
+            let proposal = decided.header("location").to_owned();
+            desk.post(&proposal, &format!("choice=comment&comment={hostile}")).await;
+            desk.get(&proposal, "zh").await.page();
+            desk.get("/decisions", "en").await.page();
+        }
         form_again(&desk, &hostile).await;
     }
 }

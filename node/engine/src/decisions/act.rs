@@ -101,7 +101,7 @@ impl Decisions {
         let state = certificate.as_ref().and_then(|note| tip.certified_by(note)).unwrap_or_else(|| tip.as_ref().clone());
         let ready = self.ready(&state, now).filter(|(_, held)| !state.is_pending() || !held.proposal.change.alters());
         let effect = ready.map(|(id, held)| Box::new(self.effect(id, held)));
-        let epoch = circle.written.filter(|epoch| tip.newest_epoch().checked_add(1) == Some(epoch.epoch) && !state.is_opening());
+        let epoch = circle.written.filter(|epoch| epoch.epoch > tip.newest_epoch() && !state.is_opening());
         let closes = tip.is_open() && certificate.is_some();
         if effect.is_none() && epoch.is_none() && !closes {
             let settled = !tip.is_open() && self.settled.position() == tip.position();

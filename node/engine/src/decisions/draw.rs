@@ -9,33 +9,28 @@ use super::{Choice, Comment, Decisions};
 use crate::submission::{Refusal, RefusalKind, Submission, SubmittedSection};
 
 /// What an operator proposes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProposalRequest {
     /// What is to be decided.
     pub change: Change,
     /// After this it is over, milliseconds since 1970-01-01 UTC.
     pub expires: u64,
     /// Why.
-    #[serde(default)]
     pub reason: String,
     /// Who is asked, with weights; everybody who may decide, where it is absent.
-    #[serde(default)]
     pub signers: Vec<(MemberId, u64)>,
     /// Weight that has to approve; what the rule asks for, where it is absent.
     pub threshold: Option<u64>,
 }
 
 /// What an operator says to a proposal.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoteRequest {
     /// The proposal's statement.
     pub proposal: StatementId,
     /// What is said.
     pub choice: Choice,
     /// In words.
-    #[serde(default)]
     pub comment: String,
 }
 

@@ -58,6 +58,21 @@ impl Heads {
         self.notes.iter().rev().find_map(|(term, notes)| Some((*term, notes.certified.as_ref()?)))
     }
 
+    /// The heads of the newest term as they stand in the store, and whether they are certified. Earlier terms are fenced; their heads stand in the votes.
+    pub(super) fn rows<'a>(&'a self) -> impl Iterator<Item = (bool, (u64, &'a Head))> {
+        let newest = self.notes.last_key_value().into_iter().chain(self.notes.iter().rev().find(|(_, notes)| notes.certified.is_some()));
+        newest.flat_map(|(term, notes)| {
+            let row = |certified, head: &'a Option<Head>| head.as_ref().map(move |head| (certified, (*term, head)));
+            [row(true, &notes.certified), row(false, &notes.newest)].into_iter().flatten()
+        })
+    }
+
+    /// What another node is told: the heads of the newest terms.
+    pub fn to_send(&self) -> Vec<(u64, String)> {
+        let rows: Vec<(u64, String)> = self.rows().map(|(_, (term, head))| (term, head.note.clone())).collect();
+        rows.into_iter().take(limits::ORDER_HEADS).collect()
+    }
+
     /// Every head by term, certified ones first.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Head)> {
         self.notes.iter().flat_map(|(term, notes)| [&notes.certified, &notes.newest].into_iter().flatten().map(move |head| (*term, head)))

@@ -72,6 +72,8 @@ impl Peer {
             Request::Pull { log, from } => self.pulling.take_if(|pulling| *pulling == Pulling { log: *log, from: *from }).is_some(),
             Request::Counters(_) => std::mem::take(&mut self.asked_counters),
             Request::Listing { .. } | Request::Items { .. } => self.mending.take_if(|mending| mending == request).is_some(),
+            // Heads of the order log are exchanged beside the sessions.
+            Request::OrderHeads(_) => false,
             Request::Grown(_) => self.telling.take().is_some_and(|size| {
                 self.told = self.told.max(size);
                 true

@@ -1,12 +1,14 @@
 //! What the writer is asked for, and what it answers.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use suyuan_core::StatementId;
 use suyuan_core::log::LogId;
+use suyuan_core::{MemberId, StatementId};
 
 use crate::author::AuthorError;
 use crate::circles::Circle;
+use crate::decisions::{ProposalRequest, VoteRequest};
 use crate::epoch::CircleRequest;
 use crate::replica::BatchError;
 use crate::submission::{Refusal, Submission};
@@ -36,6 +38,14 @@ pub enum Command {
         /// The statements.
         items: Vec<Item>,
     },
+    /// Propose something to the alliance.
+    Propose(Box<ProposalRequest>),
+    /// Say something to a proposal.
+    Vote(VoteRequest),
+    /// Take in what another node knows as heads of the order log, by term.
+    Heads(Vec<(u64, String)>),
+    /// Do what is due for the decisions of the alliance, while these members are reached.
+    Decide(BTreeSet<MemberId>),
     /// Open the alliance circle, where this member has to: nothing holds authoring back any longer.
     Found,
 }
@@ -51,6 +61,8 @@ pub enum Done {
     TakenIn(TakenIn),
     /// Statements were taken in.
     Filled,
+    /// What was due for the alliance's decisions is done.
+    Decided,
     /// The alliance circle is open, or it is another member's to open.
     Founded,
 }

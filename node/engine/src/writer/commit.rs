@@ -6,7 +6,6 @@ use super::command::{Done, Idempotent, Receipt, SubmitError};
 use super::shell::{Disk, Fatal, Outlet};
 use super::work::{Author, Written, grown, save, write_up};
 use super::{Writer, once};
-use crate::addresses;
 use crate::author::{AuthorError, Draft, Plan};
 use crate::submission::{self, Submission};
 use crate::view::Changes;
@@ -60,7 +59,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         save(&mut written, &mut draft, &self.state.ledger, self.disk.keys().local, &mut changes);
         self.disk.write(&changes)?;
         let mut ledger = grown(&self.state.ledger, draft);
-        for record in written.iter().filter_map(|written| written.protocol.as_ref()).filter(|record| record.statement.kind == addresses::TYPE) {
+        for record in written.iter().filter_map(|written| written.protocol.as_ref()) {
             ledger.learn(record, &self.state.secrets)?;
         }
         self.learn(ledger);

@@ -82,7 +82,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             }
         }
         if opened.contains(&alliance_circle(&ledger.alliance.id())) {
-            ledger.relearn_addresses(self.disk.rows(), self.disk.keys().local, &secrets)?;
+            ledger.relearn(self.disk.rows(), self.disk.keys().local, &secrets)?;
         }
         self.learn(ledger);
         opened.iter().try_for_each(|circle| self.index_circle(circle))

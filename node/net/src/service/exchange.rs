@@ -36,7 +36,7 @@ impl Service {
         }
     }
 
-    fn ask(&mut self, member: MemberId, request: Request) {
+    pub(super) fn ask(&mut self, member: MemberId, request: Request) {
         let Some(known) = self.plan.members.known(&member) else { return };
         let bytes = request.to_bytes();
         if let Some(peer) = self.peers.get_mut(&member) {
@@ -116,8 +116,10 @@ impl Service {
             }
             (request, Some(place)) => {
                 let (turnstile, slots, handle) = (state.turnstile.clone(), self.slots.clone(), self.handle().clone());
-                if let Request::Pull { log, from } = request {
-                    self.step(Event::Holds { member, log: LogSize { log, size: from } });
+                match &request {
+                    Request::Pull { log, from } => self.step(Event::Holds { member, log: LogSize { log: *log, size: *from } }),
+                    Request::OrderHeads(heads) => self.handle().learn_heads(heads.clone()),
+                    _ => {}
                 }
                 self.beside(async move {
                     let answer = turnstile.answer(place, slots, handle, member, request).await;

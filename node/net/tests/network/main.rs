@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod converge;
+mod decide;
 mod gaps;
 mod hostile;
 mod moves;

@@ -29,14 +29,17 @@ pub struct Founder {
     pub port: u16,
     /// Where the charter says that it does.
     pub public: u16,
-    entry: Entry,
-    root: SecretKey,
+    pub entry: Entry,
+    pub root: SecretKey,
 }
 
 pub struct Alliance {
     pub founders: Vec<Founder>,
     pub charter: CharterFile,
 }
+
+/// T, milliseconds: a quarter of it is the patience with a keeper.
+pub const SEAL: u64 = 12_000;
 
 /// A running node with its network.
 pub struct Running {
@@ -99,7 +102,7 @@ impl Alliance {
             time: 0,
             members: founders.iter().map(|founder| founder.entry.clone()).collect(),
             deputies: Vec::new(),
-            seal: 1000,
+            seal: SEAL,
             terms: String::new(),
         };
         let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };

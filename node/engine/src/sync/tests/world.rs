@@ -231,6 +231,7 @@ impl World {
                 let next = listed.last().filter(|_| listed.len() == limits::LISTING).map(|last| last + 1);
                 Some(Response::Listing(listed, next))
             }
+            Request::OrderHeads(_) => Some(Response::OrderHeads(Vec::new())),
             Request::Items { log, sequences } => {
                 let mut items: Vec<Item> =
                     sequences.iter().filter(|sequence| node.gives(asker, log, **sequence, count)).map(|at| item(*at)).collect();

@@ -1,0 +1,319 @@
+//! Joint decisions: what is proposed, what everybody says to it, what is decided, and how the order log stands.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use suyuan_core::membership::Change;
+use suyuan_core::order::{Decided, Order};
+use suyuan_core::resolution::Tally;
+use suyuan_core::{MemberId, StatementId};
+use suyuan_engine::decisions::{Choice, Decisions, HeldProposal, ProposalRequest, VoteRequest};
+use suyuan_engine::ledger::Ledger;
+use suyuan_runtime::node::now;
+use utoipa::ToSchema;
+
+use crate::body::Json;
+use crate::problem::Problem;
+use crate::records::view::MemberName;
+use crate::state::AppState;
+use crate::trouble::check_room;
+
+/// A proposal as things stand.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Resolution)]
+pub(crate) struct ResolutionJson {
+    /// The proposal's statement.
+    #[schema(value_type = String)]
+    pub id: StatementId,
+    /// Who proposed it.
+    pub author: MemberName,
+    /// When, by its author, milliseconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// `admit`, `remove`, `role`, `keys`, `charter`, `chair` or `agree`.
+    pub kind: &'static str,
+    /// What is decided, exactly.
+    #[schema(value_type = Object)]
+    pub change: Change,
+    /// Subject, version and ballot that it competes for.
+    #[schema(value_type = Object)]
+    pub slot: suyuan_core::resolution::Slot,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// After this no effect is written, milliseconds since 1970-01-01 UTC.
+    pub expires: u64,
+    /// `open`, `decided` (in the order, not yet final), `final`, `superseded` or `expired`; or another code of `specs/resolution.md` that says why it cannot take effect.
+    pub state: &'static str,
+    /// Weight that approves, as things stand or when it was decided.
+    pub reached: u64,
+    /// Weight that is needed.
+    pub needed: u64,
+    /// Whether this member is asked and has neither approved nor objected.
+    pub waits_for_me: bool,
+    /// Those who are asked and have said neither yes nor no.
+    pub waits_for: Vec<MemberName>,
+    /// What was said, by time.
+    pub votes: Vec<VoteJson>,
+}
+
+/// What a member said to a proposal.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Vote)]
+pub(crate) struct VoteJson {
+    /// Who.
+    pub member: MemberName,
+    /// `approve`, `object`, `withdraw` or `comment`.
+    pub choice: &'static str,
+    /// In words.
+    pub comment: String,
+    /// When, by its author, milliseconds since 1970-01-01 UTC.
+    pub time: u64,
+}
+
+impl ResolutionJson {
+    /// A proposal with everything that is known of it.
+    pub fn new(id: &StatementId, held: &HeldProposal, ledger: &Ledger, now: u64) -> Self {
+        let decisions = ledger.decisions.as_ref();
+        let proposal = &held.proposal;
+        let decided = decisions.tip().decided.iter().find(|decided| decided.resolved.id == *id);
+        let approvals = decisions.approvals(id);
+        let alliance = &decisions.tip().alliance;
+        let tally = decided.map_or_else(|| proposal.tally(approvals.keys(), alliance), tally_of);
+        let state = state(held, decided, decisions, now);
+        let open = state == "open";
+        let spoke =
+            |member: &MemberId| decisions.votes(id).any(|(author, vote)| author == member && matches!(vote.choice, Choice::Approve | Choice::Object));
+        let waits = |member: &&MemberId| open && alliance.voters().any(|voter| voter.id == **member) && !spoke(member);
+        let waiting: Vec<&MemberId> = proposal.signers.iter().map(|(member, _)| member).filter(waits).collect();
+        let mut votes: Vec<VoteJson> = decisions.votes(id).map(|(member, vote)| VoteJson::new(member, vote, ledger)).collect();
+        votes.sort_by_key(|vote| vote.time);
+        Self {
+            id: *id,
+            author: MemberName::of(&held.author, ledger),
+            time: held.time,
+            kind: proposal.change.kind(),
+            change: proposal.change.clone(),
+            slot: proposal.slot.clone(),
+            reason: proposal.reason.clone(),
+            expires: proposal.expires,
+            state,
+            reached: tally.reached,
+            needed: tally.needed,
+            waits_for_me: waiting.contains(&&ledger.me),
+            waits_for: waiting.into_iter().map(|member| MemberName::of(member, ledger)).collect(),
+            votes,
+        }
+    }
+}
+
+impl VoteJson {
+    fn new(member: &MemberId, vote: &suyuan_engine::decisions::HeldVote, ledger: &Ledger) -> Self {
+        Self { member: MemberName::of(member, ledger), choice: vote.choice.name(), comment: vote.comment.clone(), time: vote.time }
+    }
+}
+
+/// What was counted when it was decided.
+fn tally_of(decided: &Decided) -> Tally {
+    let proposal = &decided.resolved.proposal;
+    let reached = decided.resolved.approvers.iter().fold(0u64, |sum, member| sum.saturating_add(proposal.weight_of(member)));
+    Tally { reached, needed: proposal.threshold }
+}
+
+fn state(held: &HeldProposal, decided: Option<&Decided>, decisions: &Decisions, now: u64) -> &'static str {
+    let settled = decisions.settled();
+    let is_final = |decided: &Decided| settled.decided.iter().any(|known| known.entry == decided.entry && settled.is_settled(known));
+    match decided {
+        Some(decided) if is_final(decided) => "final",
+        Some(_) => "decided",
+        None => {
+            let tip = decisions.tip();
+            held.proposal
+                .check(&decisions.circle, &held.author, &tip.alliance, &tip.slots, now.max(tip.time))
+                .err()
+                .map_or("open", |refused| refused.code())
+        }
+    }
+}
+
+/// Every proposal, the newest first.
+pub(crate) fn all(ledger: &Ledger, now: u64) -> Vec<ResolutionJson> {
+    let mut all: Vec<ResolutionJson> = ledger.decisions.proposals().iter().map(|(id, held)| ResolutionJson::new(id, held, ledger, now)).collect();
+    all.sort_by(|one, other| (other.waits_for_me, other.time, other.id).cmp(&(one.waits_for_me, one.time, one.id)));
+    all
+}
+
+/// List proposals.
+///
+/// Those that wait for this member first, then the newest first.
+#[utoipa::path(get, path = "/api/v1/resolutions", tag = "alliance", responses((status = 200, description = "The proposals", body = Vec<ResolutionJson>)))]
+pub(crate) async fn list(State(state): State<AppState>) -> axum::Json<Vec<ResolutionJson>> {
+    axum::Json(all(&state.handle.state().ledger, now()))
+}
+
+/// Show a proposal.
+#[utoipa::path(get, path = "/api/v1/resolutions/{id}", tag = "alliance", params(("id" = String, Path, description = "The proposal's statement id")),
+    responses((status = 200, description = "The proposal", body = ResolutionJson)))]
+pub(crate) async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<ResolutionJson>, Problem> {
+    let id: StatementId = id.parse().map_err(|_| Problem::not_found())?;
+    found(&state, &id).map(axum::Json)
+}
+
+fn found(state: &AppState, id: &StatementId) -> Result<ResolutionJson, Problem> {
+    let ledger = state.handle.state().ledger;
+    let held = ledger.decisions.proposals().get(id).ok_or_else(Problem::not_found)?;
+    Ok(ResolutionJson::new(id, held, &ledger, now()))
+}
+
+/// A proposal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewProposal {
+    /// One object of `specs/membership.md`, e.g. `{"agree":{"title":"…","text":"…"}}`.
+    #[schema(value_type = Object)]
+    change: Change,
+    /// After this no effect is written, milliseconds since 1970-01-01 UTC.
+    expires: u64,
+    /// Why, at most 4096 bytes.
+    #[serde(default)]
+    reason: String,
+    /// Who is asked: pairs of member id and weight. Everybody who may decide, where it is empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    signers: Vec<(MemberId, u64)>,
+    /// Weight that has to approve; what the rule asks for, where it is absent.
+    threshold: Option<u64>,
+}
+
+/// Propose something to the alliance.
+///
+/// Proposing is not approving.
+#[utoipa::path(post, path = "/api/v1/resolutions", tag = "alliance", request_body = NewProposal, responses((status = 201, description = "The proposal", body = ResolutionJson)))]
+pub(crate) async fn propose(
+    State(state): State<AppState>,
+    Json(new): Json<NewProposal>,
+) -> Result<(StatusCode, axum::Json<ResolutionJson>), Problem> {
+    check_room(&state)?;
+    let NewProposal { change, expires, reason, signers, threshold } = new;
+    let request = ProposalRequest { change, expires, reason, signers, threshold };
+    let receipt = state.handle.propose(request).await?;
+    let id = receipt.ids.first().ok_or_else(|| Problem::internal(&"a proposal without an id"))?;
+    Ok((StatusCode::CREATED, axum::Json(found(&state, id)?)))
+}
+
+/// A vote.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewVote {
+    /// `approve`, `object`, `withdraw` or `comment`.
+    #[schema(value_type = String)]
+    choice: Choice,
+    /// At most 4096 bytes.
+    #[serde(default)]
+    comment: String,
+}
+
+/// Say something to a proposal.
+///
+/// An approval is this member's signed statement. It counts until this member objects or withdraws, or the proposal has taken effect.
+#[utoipa::path(post, path = "/api/v1/resolutions/{id}/votes", tag = "alliance", params(("id" = String, Path, description = "The proposal's statement id")),
+    request_body = NewVote, responses((status = 201, description = "The proposal with the vote", body = ResolutionJson)))]
+pub(crate) async fn vote(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Json(vote): Json<NewVote>,
+) -> Result<(StatusCode, axum::Json<ResolutionJson>), Problem> {
+    let proposal: StatementId = id.parse().map_err(|_| Problem::not_found())?;
+    found(&state, &proposal)?;
+    check_room(&state)?;
+    state.handle.vote(VoteRequest { proposal, choice: vote.choice, comment: vote.comment }).await?;
+    Ok((StatusCode::CREATED, axum::Json(found(&state, &proposal)?)))
+}
+
+/// How the alliance's order log stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
+pub(crate) struct OrderJson {
+    /// The term, from 1.
+    pub term: u64,
+    /// Who keeps it.
+    pub keeper: MemberName,
+    /// Voters n, of which f may lie; so many cosignatures of others make a head certified.
+    pub voters: usize,
+    /// f.
+    pub liars: usize,
+    /// q.
+    pub cosigners: usize,
+    /// Entries of this term that are here, and how many are covered by a certified head.
+    pub entries: u64,
+    /// Of them certified.
+    pub certified: u64,
+    /// How many changes of members, keys and rules are in force.
+    pub version: u64,
+    /// Votes for later terms: term, and who has voted.
+    pub freezes: Vec<FreezeJson>,
+    /// The newest certified head of this term as a note, with the voters that cosigned it.
+    pub head: Option<String>,
+    /// Who cosigned it, with the time in seconds.
+    pub cosigned_by: Vec<CosignerJson>,
+}
+
+/// Votes for a later term.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Freeze)]
+pub(crate) struct FreezeJson {
+    /// The term.
+    pub term: u64,
+    /// Who voted.
+    pub voters: Vec<MemberName>,
+}
+
+impl FreezeJson {
+    /// Who voted, in one line.
+    pub fn names(&self) -> String {
+        self.voters.iter().map(|voter| crate::pages::text::clean(&voter.name)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Who cosigned.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cosigner)]
+pub(crate) struct CosignerJson {
+    /// Who.
+    pub member: MemberName,
+    /// When, in seconds since 1970-01-01 UTC, by its clock.
+    pub time: u64,
+}
+
+impl OrderJson {
+    /// As this node sees it.
+    pub fn new(ledger: &Ledger) -> Self {
+        let decisions = ledger.decisions.as_ref();
+        let (tip, settled): (&Order, &Order) = (decisions.tip(), decisions.settled());
+        let later = decisions.freezes().range(tip.term.saturating_add(1)..);
+        let names = |members: &mut dyn Iterator<Item = &MemberId>| members.map(|member| MemberName::of(member, ledger)).collect();
+        let head = decisions.heads().certified(tip.term);
+        let quorum = tip.quorum();
+        let by_name = |name: &str| tip.alliance.voters().find(|voter| suyuan_core::log::witness_name(&tip.alliance.id(), &voter.id) == name);
+        let cosigners = head.into_iter().flat_map(|head| &head.read.cosignatures);
+        Self {
+            term: tip.term,
+            keeper: MemberName::of(&tip.keeper, ledger),
+            voters: quorum.members,
+            liars: quorum.liars(),
+            cosigners: quorum.cosigners(),
+            entries: tip.head().size,
+            certified: if settled.term == tip.term { settled.head().size } else { 0 },
+            version: ledger.alliance.version(),
+            freezes: later.map(|(term, votes)| FreezeJson { term: *term, voters: names(&mut votes.keys()) }).collect(),
+            head: head.map(|head| head.note.clone()),
+            cosigned_by: cosigners
+                .filter_map(|(name, time)| Some(CosignerJson { member: MemberName::of(&by_name(name)?.id, ledger), time: *time }))
+                .collect(),
+        }
+    }
+}
+
+/// Show how the alliance's order log stands.
+#[utoipa::path(get, path = "/api/v1/order", tag = "alliance", responses((status = 200, description = "The order log", body = OrderJson)))]
+pub(crate) async fn order(State(state): State<AppState>) -> axum::Json<OrderJson> {
+    axum::Json(OrderJson::new(&state.handle.state().ledger))
+}

@@ -1,0 +1,147 @@
+//! What is due for the alliance's decisions, done and made durable: a promise stands in the store before what it binds leaves the process.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::MemberId;
+use suyuan_core::circle::PUBLIC;
+use suyuan_core::log::witness_name;
+use suyuan_core::note;
+use suyuan_core::order;
+use suyuan_core::resolution::to_fields;
+
+use super::shell::{Disk, Fatal, Outlet};
+use super::work::{grown, save};
+use super::{SubmitError, Writer};
+use crate::author::{AuthorError, Plan};
+use crate::decisions::{Act, Promise};
+use crate::epoch;
+use crate::limits;
+use crate::schema::{PROMISE_ROW, Table};
+use crate::submission::{Submission, SubmittedSection};
+use crate::view::Changes;
+
+impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
+    /// Does what is due, one thing after the other, as long as there is something and not for ever.
+    pub(super) fn decide(&mut self, reached: &BTreeSet<MemberId>, now: u64) -> Result<(), Fatal> {
+        if self.is_behind()? {
+            return Ok(());
+        }
+        for _ in 0..limits::ACTS {
+            let ledger = self.state.ledger.clone();
+            self.silence.observe(&ledger.decisions, reached, &ledger.me, now);
+            let Some(act) = ledger.decisions.due(&ledger.me, &mut self.silence, &ledger.epoch_state(), now) else { break };
+            if !self.execute(act, now)? {
+                break;
+            }
+        }
+        self.close_out(now)
+    }
+
+    /// Opens the next epoch of this member's circles that somebody is in who has left: before the next record is sealed for them.
+    fn close_out(&mut self, now: u64) -> Result<(), Fatal> {
+        for _ in 0..limits::ACTS {
+            let Some(request) = epoch::without_former(&self.state.ledger) else { break };
+            if self.open_circle(request, now)?.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what others know as heads of the order log. What does not fit is nothing, and nobody's fault.
+    pub(super) fn take_heads(&mut self, heads: &[(u64, String)]) -> Result<(), Fatal> {
+        let mut ledger = self.state.ledger.as_ref().clone();
+        if ledger.learn_heads(heads.iter().map(|(term, note)| (*term, note.as_str())), &self.state.secrets) {
+            let mut changes = Changes::default();
+            ledger.decisions.save_heads(&mut changes);
+            self.disk.write(&changes)?;
+            self.learn(ledger);
+        }
+        Ok(())
+    }
+
+    /// Says whether it was done; what cannot be done now is due again later.
+    fn execute(&mut self, act: Act, now: u64) -> Result<bool, Fatal> {
+        let ledger = self.state.ledger.clone();
+        let tip = ledger.decisions.tip();
+        match act {
+            Act::Entry(entry) => {
+                let time = now.max(tip.time);
+                self.state_publicly(order::ENTRY, &entry, time, now)
+            }
+            Act::Head => {
+                let Some(key) = tip.keeper_key() else { return Ok(false) };
+                let head = note::sign_head(&key.name, &tip.head(), self.disk.keys().log);
+                self.keep_head(tip.term, &head, ledger.decisions.promise)
+            }
+            Act::Cosign(head) => {
+                let name = witness_name(&ledger.alliance.id(), &ledger.me);
+                let cosigned = note::add_cosignature(&head, &name, self.disk.keys().witness, now / 1000);
+                let promise = ledger.decisions.promise.cosigned(tip, &head);
+                cosigned.map_or(Ok(false), |cosigned| self.keep_head(tip.term, &cosigned, promise))
+            }
+            Act::Freeze(freeze) => {
+                self.promise(Promise { term: freeze.term, ..ledger.decisions.promise })?;
+                self.state_publicly(order::FREEZE, &freeze, now, now)
+            }
+            Act::Epoch => Ok(self.open_circle(epoch::alliance_request(&ledger), now)?.is_ok()),
+        }
+    }
+
+    /// Makes a promise durable.
+    fn promise(&mut self, promise: Promise) -> Result<(), Fatal> {
+        let mut changes = Changes::default();
+        changes.put(Table::Meta, PROMISE_ROW, promise.to_bytes());
+        self.disk.write(&changes)?;
+        let mut ledger = self.state.ledger.as_ref().clone();
+        Arc::make_mut(&mut ledger.decisions).promise = promise;
+        self.learn(ledger);
+        Ok(())
+    }
+
+    /// Keeps a head that this member has signed, together with what it is bound to by it, before any reader sees it.
+    fn keep_head(&mut self, term: u64, note: &str, promise: Promise) -> Result<bool, Fatal> {
+        let mut ledger = self.state.ledger.as_ref().clone();
+        if !ledger.learn_heads([(term, note)], &self.state.secrets) {
+            return Ok(false);
+        }
+        Arc::make_mut(&mut ledger.decisions).promise = promise;
+        let mut changes = Changes::default();
+        changes.put(Table::Meta, PROMISE_ROW, promise.to_bytes());
+        ledger.decisions.save_heads(&mut changes);
+        self.disk.write(&changes)?;
+        self.learn(ledger);
+        Ok(true)
+    }
+
+    /// Writes a statement that anybody may check.
+    fn state_publicly(&mut self, kind: &str, content: &impl serde::Serialize, time: u64, now: u64) -> Result<bool, Fatal> {
+        let Some(fields) = to_fields(content) else { return Ok(false) };
+        let sections = vec![SubmittedSection { audiences: vec![PUBLIC], fields }];
+        let submission = Submission { kind: kind.to_owned(), about: Vec::new(), references: Vec::new(), time: Some(time), sections };
+        Ok(self.write_own(submission, now)?.is_ok())
+    }
+
+    /// Writes one statement of the protocol's own and gives it effect.
+    fn write_own(&mut self, submission: Submission, now: u64) -> Result<Result<(), SubmitError>, Fatal> {
+        let plan = match Plan::new(submission, &self.state.ledger, &self.state.secrets, now) {
+            Ok(plan) => plan,
+            Err(AuthorError::Store(error)) => return Err(error.into()),
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let mut draft = self.draft();
+        let mut written = self.write_up(vec![plan], &mut draft)?;
+        let mut changes = Changes::default();
+        save(&mut written, &mut draft, &self.state.ledger, self.disk.keys().local, &mut changes);
+        self.disk.write(&changes)?;
+        let mut ledger = grown(&self.state.ledger, draft);
+        for record in written.iter().filter_map(|written| written.protocol.as_ref()) {
+            ledger.learn(record, &self.state.secrets)?;
+        }
+        self.learn(ledger);
+        self.publish(now)?;
+        Ok(Ok(()))
+    }
+}
