@@ -83,18 +83,35 @@ pub fn alliance_request(ledger: &Ledger) -> CircleRequest {
     }
 }
 
+/// The request for a circle's next epoch that changes nothing but the key. Nothing for a circle that this node does not know, unless it is the alliance's,
+/// whose key its leader has lost.
+pub fn same_again(circle: &CircleId, ledger: &Ledger) -> Option<CircleRequest> {
+    let Some(known) = ledger.circles.circle(circle) else {
+        let lost = *circle == circle::alliance_circle(&ledger.alliance.id()) && ledger.lost_epoch > 0;
+        return lost.then(|| alliance_request(ledger));
+    };
+    Some(CircleRequest {
+        circle: Some(known.id),
+        name: known.name.clone(),
+        purpose: known.purpose.clone(),
+        tier: known.tier(),
+        members: known.members().map(|(member, rights)| CircleMember { member: *member, rights: *rights }).collect(),
+        terms: known.terms.clone(),
+        until: known.until,
+    })
+}
+
 fn name(request: &CircleRequest, ledger: &Ledger, rng: &mut impl CryptoRng) -> Result<(CircleId, Option<StatementId>, u64), Refusal> {
     let alliance = circle::alliance_circle(&ledger.alliance.id());
     let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
+    let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
     match wanted {
-        Some(id) => {
-            let next = ledger.circles.circle(&id).map(|circle| (circle.nonce, circle.epoch().saturating_add(1)));
-            match next {
-                Some((nonce, epoch)) => Ok((id, nonce, epoch)),
-                None if id == alliance => Ok((id, None, 1)),
-                None => Err(refusal(RefusalKind::UnknownCircle, "/circle", format!("this node knows no circle {id}"))),
-            }
-        }
+        Some(id) => match ledger.circles.circle(&id) {
+            Some(circle) => Ok((id, circle.nonce, circle.epoch().saturating_add(1))),
+            // Its members go by the epochs that they have seen, so the next one has to follow the last.
+            None if id == alliance && (ledger.lost_epoch > 0 || !begun) => Ok((id, None, ledger.lost_epoch.saturating_add(1))),
+            None => Err(refusal(RefusalKind::UnknownCircle, "/circle", format!("this node knows no circle {id}"))),
+        },
         None => {
             let nonce = random(rng);
             Ok((circle::circle_id(&ledger.alliance.id(), &ledger.me, &nonce), Some(StatementId(nonce)), 1))

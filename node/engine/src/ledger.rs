@@ -32,6 +32,9 @@ pub struct Ledger {
     pub addresses: Directory,
     /// Who wrote how much to whom.
     pub counters: Counters,
+    /// Newest epoch of the alliance circle that this member has opened as its leader and has lost the secret of; 0 where there is none. A keyring that comes from
+    /// a backup has none of the secrets, and nobody could hand them to the steward.
+    pub lost_epoch: u64,
 }
 
 impl Ledger {
@@ -42,7 +45,7 @@ impl Ledger {
     pub fn load(alliance: Arc<Alliance>, me: MemberId, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Self, StoreError> {
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters };
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, lost_epoch: 0 };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
@@ -108,7 +111,12 @@ impl Ledger {
         for section in &record.sections {
             let Some(audience) = section.audiences.first() else { continue };
             let (circle, epoch) = (audience.header.circle, audience.header.epoch);
-            let Some(secret) = secrets.of(&circle, epoch) else { continue };
+            let Some(secret) = secrets.of(&circle, epoch) else {
+                if circle == alliance_circle(&self.alliance.id()) && record.statement.place.author == self.me {
+                    self.lost_epoch = self.lost_epoch.max(epoch);
+                }
+                continue;
+            };
             let Opened::Body(body) = record.open(section, secrets)? else { continue };
             let author = record.statement.place.author;
             let opened = self.circles.open_epoch(&self.alliance, &author, record.statement.id(), &body, secret);
