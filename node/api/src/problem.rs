@@ -66,6 +66,8 @@ pub enum Kind {
     Limit,
     /// A time that lies ahead of this node's clock.
     Clock,
+    /// It cannot be decided as things stand.
+    Decision,
     /// Too many failed logins.
     TooManyAttempts,
     /// This node's own fault.
@@ -82,7 +84,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Malformed,
         Self::Parameter,
         Self::Unauthenticated,
@@ -107,6 +109,7 @@ impl Kind {
         Self::UnknownField,
         Self::Limit,
         Self::Clock,
+        Self::Decision,
         Self::TooManyAttempts,
         Self::Internal,
         Self::NoKey,
@@ -142,6 +145,7 @@ impl Kind {
             Self::UnknownField => ("unknown-field", 422, "The field cannot be disclosed"),
             Self::Limit => ("limit", 422, "More than there may be"),
             Self::Clock => ("clock", 422, "The time lies ahead of the node's clock"),
+            Self::Decision => ("decision", 422, "It cannot be decided as things stand"),
             Self::TooManyAttempts => ("too-many-attempts", 429, "Too many failed logins"),
             Self::Internal => ("internal", 500, "The node failed"),
             Self::NoKey => ("no-key", 503, "The circle's key has not arrived yet"),
@@ -271,6 +275,7 @@ impl From<Refusal> for Problem {
             RefusalKind::NotAWriter => Kind::NotAWriter,
             RefusalKind::Limit => Kind::Limit,
             RefusalKind::Clock => Kind::Clock,
+            RefusalKind::Decision => Kind::Decision,
         };
         Self::at(kind, refusal.pointer, refusal.detail)
     }
