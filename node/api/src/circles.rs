@@ -8,7 +8,7 @@ use suyuan_core::{CircleId, StatementId};
 use suyuan_engine::access::{self, Action};
 use suyuan_engine::circles::Circle;
 use suyuan_engine::counters::Counter;
-use suyuan_engine::epoch::CircleRequest;
+use suyuan_engine::epoch::{self as epochs, CircleRequest};
 use suyuan_engine::json::Object;
 use suyuan_engine::ledger::Ledger;
 use suyuan_runtime::node::now;
@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use crate::body::{Json, Param};
 use crate::members;
 use crate::problem::{Kind, Problem};
+use crate::records::circle_named;
 use crate::records::view::{LogName, MemberName};
 use crate::state::AppState;
 use crate::trouble::check_room;
@@ -258,7 +259,7 @@ pub(crate) struct NextEpoch {
 /// Open a circle's next epoch.
 ///
 /// Under a new key, which only the members named get. Only its steward may.
-#[utoipa::path(post, path = "/api/v1/circles/{id}/epochs", tag = "circles", params(("id" = String, Path, description = "The circle's id, hex")),
+#[utoipa::path(post, path = "/api/v1/circles/{id}/epochs", tag = "circles", params(("id" = String, Path, description = "The circle's id, hex, or `alliance`")),
     request_body = NextEpoch, responses((status = 201, description = "Opened", body = CircleJson)))]
 pub(crate) async fn epoch(
     State(state): State<AppState>,
@@ -266,23 +267,19 @@ pub(crate) async fn epoch(
     Json(next): Json<NextEpoch>,
 ) -> Result<(StatusCode, axum::Json<CircleJson>), Problem> {
     let ledger = state.handle.state().ledger;
-    let circle = find(&ledger, &id)?;
-    if !access::may(&ledger.alliance, &ledger.circles, &ledger.me, Action::Steer, &circle.id, None, "") {
+    let same = circle_named(&ledger, &id).and_then(|id| epochs::same_again(&id, &ledger)).ok_or_else(Problem::not_found)?;
+    if same.circle.is_some_and(|id| !access::may(&ledger.alliance, &ledger.circles, &ledger.me, Action::Steer, &id, None, "")) {
         return Err(Problem::new(Kind::NotTheSteward, "only its steward opens a circle's next epoch; ask that member"));
     }
     check_end(next.until)?;
-    let members = match &next.members {
-        Some(members) => read_members(members, &ledger)?,
-        None => circle.members().map(|(member, rights)| CircleMember { member: *member, rights: *rights }).collect(),
-    };
+    let members = next.members.as_ref().map(|members| read_members(members, &ledger)).transpose()?;
     let request = CircleRequest {
-        circle: Some(circle.id),
-        name: next.name.unwrap_or_else(|| circle.name.clone()),
-        purpose: next.purpose.unwrap_or_else(|| circle.purpose.clone()),
-        tier: circle.tier(),
-        members,
-        terms: next.terms.map_or_else(|| circle.terms.clone(), |Object(terms)| terms.into()),
-        until: next.until.or(circle.until),
+        name: next.name.unwrap_or(same.name),
+        purpose: next.purpose.unwrap_or(same.purpose),
+        members: members.unwrap_or(same.members),
+        terms: next.terms.map_or(same.terms, |Object(terms)| terms.into()),
+        until: next.until.or(same.until),
+        ..same
     };
     open(&state, request).await
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use suyuan_core::circle::alliance_circle;
 use utoipa::ToSchema;
 
 use crate::pages::words::Lang;
@@ -46,6 +47,8 @@ pub enum Trouble {
     Held,
     /// The disk is nearly full.
     Disk,
+    /// This member leads the alliance and has lost the key of its circle.
+    AllianceKey,
     /// See [`Backup::Never`].
     BackupNever,
     /// See [`Backup::Outdated`].
@@ -56,7 +59,7 @@ pub enum Trouble {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Trouble)]
 pub(crate) struct TroubleJson {
-    /// `stopped`, `held`, `disk`, `backup-never` or `backup-outdated`. The first three keep the node from writing.
+    /// `stopped`, `held`, `disk`, `alliance-key`, `backup-never` or `backup-outdated`. The first three keep the node from writing.
     code: &'static str,
     /// What it is and what to do.
     #[serde(flatten)]
@@ -71,7 +74,9 @@ impl Trouble {
             Backup::Outdated => Some(Self::BackupOutdated),
             Backup::Current => None,
         };
-        Self::of_writing(state).into_iter().chain(backup).collect()
+        let ledger = state.handle.state().ledger;
+        let lost = ledger.lost_epoch > 0 && ledger.circles.circle(&alliance_circle(&ledger.alliance.id())).is_none();
+        Self::of_writing(state).into_iter().chain(lost.then_some(Self::AllianceKey)).chain(backup).collect()
     }
 
     /// What keeps the node from writing.
@@ -86,6 +91,7 @@ impl Trouble {
             Self::Stopped => ("stopped", "trouble.stopped"),
             Self::Held => ("held", "trouble.held"),
             Self::Disk => ("disk", "trouble.disk"),
+            Self::AllianceKey => ("alliance-key", "trouble.alliance-key"),
             Self::BackupNever => ("backup-never", "trouble.backup-never"),
             Self::BackupOutdated => ("backup-outdated", "trouble.backup-outdated"),
         }

@@ -167,6 +167,10 @@ fn not_proven(verified: &VerifiedBundle, expected: bool) -> Vec<Words> {
     }
     open.push(words("That the content is true: it is what its author signed.", "内容是否属实：仅证明作者签署了这些内容。"));
     open.push(words("That there are no other records.", "是否还有其他记录（完整性）。"));
+    open.push(words(
+        "That its author's log is in order before each record: a node that holds the whole log calls a record void which does not name the chain value before it.",
+        "记录与作者日志中之前的条目是否相符：持有整份日志的节点还会核对前一链值，不符的记录视为无效。",
+    ));
     open.push(words("That everybody was shown the same log: that needs witnesses.", "日志是否对所有人一致：这需要见证方。"));
     open.push(words("The times: they are the authors' own claims.", "时间：均为作者自述。"));
     open

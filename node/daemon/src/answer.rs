@@ -27,11 +27,13 @@ pub struct Failure {
     pub kind: FailureKind,
 }
 
-/// Exit codes beside 0 and clap's own 2 (`suyuan help exit-codes` is this list).
+/// Exit codes beside 0; the README and `suyuan help` have the same list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
     /// 1: what was checked does not hold.
     DoesNotHold = 1,
+    /// 2: what was asked for on the command line cannot be; nothing was done.
+    Usage = 2,
     /// 3: the node could not be reached.
     Unreachable = 3,
     /// 4: the node refused.
@@ -72,6 +74,11 @@ impl Answer {
 }
 
 impl Failure {
+    /// A mistake on the command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: FailureKind::Usage }
+    }
+
     /// A failure on this machine, with its reasons.
     pub fn local(error: impl Into<Box<dyn Error>>) -> Self {
         let error = error.into();
@@ -103,11 +110,27 @@ impl Failure {
     /// Prints it on standard error, as JSON on standard output too where that was asked for.
     pub fn print(self, as_json: bool) -> ExitCode {
         if as_json {
-            let _ = writeln!(std::io::stdout(), "{}", json!({ "error": self.message, "exit": self.kind as u8 }));
+            self.print_json();
         }
         let _ = writeln!(std::io::stderr(), "suyuan: {}", self.message);
         ExitCode::from(self.kind as u8)
     }
+
+    fn print_json(&self) {
+        let _ = writeln!(std::io::stdout(), "{}", json!({ "error": self.message, "exit": self.kind as u8 }));
+    }
+}
+
+/// Prints what the parser of the command line says: help and version that were asked for, or a mistake, then as JSON too where that was asked for.
+pub fn print_usage(error: &clap::Error) -> ExitCode {
+    let mistake = error.use_stderr();
+    let as_json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if mistake && as_json {
+        Failure::usage(error.to_string().trim_end()).print_json();
+    }
+    // Standard output that went away is no failure of ours.
+    let _ = error.print();
+    if mistake { ExitCode::from(FailureKind::Usage as u8) } else { ExitCode::SUCCESS }
 }
 
 /// Reads a whole file, at most `limit` bytes.
@@ -135,9 +158,13 @@ pub fn write_secret(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure>
 
 fn write_with_mode(path: &std::path::Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let written = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|error| Failure::local(format!("{} cannot be written: {error}", path.display())))
+    let failed = |error: std::io::Error| Failure::local(format!("{} cannot be written: {error}", path.display()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
+        // Half a file would only be in the way of the next try.
+        let _ = std::fs::remove_file(path);
+        failed(error)
+    })
 }
 
 /// Replaces a file, old or new but never half.

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use suyuan_core::charter::Role;
+use suyuan_core::circle::Tier;
 use suyuan_core::{AllianceId, CircleId, StatementId};
 
 /// 溯源 Suyuan: signed, tiered records along a supply chain that anyone can check.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done and true; 1 what was checked does not hold; 2 usage; 3 the node cannot be reached; \
+#[command(after_help = "Exit codes: 0 done and true; 1 what was checked does not hold; 2 usage, nothing was done; 3 the node cannot be reached; \
     4 the node refused; 5 a file, the keyring or the store.")]
 pub struct Cli {
     /// Data folder of the node.
@@ -88,8 +90,8 @@ pub struct Init {
     #[arg(long)]
     pub name: String,
     /// leader, upstream, midstream, downstream, support or regulator.
-    #[arg(long)]
-    pub role: String,
+    #[arg(long, value_parser = role)]
+    pub role: Role,
     /// Address at which the other members reach this node, e.g. /ip4/192.0.2.7/tcp/7401.
     #[arg(long = "address", value_name = "MULTIADDR")]
     pub addresses: Vec<String>,
@@ -261,8 +263,8 @@ pub enum Record {
         /// The record's id.
         id: StatementId,
         /// A field as SECTION:NAME, e.g. 1:residue; the public sections whole if there is none.
-        #[arg(long = "field", value_name = "SECTION:NAME")]
-        fields: Vec<String>,
+        #[arg(long = "field", value_name = "SECTION:NAME", value_parser = field)]
+        fields: Vec<(u8, String)>,
         /// Where to write it.
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,
@@ -300,23 +302,33 @@ pub enum Circle {
     /// Open a circle.
     New {
         /// authorized 授权共享 (you write, others read) or codevelopment 协同开发 (several write).
-        #[arg(long)]
-        tier: String,
+        #[arg(long, value_parser = tier)]
+        tier: Tier,
         /// What it is.
         #[command(flatten)]
         circle: CircleFlags,
     },
-    /// Open a circle's next epoch with these members.
+    /// Open a circle's next epoch, under a new key. What is not given stays; members are given all together.
     Epoch {
-        /// Its id.
-        id: CircleId,
-        /// What it is from now on.
+        /// Its id, or `alliance`.
+        #[arg(value_name = "ID", value_parser = circle)]
+        id: String,
+        /// Its name.
+        #[arg(long)]
+        name: Option<String>,
+        /// What it is for.
+        #[arg(long)]
+        purpose: Option<String>,
+        /// Who is in it.
         #[command(flatten)]
-        circle: CircleFlags,
+        members: MemberFlags,
+        /// End of a grant, milliseconds since 1970-01-01 UTC.
+        #[arg(long)]
+        until: Option<u64>,
     },
 }
 
-/// What a circle is from an epoch on.
+/// What a circle is from its beginning.
 #[derive(Debug, Args)]
 pub struct CircleFlags {
     /// Its name.
@@ -325,15 +337,23 @@ pub struct CircleFlags {
     /// What it is for.
     #[arg(long, default_value = "")]
     pub purpose: String,
+    /// Who is in it beside this member.
+    #[command(flatten)]
+    pub members: MemberFlags,
+    /// End of a grant, milliseconds since 1970-01-01 UTC.
+    #[arg(long)]
+    pub until: Option<u64>,
+}
+
+/// Members of a circle beside its steward.
+#[derive(Debug, Args)]
+pub struct MemberFlags {
     /// A member that may read: name or id.
     #[arg(long = "reader", value_name = "MEMBER")]
     pub readers: Vec<String>,
     /// A member that may write too: name or id.
     #[arg(long = "writer", value_name = "MEMBER")]
     pub writers: Vec<String>,
-    /// End of a grant, milliseconds since 1970-01-01 UTC.
-    #[arg(long)]
-    pub until: Option<u64>,
 }
 
 /// `suyuan code`.
@@ -363,4 +383,31 @@ pub struct Import {
     /// Who may read the events: public, alliance, self or a circle's id.
     #[arg(long = "for", value_name = "CIRCLE")]
     pub audience: String,
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    name.parse().map_err(|_| format!("no role; one of {}", Role::ALL.map(Role::name).join(", ")))
+}
+
+fn tier(name: &str) -> Result<Tier, String> {
+    match name {
+        "authorized" => Ok(Tier::Authorized),
+        "codevelopment" => Ok(Tier::Codevelopment),
+        _ => Err("no tier: authorized 授权共享 or codevelopment 协同开发".to_owned()),
+    }
+}
+
+fn circle(name: &str) -> Result<String, String> {
+    match name {
+        "alliance" => Ok(name.to_owned()),
+        id => id
+            .parse::<CircleId>()
+            .map(|id| id.to_string())
+            .map_err(|_| "neither `alliance` nor a circle's id; `suyuan circle list` shows them".to_owned()),
+    }
+}
+
+fn field(text: &str) -> Result<(u8, String), String> {
+    let parsed = text.split_once(':').and_then(|(section, name)| Some((section.parse().ok()?, name.to_owned())));
+    parsed.ok_or_else(|| "not SECTION:NAME, e.g. 1:residue; `suyuan record get` shows sections and names".to_owned())
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use suyuan_api::tls::TlsFiles;
+use suyuan_net::Multiaddr;
+use suyuan_trace::DigitalLink;
 
 use crate::answer::{Failure, read_file};
 use crate::cli;
@@ -40,7 +42,7 @@ pub struct Config {
     /// Consumer pages, resolver and logs.
     pub public: SocketAddr,
     /// Addresses for the other members.
-    pub p2p: Vec<String>,
+    pub p2p: Vec<Multiaddr>,
     /// Where consumers reach the public side.
     pub public_url: Option<String>,
     /// Certificate and key of the public side; plain HTTP where there are none.
@@ -63,17 +65,13 @@ impl Config {
             File::default()
         };
         let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        let first = |flag: &Vec<String>, file: Vec<String>, default: &[&str]| -> Vec<String> {
-            let given = if flag.is_empty() { file } else { flag.clone() };
-            if given.is_empty() { default.iter().map(|text| (*text).to_owned()).collect() } else { given }
-        };
         Ok(Self {
             admin: flags.admin.or(file.admin).unwrap_or_else(|| loopback(7400)),
             public: flags.public.or(file.public).unwrap_or_else(|| loopback(7480)),
-            p2p: first(&flags.p2p, file.p2p, &["/ip4/127.0.0.1/tcp/7401"]),
-            public_url: flags.public_url.clone().or(file.public_url),
+            p2p: p2p(&path, flags, &file.p2p)?,
+            public_url: public_url(&path, flags, file.public_url)?,
             public_tls: tls(data, flags, file.public_tls)?,
-            hosts: first(&flags.hosts, file.hosts, &[]),
+            hosts: if flags.hosts.is_empty() { file.hosts } else { flags.hosts.clone() },
         })
     }
 
@@ -85,8 +83,39 @@ impl Config {
 
     /// Whether nothing outside this machine can reach the node.
     pub fn is_loopback(&self) -> bool {
-        self.admin.ip().is_loopback() && self.public.ip().is_loopback() && self.p2p.iter().all(|address| is_loopback(address))
+        self.admin.ip().is_loopback() && self.public.ip().is_loopback() && self.p2p.iter().all(|address| is_loopback(&address.to_string()))
     }
+}
+
+/// Where the other members' nodes reach this one, from the flag or the file at `path`.
+fn p2p(path: &Path, flags: &cli::Run, file: &[String]) -> Result<Vec<Multiaddr>, Failure> {
+    let parse = |text: &String| text.parse::<Multiaddr>().map_err(|why| format!("{text}: {why}; e.g. /ip4/0.0.0.0/tcp/7401"));
+    if !flags.p2p.is_empty() {
+        return flags.p2p.iter().map(parse).collect::<Result<_, _>>().map_err(|why| Failure::usage(format!("--p2p {why}")));
+    }
+    let default = ["/ip4/127.0.0.1/tcp/7401".to_owned()];
+    let given = if file.is_empty() { &default } else { file };
+    given.iter().map(parse).collect::<Result<_, _>>().map_err(|why| Failure::local(format!("{}: p2p {why}", path.display())))
+}
+
+/// Where consumers reach the public side, from the flag or the file at `path`.
+fn public_url(path: &Path, flags: &cli::Run, file: Option<String>) -> Result<Option<String>, Failure> {
+    match (&flags.public_url, file) {
+        (Some(url), _) => base(url).map_err(|why| Failure::usage(format!("--public-url {url}: {why}"))).map(Some),
+        (None, Some(url)) => base(&url).map_err(|why| Failure::local(format!("{}: public_url = {url:?}: {why}", path.display()))).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// An address that printed codes can lead to, without a slash at its end: what a Digital Link may begin with.
+pub fn base(url: &str) -> Result<String, String> {
+    const SPECIMEN: &str = "https://id.gs1.org/01/09506000134352";
+    let what = "no address for printed codes: https:// or http://, a host, perhaps a port and a path, without query and fragment, e.g. https://trace.example.com";
+    if url.contains(['?', '#']) {
+        return Err(what.to_owned());
+    }
+    let link = DigitalLink::parse(SPECIMEN).and_then(|link| link.with_base(url));
+    link.map(|_| url.trim_end_matches('/').to_owned()).map_err(|error| format!("{what} ({error})"))
 }
 
 /// Certificate and key: both from the flags, or both from the file, where paths begin at the data folder.
@@ -94,7 +123,7 @@ fn tls(data: &Path, flags: &cli::Run, file: Option<Pair>) -> Result<Option<TlsFi
     match (&flags.public_certificate, &flags.public_key) {
         (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
         (None, None) => Ok(file.map(|pair| TlsFiles { certificate: data.join(pair.certificate), key: data.join(pair.key) })),
-        _ => Err(Failure::local("TLS takes a certificate and its key: give --public-certificate and --public-key, or neither")),
+        _ => Err(Failure::usage("TLS takes a certificate and its key: give --public-certificate and --public-key, or neither")),
     }
 }
 

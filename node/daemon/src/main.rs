@@ -11,7 +11,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return answer::print_usage(&error),
+    };
     let json = cli.json;
     match command::run(cli) {
         Ok(answer) => answer.print(json),

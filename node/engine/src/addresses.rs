@@ -73,6 +73,17 @@ fn content(body: &Body) -> Option<Vec<String>> {
 /// # Errors
 /// [`Refusal`] that names the first address that cannot be stated. `loopback` refuses all that lead out of this machine.
 pub fn draw_up(alliance: &AllianceId, addresses: &[String], loopback: bool) -> Result<Submission, Refusal> {
+    check(addresses, loopback)?;
+    let value = serde_json::to_string(addresses).or_else(|error| refuse(RefusalKind::Malformed, "/addresses", error.to_string()))?;
+    let section = SubmittedSection { audiences: vec![alliance_circle(alliance)], fields: vec![Field { name: FIELD.to_owned(), value }] };
+    Ok(Submission { kind: TYPE.to_owned(), about: Vec::new(), references: Vec::new(), time: None, sections: vec![section] })
+}
+
+/// Checks addresses at which a node is to be reached, in a statement or in a founding entry.
+///
+/// # Errors
+/// [`Refusal`] that names the first one that cannot be dialled. `loopback` refuses all that lead out of this machine.
+pub fn check(addresses: &[String], loopback: bool) -> Result<(), Refusal> {
     if addresses.len() > limits::ADDRESSES {
         return refuse(RefusalKind::Limit, "/addresses", format!("{} addresses; at most {}", addresses.len(), limits::ADDRESSES));
     }
@@ -90,9 +101,7 @@ pub fn draw_up(alliance: &AllianceId, addresses: &[String], loopback: bool) -> R
             return refuse(RefusalKind::Malformed, pointer, detail);
         }
     }
-    let value = serde_json::to_string(addresses).or_else(|error| refuse(RefusalKind::Malformed, "/addresses", error.to_string()))?;
-    let section = SubmittedSection { audiences: vec![alliance_circle(alliance)], fields: vec![Field { name: FIELD.to_owned(), value }] };
-    Ok(Submission { kind: TYPE.to_owned(), about: Vec::new(), references: Vec::new(), time: None, sections: vec![section] })
+    Ok(())
 }
 
 fn refuse<T>(fault: RefusalKind, pointer: impl Into<String>, detail: impl Into<String>) -> Result<T, Refusal> {

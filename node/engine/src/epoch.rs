@@ -8,7 +8,7 @@ use suyuan_core::{CircleId, Fault, MemberId, StatementId};
 use zeroize::Zeroizing;
 
 use crate::author::Plan;
-use crate::circles::{self, Circles};
+use crate::circles::{self, Circle, Circles};
 use crate::ledger::Ledger;
 use crate::record::{self, HeldRecord};
 use crate::secrets::EpochSecrets;
@@ -45,6 +45,8 @@ pub struct NewEpoch {
     pub secret: EpochSecret,
     /// The epoch statement.
     pub plan: Plan,
+    /// The circle as it is once the epoch has effect.
+    pub opened: Circle,
 }
 
 /// Draws up an epoch and checks it as every member will. A secret that is held for it already is from a try that ended before its statement was written, and is
@@ -63,9 +65,14 @@ pub fn draw_up(request: CircleRequest, ledger: &Ledger, secrets: &EpochSecrets, 
     let fields = fields(&content)?;
     let plan = Plan { kind: circle::TYPE.to_owned(), references: Vec::new(), time: now, sections: vec![(vec![(circle, epoch)], fields.clone())] };
     let body = suyuan_core::section::Body::new([0; 32], fields).map_err(|fault| refusal(RefusalKind::Limit, "", fault.to_string()))?;
-    let judged = ledger.circles.clone().open_epoch(&ledger.alliance, &ledger.me, commitment, &body, &secret);
-    judged.map_err(|void| refusal(RefusalKind::Malformed, "", void.explain()))?;
-    Ok(NewEpoch { content, secret, plan })
+    let mut circles = ledger.circles.clone();
+    let judged = circles.open_epoch(&ledger.alliance, &ledger.me, commitment, &body, &secret);
+    let opened = judged.ok().and_then(|id| circles.circle(&id).cloned());
+    let opened = match (judged, opened) {
+        (Ok(_), Some(opened)) => opened,
+        (judged, _) => return Err(refusal(RefusalKind::Malformed, "", judged.err().map_or("it has no effect", circles::Void::explain))),
+    };
+    Ok(NewEpoch { content, secret, plan, opened })
 }
 
 /// The next epoch of a circle of this member's that somebody is in who has left the alliance: the same without them.
@@ -100,17 +107,35 @@ pub fn alliance_request(ledger: &Ledger) -> CircleRequest {
     }
 }
 
+/// The request for a circle's next epoch that changes nothing but the key. Nothing for a circle that this node does not know, unless it is the alliance's,
+/// whose key its leader has lost.
+pub fn same_again(circle: &CircleId, ledger: &Ledger) -> Option<CircleRequest> {
+    let Some(known) = ledger.circles.circle(circle) else {
+        let lost = *circle == circle::alliance_circle(&ledger.alliance.id()) && ledger.lost_epoch > 0;
+        return lost.then(|| alliance_request(ledger));
+    };
+    Some(CircleRequest {
+        circle: Some(known.id),
+        name: known.name.clone(),
+        purpose: known.purpose.clone(),
+        tier: known.tier(),
+        members: known.members().map(|(member, rights)| CircleMember { member: *member, rights: *rights }).collect(),
+        terms: known.terms.clone(),
+        until: known.until,
+    })
+}
+
 fn name(request: &CircleRequest, ledger: &Ledger, rng: &mut impl CryptoRng) -> Result<(CircleId, Option<StatementId>, u64), Refusal> {
     let alliance = circle::alliance_circle(&ledger.alliance.id());
     let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
+    let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
     match wanted {
         Some(id) => {
-            let known = ledger.circles.circle(&id);
             let written = if id == alliance { ledger.newest_epoch() } else { 0 };
-            let next = known.map(|circle| (circle.nonce, circle.epoch().max(written).saturating_add(1)));
-            match next {
-                Some((nonce, epoch)) => Ok((id, nonce, epoch)),
-                None if id == alliance => Ok((id, None, 1)),
+            match ledger.circles.circle(&id) {
+                Some(circle) => Ok((id, circle.nonce, circle.epoch().max(written).saturating_add(1))),
+                // Its members go by the epochs that they have seen, so the next one has to follow the last.
+                None if id == alliance && (ledger.lost_epoch > 0 || !begun) => Ok((id, None, ledger.lost_epoch.max(written).saturating_add(1))),
                 None => Err(refusal(RefusalKind::UnknownCircle, "/circle", format!("this node knows no circle {id}"))),
             }
         }

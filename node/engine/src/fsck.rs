@@ -15,7 +15,7 @@ use crate::counters::Counters;
 use crate::ledger::Ledger;
 use crate::local::LocalKeys;
 use crate::logs::{self, LogHead};
-use crate::record::{self, HeldRecord, HeldSection, Opened};
+use crate::record::{self, HeldAudience, HeldRecord, HeldSection, Opened};
 use crate::schema::{RETURNED_ROW, Row, Table, index_key, log_key, tile_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
@@ -131,8 +131,8 @@ impl Indexed {
     }
 
     fn check(&self, view: &impl View) -> Result<(), Finding> {
-        use Table::{ByCircle, ById, BySubject, Content, Entry, Header, Statement, System, Void, Wrap};
-        for table in [ById, ByCircle, BySubject, System, Entry, Statement, Void, Header, Content, Wrap] {
+        use Table::{ByCircle, ById, BySubject, Content, Entry, Header, Public, Statement, System, Void, Wrap};
+        for table in [ById, ByCircle, BySubject, Public, System, Entry, Statement, Void, Header, Content, Wrap] {
             let expected = self.0.get(&table).copied().unwrap_or(0);
             let found = count(view, table)?;
             if found != expected {
@@ -266,21 +266,27 @@ impl<'a, V: View> LogCheck<'a, V> {
             let name = self.local.name(Table::ByCircle, &circle.0);
             indexed.expect(Table::ByCircle, &index_key(&name, row), self.view)?;
         }
-        let mut subjects = Vec::new();
+        let (mut subjects, mut public) = (Vec::new(), BTreeSet::new());
         for section in &record.sections {
             self.rows_of(record, section, indexed)?;
             match record.open(section, self.secrets).map_err(|error| error.0)? {
                 Opened::Body(body) => {
-                    subjects.append(&mut record::subjects(&body));
+                    let mut about = record::subjects(&body);
+                    public.extend(about.iter().filter(|_| section.is_public()).cloned());
+                    subjects.append(&mut about);
                     report.opened = report.opened.saturating_add(1);
                 }
                 Opened::Void(fault) if self.is_ours(section, fault) => return Err(format!("section {}: {fault}", section.index)),
                 Opened::Void(_) => report.void = report.void.saturating_add(1),
+                Opened::Sealed if self.has_key(section) => return Err(format!("section {}: no wrap opens", section.index)),
                 Opened::Sealed => {}
             }
         }
         subjects.sort_unstable();
         subjects.dedup();
+        for subject in &public {
+            indexed.expect(Table::Public, &record.public_key(subject, self.local), self.view)?;
+        }
         for subject in &subjects {
             let name = self.local.name(Table::BySubject, subject.as_bytes());
             indexed.expect(Table::BySubject, &index_key(&name, row), self.view)?;
@@ -307,7 +313,13 @@ impl<'a, V: View> LogCheck<'a, V> {
     /// What was checked when it was taken in, or was written here, cannot be anybody else's fault.
     fn is_ours(&self, section: &HeldSection, fault: Fault) -> bool {
         let public = section.header.as_ref().is_ok_and(|header| header.sealed.is_none());
-        self.head.id.member == self.ledger.me || (public && fault != Fault::FieldCount) || fault == Fault::Wrap
+        self.head.id.member == self.ledger.me || (public && fault != Fault::FieldCount)
+    }
+
+    /// Whether this member's own section lacks nothing to be opened. Of others' sections the wraps are not kept where they do not open.
+    fn has_key(&self, section: &HeldSection) -> bool {
+        let opens = |audience: &HeldAudience| audience.wrap.is_some() && self.secrets.of(&audience.header.circle, audience.header.epoch).is_some();
+        self.head.id.member == self.ledger.me && section.audiences.iter().any(opens)
     }
 
     fn end(&self) -> Result<(), Finding> {

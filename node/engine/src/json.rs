@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use suyuan_core::section::Field;
 
@@ -68,88 +68,117 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Checks that a JSON text is unambiguous: no member twice, no deeper than [`limits::JSON_DEPTH`].
+/// Checks that a JSON text is unambiguous: no member twice, no deeper than [`limits::JSON_DEPTH`]. Numbers may be of any size and precision: what is kept is
+/// their text.
 ///
 /// # Errors
-/// What is wrong and where, in words.
+/// What is wrong, in words.
 pub fn check(text: &str) -> Result<(), String> {
     // Scalars are by far the most; the parser that cut the text out has checked them.
     if !text.starts_with(['{', '[']) {
         return Ok(());
     }
-    let mut parser = serde_json::Deserializer::from_str(text);
-    Unambiguous { depth: 1 }.deserialize(&mut parser).map_err(|error| error.to_string())?;
-    parser.end().map_err(|error| error.to_string())
+    let whole: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    unambiguous(whole.get())
 }
 
-#[derive(Clone, Copy)]
-struct Unambiguous {
-    depth: usize,
-}
-
-impl Unambiguous {
-    fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        if self.depth >= limits::JSON_DEPTH {
-            return Err(E::custom(format_args!("nested more than {} levels deep", limits::JSON_DEPTH)));
-        }
-        Ok(Self { depth: self.depth.saturating_add(1) })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Unambiguous {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Unambiguous {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        while seq.next_element_seed(inner)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        let mut names = BTreeSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            map.next_value_seed(inner)?;
-            if let Some(twice) = names.replace(name) {
-                return Err(de::Error::custom(format_args!("the member {twice:?} stands there twice")));
+/// Walks over a text that is JSON, by the marks that can change what stands where.
+fn unambiguous(text: &str) -> Result<(), String> {
+    // What is open: the names of an object so far, or nothing in a list.
+    let mut open: Vec<Option<BTreeSet<String>>> = Vec::new();
+    let (mut rest, mut name_follows) = (text, false);
+    while let Some((mark, after)) = rest.find(['{', '}', '[', ']', ',', ':', '"']).and_then(|at| first(rest.get(at..)?)) {
+        rest = after;
+        match mark {
+            '{' | '[' => {
+                if open.len().saturating_add(1) >= limits::JSON_DEPTH {
+                    return Err(format!("nested more than {} levels deep", limits::JSON_DEPTH));
+                }
+                name_follows = mark == '{';
+                open.push(name_follows.then(BTreeSet::new));
+            }
+            '}' | ']' => {
+                open.pop();
+                name_follows = false;
+            }
+            ',' => name_follows = matches!(open.last(), Some(Some(_))),
+            ':' => name_follows = false,
+            _ => {
+                let (string, after) = string(rest)?;
+                rest = after;
+                if let Some(Some(names)) = open.last_mut().filter(|_| name_follows)
+                    && let Some(twice) = names.replace(string)
+                {
+                    return Err(format!("the member {twice:?} stands there twice"));
+                }
             }
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+fn first(text: &str) -> Option<(char, &str)> {
+    let mut chars = text.chars();
+    chars.next().map(|mark| (mark, chars.as_str()))
+}
+
+/// The string whose opening quote was just passed, and what follows its closing one.
+fn string(text: &str) -> Result<(String, &str), String> {
+    let mut escaped = false;
+    let end = text.find(|c| {
+        let closes = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        closes
+    });
+    let cut = end.and_then(|end| Some((text.get(..end)?, text.get(end.saturating_add(1)..)?)));
+    let (inner, after) = cut.ok_or("a string has no end")?;
+    let string = if inner.contains('\\') { serde_json::from_str(&format!("\"{inner}\"")) } else { Ok(inner.to_owned()) };
+    string.map(|string| (string, after)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_all_readers_read_alike_is_taken_with_numbers_of_any_size() {
+        let list = format!("[{}1e400,-0.0{}]", "[".repeat(limits::JSON_DEPTH - 3), "]".repeat(limits::JSON_DEPTH - 3));
+        let good = [
+            "{}",
+            "[]",
+            r#"{"a":{"b":1e400,"c":-1E+999999},"b":[123456789012345678901234567890.000]}"#,
+            r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#,
+            r#"{"a":"{\"a\":1,\"a\":2}","b":"]}","\\":"\\","c":["x","x"]}"#,
+            "1e400",
+            &list,
+        ];
+        for text in good {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_readers_may_read_differently_is_refused() {
+        let deep = format!("{}{}", "[".repeat(limits::JSON_DEPTH), "]".repeat(limits::JSON_DEPTH));
+        let bad = [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"[{"x":{"a":[],"b":0,"a":{}}}]"#,
+            r#"{"a":{"b":1},"c":[{}],"a":1}"#,
+            r#"{"\"":1,"\u0022":2}"#,
+            r#"{"\ud800":1}"#,
+            r#"["\ud800"]"#,
+            r#"{"a":1"#,
+            r#"{"a":1}}"#,
+            r#"{"a":01}"#,
+            r#"{"a":.5}"#,
+            r#"{a:1}"#,
+            "[1,]",
+            "[NaN]",
+            &deep,
+        ];
+        for text in bad {
+            assert!(check(text).is_err(), "{text}");
+        }
     }
 }

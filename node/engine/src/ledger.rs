@@ -40,6 +40,9 @@ pub struct Ledger {
     pub decisions: Arc<Decisions>,
     /// Epoch statements of the alliance circle that wait for their place in the order: author and content.
     epochs: Arc<BTreeMap<StatementId, (MemberId, Body)>>,
+    /// Newest epoch of the alliance circle that this member has opened as its leader and has lost the secret of; 0 where there is none. A keyring that comes from
+    /// a backup has none of the secrets, and nobody could hand them to the steward.
+    pub lost_epoch: u64,
 }
 
 impl Ledger {
@@ -51,7 +54,8 @@ impl Ledger {
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions: Arc::new(decisions), epochs: Arc::default() };
+        let decisions = Arc::new(decisions);
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs: Arc::default(), lost_epoch: 0 };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
@@ -165,7 +169,9 @@ impl Ledger {
     /// Number of the newest epoch of the alliance circle that anybody has written.
     pub fn newest_epoch(&self) -> u64 {
         let written = self.epochs.values().filter_map(|(_, body)| circles::content(body)).map(|content| content.epoch);
-        written.max().unwrap_or(1).max(self.decisions.tip().newest_epoch())
+        // The first stands in no order log.
+        let ordered = Some(self.decisions.tip().newest_epoch()).filter(|epoch| *epoch > 1);
+        written.chain(ordered).max().unwrap_or(0)
     }
 
     /// The epochs of the alliance circle as its keeper sees them.
@@ -181,7 +187,12 @@ impl Ledger {
         for section in &record.sections {
             let Some(audience) = section.audiences.first() else { continue };
             let (circle, epoch) = (audience.header.circle, audience.header.epoch);
-            let Some(secret) = secrets.of(&circle, epoch) else { continue };
+            let Some(secret) = secrets.of(&circle, epoch) else {
+                if circle == alliance_circle(&self.alliance.id()) && record.statement.place.author == self.me {
+                    self.lost_epoch = self.lost_epoch.max(epoch);
+                }
+                continue;
+            };
             let Opened::Body(body) = record.open(section, secrets)? else { continue };
             let author = record.statement.place.author;
             let waits = circle == self.decisions.circle && epoch > 1;

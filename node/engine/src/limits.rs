@@ -42,7 +42,7 @@ pub const GAPS: usize = 1024;
 pub const SYNC_PULLS: usize = 4;
 /// Rows of a page of results.
 pub const PAGE: usize = 200;
-/// Rows of one subject that a product's page looks through.
+/// Records about one subject that a product's page counts.
 pub const PRODUCT_ROWS: usize = 10_000;
 
 /// Proposals of one member that are kept.

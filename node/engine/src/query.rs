@@ -12,8 +12,8 @@ use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
 use crate::logs;
-use crate::record::{self, HeldRecord, HeldSection, Opened};
-use crate::schema::{Row, Table, index_key};
+use crate::record::{self, HeldRecord, HeldSection, Opened, Outline};
+use crate::schema::{Row, Table, index_key, public_row};
 use crate::secrets::EpochSecrets;
 use crate::serve;
 use crate::view::{StoreError, View};
@@ -109,6 +109,17 @@ pub struct Page {
     pub records: Vec<RecordView>,
     /// What to ask for next, if there may be more.
     pub next: Option<Row>,
+}
+
+/// What the public may see of a subject's records.
+#[derive(Clone, Debug)]
+pub struct ProductRecords {
+    /// The records, by the authors' times, oldest first.
+    pub records: Vec<HeldRecord>,
+    /// How many more there are.
+    pub more: usize,
+    /// Whether all were counted; with [`limits::PRODUCT_ROWS`] in all, counting ends.
+    pub counted: bool,
 }
 
 impl<V: View> Reader<'_, V> {
@@ -358,27 +369,30 @@ impl<V: View> Reader<'_, V> {
         Ok(Some(BundleRecord { statement, signature, proof: proof.to_string(), disclosures }))
     }
 
-    /// Every record with a public section about a subject, from all members that this node has, by the authors' times; at most
-    /// [`suyuan_core::limits::BUNDLE_RECORDS`], the newest ones.
+    /// The records with a public section about a subject, from all members that this node has: recalls first, then the newest by the authors' times, as many
+    /// as there may be and as fit into so many bytes of statements and public content, but always one. Only these are read. They come with their public
+    /// sections alone.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn product(&self, subject: &str) -> Result<Vec<HeldRecord>, StoreError> {
-        let rows = self.rows(&Filter::Subject(subject.to_owned()), None, limits::PRODUCT_ROWS)?;
-        let mut records = Vec::new();
-        for row in rows {
-            let Some(held) = self.held(row)? else { continue };
-            let mut about = Vec::new();
-            for section in held.sections.iter().filter(|section| section.is_public()) {
-                self.content(&held, section, &mut about)?;
+    pub fn product(&self, subject: &str, records: usize, bytes: usize) -> Result<ProductRecords, StoreError> {
+        let name = self.local.name(Table::Public, subject.as_bytes());
+        let keys = self.view.rows(Table::Public, &name, &[&name[..], &[0xff; 32]].concat(), limits::PRODUCT_ROWS)?;
+        let (mut found, mut weight) = (Vec::new(), 0usize);
+        for (key, _) in keys.iter().take(records) {
+            let row = public_row(key).ok_or_else(|| StoreError("an index row's key".into()))?;
+            let outline =
+                Outline::load(row, self.view, self.local)?.ok_or_else(|| StoreError(format!("entry {} in log number {}", row.sequence, row.log)))?;
+            let record = outline.read(|_, section| section.is_public(), self.view, self.local)?;
+            weight =
+                record.sections.iter().map(|section| section.content.len()).fold(weight.saturating_add(record.bytes.len()), usize::saturating_add);
+            if weight > bytes && !found.is_empty() {
+                break;
             }
-            if about.iter().any(|listed| listed == subject) {
-                records.push(held);
-            }
+            found.push(record);
         }
-        records.sort_by_key(|record| (record.statement.time, record.row));
-        let surplus = records.len().saturating_sub(suyuan_core::limits::BUNDLE_RECORDS);
-        records.drain(..surplus);
-        Ok(records)
+        let more = keys.len().saturating_sub(found.len());
+        found.sort_by_key(|record| (record.statement.time, record.row));
+        Ok(ProductRecords { records: found, more, counted: keys.len() < limits::PRODUCT_ROWS })
     }
 }

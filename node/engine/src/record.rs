@@ -1,5 +1,7 @@
 //! A record in the store: which rows it has, and how they are read back and opened.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use suyuan_core::Fault;
 use suyuan_core::bundle::Content;
@@ -7,14 +9,17 @@ use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::circle::{self, PUBLIC, Wrap};
 use suyuan_core::id::StatementId;
 use suyuan_core::key::Signature;
-use suyuan_core::sealing;
+use suyuan_core::sealing::{self, SectionKey};
 use suyuan_core::section::{self, ABOUT, AudienceHeader, Body, SectionHeader};
 use suyuan_core::statement::{RESERVED_TYPES, SectionCommitment, Statement, UnverifiedStatement, VerifiedStatement};
 
 use crate::local::LocalKeys;
-use crate::schema::{Row, Table, index_key};
+use crate::schema::{Row, Table, index_key, public_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
+
+/// Type of a record that recalls what it is about.
+pub const RECALL: &str = "recall";
 
 /// An audience header as this node holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +86,9 @@ impl HeldRecord {
             }
         }
         self.index(subjects, local, changes);
+        for subject in self.public_subjects() {
+            changes.put(Table::Public, self.public_key(&subject, local), Vec::new());
+        }
         if self.statement.kind.starts_with(RESERVED_TYPES) {
             changes.put(Table::System, self.row.key(), Vec::new());
         }
@@ -94,27 +102,26 @@ impl HeldRecord {
         }
     }
 
+    /// What its public sections are about, each once.
+    fn public_subjects(&self) -> BTreeSet<String> {
+        let none = EpochSecrets::default();
+        let public = self.sections.iter().filter(|section| section.is_public());
+        let bodies = public.filter_map(|section| open_section(&self.statement, section, &none).ok().flatten());
+        bodies.flat_map(|body| subjects(&body)).collect()
+    }
+
+    /// Key of its row in [`Table::Public`] under one of the subjects of its public sections.
+    pub fn public_key(&self, subject: &str, local: &LocalKeys) -> Vec<u8> {
+        let name = local.name(Table::Public, subject.as_bytes());
+        public_key(&name, self.statement.kind == RECALL, self.statement.time, self.row)
+    }
+
     /// Reads a record back. Nothing where the row is masked or not there.
     ///
     /// # Errors
     /// [`StoreError`] when what is there is not what was written.
     pub fn load(row: Row, view: &impl View, local: &LocalKeys) -> Result<Option<Self>, StoreError> {
-        let (Some(entry), Some(stored)) = (view.row(Table::Entry, &row.key())?, view.row(Table::Statement, &row.key())?) else {
-            return Ok(None);
-        };
-        let damaged = |what: &str| StoreError(format!("{what} of entry {} in log number {}", row.sequence, row.log));
-        let (signature, bytes) = stored.split_at_checked(64).ok_or_else(|| damaged("statement"))?;
-        let entry = StatementId(entry.try_into().map_err(|_| damaged("id"))?);
-        let statement = UnverifiedStatement::decode(bytes).and_then(|statement| statement.reread(&entry)).map_err(|_| damaged("statement"))?;
-        let mut sections = Vec::new();
-        for (index, commitment) in statement.sections.iter().enumerate() {
-            let index = u8::try_from(index).map_err(|_| damaged("section"))?;
-            if let Some(section) = HeldSection::load(row, index, commitment, view, local)? {
-                sections.push(section);
-            }
-        }
-        let signature = signature.try_into().map_err(|_| damaged("signature"))?;
-        Ok(Some(Self { row, bytes: bytes.to_vec(), signature, statement, sections }))
+        Outline::load(row, view, local)?.map(|outline| outline.read(|_, _| true, view, local)).transpose()
     }
 
     /// Opens one held section with whatever epoch secret fits.
@@ -129,9 +136,62 @@ impl HeldRecord {
         }
         Ok(match open_section(&self.statement, section, secrets) {
             Ok(Some(body)) => Opened::Body(body),
-            Ok(None) => Opened::Sealed,
+            // Wraps are not signed: that none opens says nothing of the author, only that the key is lacking.
+            Ok(None) | Err(Fault::Wrap) => Opened::Sealed,
             Err(fault) => Opened::Void(fault),
         })
+    }
+}
+
+/// A statement and the headers of its sections: enough to decide who may have what of it, before anything large is read.
+#[derive(Clone, Debug)]
+pub struct Outline(HeldRecord);
+
+impl Outline {
+    /// Reads statement and headers. Nothing where the row is masked or not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] when what is there is not what was written.
+    pub fn load(row: Row, view: &impl View, local: &LocalKeys) -> Result<Option<Self>, StoreError> {
+        let (Some(entry), Some(stored)) = (view.row(Table::Entry, &row.key())?, view.row(Table::Statement, &row.key())?) else {
+            return Ok(None);
+        };
+        let damaged = |what: &str| StoreError(format!("{what} of entry {} in log number {}", row.sequence, row.log));
+        let (signature, bytes) = stored.split_at_checked(64).ok_or_else(|| damaged("statement"))?;
+        let entry = StatementId(entry.try_into().map_err(|_| damaged("id"))?);
+        let statement = UnverifiedStatement::decode(bytes).and_then(|statement| statement.reread(&entry)).map_err(|_| damaged("statement"))?;
+        let mut sections = Vec::new();
+        for (index, commitment) in statement.sections.iter().enumerate() {
+            let index = u8::try_from(index).map_err(|_| damaged("section"))?;
+            sections.extend(HeldSection::load(row, index, commitment, view, local)?);
+        }
+        let signature = signature.try_into().map_err(|_| damaged("signature"))?;
+        Ok(Some(Self(HeldRecord { row, bytes: bytes.to_vec(), signature, statement, sections })))
+    }
+
+    /// The statement.
+    pub fn statement(&self) -> &Statement {
+        &self.0.statement
+    }
+
+    /// The audience headers that are held.
+    pub fn audiences(&self) -> impl Iterator<Item = &AudienceHeader> {
+        self.0.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header)
+    }
+
+    /// Reads content and wraps of the sections that are wanted, which are told by their headers; the record is without the others.
+    ///
+    /// # Errors
+    /// As [`Outline::load`].
+    pub fn read(self, wanted: impl Fn(&Statement, &HeldSection) -> bool, view: &impl View, local: &LocalKeys) -> Result<HeldRecord, StoreError> {
+        let Self(mut record) = self;
+        let outlined = std::mem::take(&mut record.sections);
+        for mut section in outlined.into_iter().filter(|section| wanted(&record.statement, section)) {
+            if section.fill(record.row, view, local)? {
+                record.sections.push(section);
+            }
+        }
+        Ok(record)
     }
 }
 
@@ -158,18 +218,26 @@ pub fn open_section(statement: &Statement, section: &HeldSection, secrets: &Epoc
     let body = if header.sealed.is_none() {
         Body::decode(&section.content)?
     } else {
-        let Some((audience, wrap, secret)) = section.audiences.iter().find_map(|audience| {
-            let secret = secrets.of(&audience.header.circle, audience.header.epoch)?;
-            Some((audience, audience.wrap.as_ref()?, secret))
-        }) else {
-            return Ok(None);
-        };
-        let committed = commitment.audiences.get(usize::from(audience.index)).ok_or(Fault::Audience)?;
-        let key = circle::unwrap(secret, &audience.header.circle, audience.header.epoch, committed, wrap)?;
+        let Some(key) = section_key(commitment, section, secrets)? else { return Ok(None) };
         sealing::open(&section.content, &key, &sealing::context(&statement.place, section.index, &header.root))?
     };
     body.check(commitment.fields, header)?;
     Ok(Some(body))
+}
+
+/// The section's key, from the first wrap that opens; nothing where there is no wrap under a secret that is held.
+fn section_key(commitment: &SectionCommitment, section: &HeldSection, secrets: &EpochSecrets) -> Result<Option<SectionKey>, Fault> {
+    let mut tried = false;
+    for audience in &section.audiences {
+        let (circle, epoch) = (&audience.header.circle, audience.header.epoch);
+        let (Some(secret), Some(wrap)) = (secrets.of(circle, epoch), &audience.wrap) else { continue };
+        let committed = commitment.audiences.get(usize::from(audience.index)).ok_or(Fault::Audience)?;
+        match circle::unwrap(secret, circle, epoch, committed, wrap) {
+            Err(Fault::Wrap) => tried = true,
+            other => return other.map(Some),
+        }
+    }
+    if tried { Err(Fault::Wrap) } else { Ok(None) }
 }
 
 /// Reads the section header that the statement commits to. Inside: why it makes the section void, for everybody who holds it.
@@ -214,25 +282,30 @@ impl HeldSection {
         writer.finish()
     }
 
+    /// A section with its headers alone.
     fn load(row: Row, index: u8, commitment: &SectionCommitment, view: &impl View, local: &LocalKeys) -> Result<Option<Self>, StoreError> {
         let key = row.section(index);
-        let (Some(headers), Some(content)) = (view.row(Table::Header, &key)?, view.row(Table::Content, &key)?) else {
-            return Ok(None);
-        };
+        let Some(headers) = view.row(Table::Header, &key)? else { return Ok(None) };
         let headers = local.open_header(&key, &headers)?;
-        let mut section = Self::decode_headers(&headers, index, content, commitment)
-            .map_err(|fault| StoreError(format!("headers of entry {} in log number {}: {fault}", row.sequence, row.log)))?;
-        for audience in &mut section.audiences {
-            let key = row.audience(index, audience.index);
+        let section = Self::decode_headers(&headers, index, commitment);
+        section.map(Some).map_err(|fault| StoreError(format!("headers of entry {} in log number {}: {fault}", row.sequence, row.log)))
+    }
+
+    /// Reads content and wraps; false where there is no content.
+    fn fill(&mut self, row: Row, view: &impl View, local: &LocalKeys) -> Result<bool, StoreError> {
+        let Some(content) = view.row(Table::Content, &row.section(self.index))? else { return Ok(false) };
+        self.content = content;
+        for audience in &mut self.audiences {
+            let key = row.audience(self.index, audience.index);
             if let Some(sealed) = view.row(Table::Wrap, &key)? {
                 let wrap = local.open_wrap(row, &key, &sealed)?;
                 audience.wrap = Some(wrap.try_into().map_err(|_| StoreError(format!("wrap {}", hex::encode(&key))))?);
             }
         }
-        Ok(Some(section))
+        Ok(true)
     }
 
-    fn decode_headers(headers: &[u8], index: u8, content: Vec<u8>, commitment: &SectionCommitment) -> Result<Self, Fault> {
+    fn decode_headers(headers: &[u8], index: u8, commitment: &SectionCommitment) -> Result<Self, Fault> {
         let mut reader = Reader::open(headers)?;
         reader.array(2)?;
         let bytes = reader.bytes(1024)?.to_vec();
@@ -245,6 +318,6 @@ impl HeldSection {
             let committed = commitment.audiences.get(usize::from(index)).ok_or(Fault::Audience)?;
             audiences.push(HeldAudience { index, header: AudienceHeader::open(&bytes, committed)?, bytes, wrap: None });
         }
-        Ok(Self { index, bytes, header, audiences, content })
+        Ok(Self { index, bytes, header, audiences, content: Vec::new() })
     }
 }

@@ -41,6 +41,8 @@ pub enum Table {
     Tile = b't',
     /// Keyed subject and place.
     BySubject = b'x',
+    /// Keyed subject, and recall, time and place inverted, of records whose public sections are about it.
+    Public = b'y',
     /// Keyed circle and place.
     ByCircle = b'o',
     /// Keyed circle and log to the author's count there.
@@ -57,7 +59,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
@@ -70,6 +72,7 @@ impl Table {
         Self::Wrap,
         Self::Tile,
         Self::BySubject,
+        Self::Public,
         Self::ByCircle,
         Self::Counter,
         Self::System,
@@ -129,6 +132,18 @@ pub fn tile_key(log: u32, level: u8, index: u64) -> Vec<u8> {
 /// Key of an index row: keyed name, then place.
 pub fn index_key(name: &[u8; 16], row: Row) -> Vec<u8> {
     [&name[..], &row.key()].concat()
+}
+
+/// Key of a record that the public may read under a subject's keyed name: recalls come before all others, then the newest by the author's time, milliseconds.
+pub fn public_key(name: &[u8; 16], recall: bool, time: u64, row: Row) -> Vec<u8> {
+    let rank = [&[u8::from(recall)], &time.to_be_bytes()[..], &row.key()].concat();
+    name.iter().copied().chain(rank.into_iter().map(|byte| !byte)).collect()
+}
+
+/// The row that a key of [`public_key`]'s form names.
+pub fn public_row(key: &[u8]) -> Option<Row> {
+    let place: Vec<u8> = key.get(16 + 1 + 8..)?.iter().map(|byte| !byte).collect();
+    Row::from_key(&place)
 }
 
 /// Key of an author's count in a circle.

@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
 use crate::logs;
-use crate::record::{HeldRecord, HeldSection};
+use crate::record::{HeldSection, Outline};
 use crate::schema::{Row, Table, index_key, log_key, slip_key};
 use crate::view::{StoreError, View};
 use crate::void::VoidEntry;
@@ -130,9 +130,8 @@ fn listing(gap: &Gap, from: u64, member: &MemberId, ledger: &Ledger, view: &impl
     for (key, _) in rows {
         let row = key.get(name.len()..).and_then(Row::from_key).ok_or_else(|| StoreError("a circle's row".into()))?;
         next = row.sequence.checked_add(1).filter(|_| full);
-        let Some(record) = HeldRecord::load(row, view, local)? else { continue };
-        let mut audiences = record.sections.iter().flat_map(|section| &section.audiences);
-        if audiences.any(|audience| audience.header.circle == gap.circle && may_hold(member, &record.statement, &audience.header, ledger)) {
+        let Some(outline) = Outline::load(row, view, local)? else { continue };
+        if outline.audiences().any(|audience| audience.circle == gap.circle && may_hold(member, outline.statement(), audience, ledger)) {
             sequences.push(row.sequence);
         }
     }
@@ -156,16 +155,21 @@ fn items(log: &LogId, sequences: &[u64], member: &MemberId, ledger: &Ledger, vie
 
 /// What one member may hold of a statement; nothing where it is masked for it, or here.
 fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<Item>, StoreError> {
-    let Some(record) = HeldRecord::load(row, view, local)? else { return void(row, ledger, view) };
-    let kind = &record.statement.kind;
-    let author = record.statement.place.author == *member;
-    let allowed = |audience: &AudienceHeader| may_hold(member, &record.statement, audience, ledger);
-    let sections: Vec<ItemSection> = record.sections.iter().filter_map(|section| offer(section, allowed)).collect();
-    let open = record.statement.sections.is_empty();
-    if sections.is_empty() && !open && !author {
+    let Some(outline) = Outline::load(row, view, local)? else { return void(row, ledger, view) };
+    let statement = outline.statement();
+    let open = statement.sections.is_empty() || statement.place.author == *member;
+    if !open && !outline.audiences().any(|audience| may_hold(member, statement, audience, ledger)) {
         return Ok(None);
     }
-    let slip = match kind.as_str() {
+    let offered =
+        |statement: &Statement, section: &HeldSection| section.audiences.iter().any(|audience| may_hold(member, statement, &audience.header, ledger));
+    let record = outline.read(offered, view, local)?;
+    let allowed = |audience: &AudienceHeader| may_hold(member, &record.statement, audience, ledger);
+    let sections: Vec<ItemSection> = record.sections.iter().filter_map(|section| offer(section, allowed)).collect();
+    if sections.is_empty() && !open {
+        return Ok(None);
+    }
+    let slip = match record.statement.kind.as_str() {
         CIRCLE_TYPE => view.row(Table::Slip, &slip_key(member, &record.statement.id()))?,
         _ => None,
     };

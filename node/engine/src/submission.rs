@@ -145,6 +145,14 @@ pub fn parse(body: &[u8], alliance: &Alliance, me: &MemberId) -> Result<Vec<Subm
     request.records.into_iter().enumerate().map(|(index, Object(record))| record.read(&format!("/records/{index}"), alliance, me)).collect()
 }
 
+/// Holds a record of one section against every bound of its fields and subjects, for whoever is about to send many that belong together.
+///
+/// # Errors
+/// [`Refusal`], as [`parse`] would answer.
+pub fn check_bounds(fields: &Members, about: &[String]) -> Result<(), Refusal> {
+    check_fields(&fields.0, &subjects(about, "")?, "")
+}
+
 impl RecordRequest {
     fn read(self, at: &str, alliance: &Alliance, me: &MemberId) -> Result<Submission, Refusal> {
         if !is_type(&self.r#type) {

@@ -28,7 +28,7 @@ mod shell;
 mod work;
 
 pub use command::{Command, Done, Idempotent, Outcome, Receipt, SubmitError, TakenIn};
-pub use recover::{RecoverError, check_anchor, recover};
+pub use recover::{FROM_PEERS, RecoverError, check_anchor, check_owner, own_entries, recover};
 pub use shell::{Disk, Fatal, Keys, Notice, Outlet, Published, SecretError, State};
 
 use commit::Pending;

@@ -12,7 +12,7 @@ use suyuan_engine::ledger::Ledger;
 use suyuan_engine::schema::Table;
 use suyuan_engine::view::{Changes, MemoryView, View};
 
-const TABLES: [Table; 13] = [
+const TABLES: [Table; 14] = [
     Table::Log,
     Table::Checkpoint,
     Table::Entry,
@@ -23,6 +23,7 @@ const TABLES: [Table; 13] = [
     Table::Wrap,
     Table::Tile,
     Table::BySubject,
+    Table::Public,
     Table::ByCircle,
     Table::Counter,
     Table::System,

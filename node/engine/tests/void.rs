@@ -6,7 +6,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::{Member, alliance, key};
+use support::{Member, alliance, charter_file, key};
+use suyuan_core::bundle::{Bundle, BundleRecord};
 use suyuan_core::circle::{CircleMember, PUBLIC, Rights, Terms, Tier, alliance_circle};
 use suyuan_core::section::{AudienceHeader, Body, Field, SectionHeader, audience_commitment, section_commitment};
 use suyuan_core::statement::{self, SectionCommitment, Statement};
@@ -18,6 +19,7 @@ use suyuan_engine::mend;
 use suyuan_engine::query::{Filter, Reader, RecordView, SectionContent};
 use suyuan_engine::record::{HeldAudience, HeldRecord, HeldSection};
 use suyuan_engine::replica::BatchError;
+use suyuan_engine::schema::Row;
 use suyuan_engine::serve;
 use suyuan_engine::view::{Changes, MemoryView};
 use suyuan_engine::void::VoidEntry;
@@ -170,6 +172,35 @@ fn every_kind_of_void_entry_is_taken_in_named_and_handed_on_and_the_log_goes_on(
         let loaded = Ledger::load(alliance.clone(), node.id(), &node.view, &node.local, &node.secrets).unwrap();
         assert_eq!((&loaded.counters, &loaded.circles), (&node.ledger.counters, &node.ledger.circles));
     }
+}
+
+/// A chain value follows from all entries before, which are not in a bundle (`specs/bundle.md`, What it proves).
+#[test]
+fn a_bundle_shows_that_an_entry_names_another_place_and_not_that_it_names_another_chain_value() {
+    let alliance = alliance();
+    let (mut g, mut z) = (Liar(Member::new(0, &alliance)), Member::new(1, &alliance));
+    let log = g.0.own_log();
+    let previous = Statement { previous: [1; 32], ..g.statement() };
+    let sequence = g.sign(Liar::bytes(&previous));
+    let mut place = g.statement();
+    place.place.sequence += 1;
+    g.sign(Liar::bytes(&place));
+    let bundle = |statement: &Statement, sequence: u64| {
+        let (node, published) = (&g.0, g.0.published.as_deref());
+        let reader = Reader { ledger: &node.ledger, secrets: &node.secrets, local: &node.local, view: &node.view, published };
+        let proof = reader.proof(Row { log: node.ledger.logs.head(&log).number, sequence }).unwrap().unwrap().to_string();
+        let statement = Liar::bytes(statement);
+        let record = BundleRecord { signature: key(0, 2).sign(&statement), statement, proof, disclosures: Vec::new() };
+        let bytes = Bundle { charter: charter_file().to_bytes(), records: vec![record] }.to_bytes();
+        Bundle::verify(&bytes, Some(&alliance.id())).map(|_| ())
+    };
+    assert_eq!(bundle(&previous, sequence), Ok(()));
+    assert_eq!(bundle(&place, sequence + 1), Err(Fault::Index));
+    z.pull(&g.0, log);
+    assert_eq!(voids(&z), BTreeMap::from([(sequence, Fault::Inclusion), (sequence + 1, Fault::Inclusion)]));
+    let reader = Reader { ledger: &z.ledger, secrets: &z.secrets, local: &z.local, view: &z.view, published: None };
+    let row = reader.row_of(&statement::id_of(&Liar::bytes(&previous))).unwrap().unwrap();
+    assert!(reader.held(row).unwrap().is_none(), "a node has no record to make a bundle of");
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub const HEADS_EVERY: Duration = Duration::from_secs(5);
 
 /// Requests that are answered at once, each on a thread of its own.
 pub const ANSWERS: usize = 2;
+/// Of them, for one member: whatever it asks, there is a thread for others.
+pub const MADE_PER_MEMBER: usize = 1;
 /// Answers to one member that are made or on their way.
 pub const ANSWERS_PER_MEMBER: usize = 2;
 /// Requests of one member that wait for their turn; further ones are dropped.

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::{NetConfig, NetError};
 use crate::members::Members;
 use crate::status::Status;
-use crate::supervise;
+use crate::{supervise, swarm};
 
 /// A question for the network's status.
 pub(crate) type Question = oneshot::Sender<Status>;
@@ -65,6 +65,7 @@ pub fn start(handle: Handle, config: NetConfig) -> Result<Network, NetError> {
     let mut seed = config.key.seed();
     let key = Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|_| NetError::Key)?;
     let members = Arc::new(Members::new(alliance, me, &config.peers)?);
+    config.listen.iter().try_for_each(swarm::check_free)?;
     let shared = Arc::new(Shared {
         own_head_known: watch::Sender::new(false),
         turned_away: Arc::default(),

@@ -7,7 +7,7 @@ use suyuan_core::MemberId;
 use suyuan_engine::serve;
 use suyuan_engine::wire::Request;
 use suyuan_runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tracing::error;
 
 use crate::limits;
@@ -17,6 +17,7 @@ use crate::limits;
 pub(crate) struct Turnstile {
     waiting: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+    making: Semaphore,
     share: Mutex<Share>,
 }
 
@@ -56,12 +57,19 @@ pub(crate) struct Answer {
     pub turn: OwnedSemaphorePermit,
 }
 
+/// A thread on which an answer is made.
+struct Thread<'t> {
+    _own: SemaphorePermit<'t>,
+    _slot: OwnedSemaphorePermit,
+}
+
 impl Turnstile {
     pub fn new() -> Self {
         let now = Instant::now();
         Self {
             waiting: Arc::new(Semaphore::new(limits::WAITING_PER_MEMBER)),
             turns: Arc::new(Semaphore::new(limits::ANSWERS_PER_MEMBER)),
+            making: Semaphore::new(limits::MADE_PER_MEMBER),
             share: Mutex::new(Share { requests: Bucket::new(limits::REQUEST_RATE, now), bytes: Bucket::new(limits::BYTE_RATE, now) }),
         }
     }
@@ -83,12 +91,18 @@ impl Turnstile {
         let turn = self.turns.clone().acquire_owned().await.ok()?;
         tokio::time::sleep(self.wait()).await;
         self.spend(|share, now| share.requests.spend(1, now));
-        let slot = slots.acquire_owned().await.ok()?;
+        let thread = self.thread(slots).await?;
         let made = tokio::task::spawn_blocking(move || make(&handle, &member, &request)).await;
-        drop((slot, place));
+        drop((thread, place));
         let bytes = made.ok().flatten()?;
         self.spend(|share, now| share.bytes.spend(bytes.len() as u64, now));
         Some(Answer { bytes, turn })
+    }
+
+    /// Waits for a thread. The member's own bound comes first, so that it does not wait among the others with more than that.
+    async fn thread(&self, slots: Arc<Semaphore>) -> Option<Thread<'_>> {
+        let own = self.making.acquire().await.ok()?;
+        Some(Thread { _own: own, _slot: slots.acquire_owned().await.ok()? })
     }
 
     /// Counts a request that costs nothing to answer. False when the member asks faster than it may.
@@ -125,7 +139,26 @@ fn make(handle: &Handle, member: &MemberId, request: &Request) -> Option<Vec<u8>
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
+
+    #[tokio::test]
+    async fn one_member_leaves_a_thread_to_the_others() {
+        let slots = Arc::new(Semaphore::new(limits::ANSWERS));
+        let (greedy, other) = (Turnstile::new(), Turnstile::new());
+        const SOON: Duration = Duration::from_millis(50);
+        let mut held = Vec::new();
+        while let Ok(thread) = timeout(SOON, greedy.thread(slots.clone())).await {
+            held.push(thread.unwrap());
+        }
+        assert_eq!(held.len(), limits::MADE_PER_MEMBER);
+        let mut waiting = Box::pin(greedy.thread(slots.clone()));
+        assert!(timeout(SOON, waiting.as_mut()).await.is_err());
+        assert!(timeout(SOON, other.thread(slots.clone())).await.is_ok(), "who waits longer does not stand before it");
+        held.clear();
+        assert!(timeout(SOON, waiting.as_mut()).await.is_ok());
+    }
 
     #[test]
     fn a_share_is_drawn_at_once_and_then_at_its_rate() {

@@ -1,11 +1,13 @@
 //! The swarm: TCP, the gate, yamux, and the behaviours that run over it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use libp2p::core::Transport;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{Multiaddr, Swarm, connection_limits, noise, ping, swarm, tcp};
@@ -57,6 +59,27 @@ pub(crate) fn build(
         listening.map_err(|error| NetError::Listen { address: Box::new(address.clone()), why: error.to_string() })?;
     }
     Ok(swarm)
+}
+
+/// Sees whether anybody listens there. libp2p shares its port with whoever shares it too, such as another node on this machine: each would then get
+/// some of the other's connections.
+///
+/// # Errors
+/// [`NetError::Listen`].
+pub(crate) fn check_free(address: &Multiaddr) -> Result<(), NetError> {
+    let mut parts = address.iter();
+    let ip: IpAddr = match parts.next() {
+        Some(Protocol::Ip4(ip)) => ip.into(),
+        Some(Protocol::Ip6(ip)) => ip.into(),
+        _ => return Ok(()),
+    };
+    let Some(Protocol::Tcp(port)) = parts.next() else { return Ok(()) };
+    let bound = std::net::TcpListener::bind((ip, port));
+    let why = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there, perhaps another node".to_owned(),
+        _ => error.to_string(),
+    };
+    bound.map(drop).map_err(|error| NetError::Listen { address: Box::new(address.clone()), why: why(error) })
 }
 
 fn behaviour(members: &Members) -> Behaviour {

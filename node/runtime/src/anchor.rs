@@ -3,16 +3,18 @@
 //! A database that lost its last writes opens as if they had never been. The anchor notices: a store that holds less than the anchor says is an old copy,
 //! and a node that wrote on from there would contradict what it published.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use suyuan_core::cbor::{Reader, Writer};
-use suyuan_engine::writer::Published;
+use suyuan_engine::writer::{FROM_PEERS, Published};
 
 /// Bytes of each of the two slots that are written in turn, so that a torn write leaves the other.
 const SLOT: usize = 8192;
+const LEN: u64 = 2 * SLOT as u64;
 const CHECKSUM: usize = 32;
 
 /// The open anchor file.
@@ -24,18 +26,47 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// Opens the file, or makes it, and reads the newest whole slot.
+    /// Opens the file and reads the newest whole slot. Where the store holds no entries of the own log yet, the file may be missing, and is made.
     ///
     /// # Errors
-    /// Those of the operating system, and `InvalidData` for a file that has content but no whole slot.
-    pub fn open(path: &Path) -> io::Result<(Self, Option<Published>)> {
-        let fresh = !path.exists();
+    /// [`AnchorError`].
+    pub fn open(path: &Path, entries: u64) -> Result<(Self, Option<Published>), AnchorError> {
+        let found = Self::read(path, entries)?;
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        if fresh {
-            file.set_len((SLOT as u64).saturating_mul(2))?;
+        if let Found::Nothing = found {
+            file.set_len(LEN)?;
             file.sync_all()?;
             sync_folder(path)?;
-            return Ok((Self { file, generation: 0 }, None));
+        }
+        Ok(match found {
+            Found::Written { generation, published } => (Self { file, generation }, Some(published)),
+            Found::Nothing | Found::Unwritten => (Self { file, generation: 0 }, None),
+        })
+    }
+
+    /// The same without writing anything, for a check.
+    ///
+    /// # Errors
+    /// [`AnchorError`].
+    pub fn look(path: &Path, entries: u64) -> Result<Option<Published>, AnchorError> {
+        match Self::read(path, entries)? {
+            Found::Written { published, .. } => Ok(Some(published)),
+            Found::Nothing | Found::Unwritten => Ok(None),
+        }
+    }
+
+    fn read(path: &Path, entries: u64) -> Result<Found, AnchorError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if entries == 0 { Ok(Found::Nothing) } else { Err(AnchorError::Missing { entries }) };
+            }
+            other => other?,
+        };
+        match file.metadata()?.len() {
+            LEN => {}
+            // Made, but the machine stopped before it had its size.
+            0 if entries == 0 => return Ok(Found::Nothing),
+            len => return Err(AnchorError::Length { len }),
         }
         let mut slots = Vec::new();
         let mut empty = true;
@@ -46,9 +77,9 @@ impl Anchor {
             slots.extend(decode(&bytes));
         }
         match slots.into_iter().max_by_key(|(generation, _)| *generation) {
-            Some((generation, published)) => Ok((Self { file, generation }, Some(published))),
-            None if empty => Ok((Self { file, generation: 0 }, None)),
-            None => Err(io::Error::new(io::ErrorKind::InvalidData, "neither slot of the anchor is whole")),
+            Some((generation, published)) => Ok(Found::Written { generation, published }),
+            None if empty => Ok(Found::Unwritten),
+            None => Err(AnchorError::Torn),
         }
     }
 
@@ -63,6 +94,57 @@ impl Anchor {
         self.file.sync_data()?;
         self.generation = generation;
         Ok(())
+    }
+}
+
+/// What there is at the anchor's path.
+enum Found {
+    /// No file, or one that was never given its size.
+    Nothing,
+    /// A file in which nothing was published yet.
+    Unwritten,
+    Written {
+        generation: u64,
+        published: Published,
+    },
+}
+
+/// What this member has published cannot be told. A node does not start then: it might contradict itself.
+#[derive(Debug)]
+pub enum AnchorError {
+    /// The file is not there, though the own log has begun.
+    Missing {
+        /// Entries of the own log in the store.
+        entries: u64,
+    },
+    /// It does not have its length.
+    Length {
+        /// Bytes that it has.
+        len: u64,
+    },
+    /// Neither slot is whole.
+    Torn,
+    /// The operating system.
+    Io(io::Error),
+}
+
+impl fmt::Display for AnchorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { entries } => write!(f, "it is missing, but the store holds {entries} entries of this member's log")?,
+            Self::Length { len } => write!(f, "it has {len} bytes where {LEN} belong")?,
+            Self::Torn => f.write_str("neither of its two copies is whole")?,
+            Self::Io(error) => return write!(f, "it cannot be read or written: {error}; see to the disk, then start again"),
+        }
+        write!(f, "; how much of this member's log was published cannot be told. Put back the newest copy of the whole data folder, or {FROM_PEERS}")
+    }
+}
+
+impl std::error::Error for AnchorError {}
+
+impl From<io::Error> for AnchorError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
     }
 }
 
@@ -108,11 +190,11 @@ mod tests {
     fn the_newest_whole_slot_counts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchor");
-        let (mut anchor, none) = Anchor::open(&path).unwrap();
+        let (mut anchor, none) = Anchor::open(&path, 0).unwrap();
         assert_eq!(none, None);
         for size in 1..=5 {
             anchor.write(&published(size)).unwrap();
-            assert_eq!(Anchor::open(&path).unwrap().1, Some(published(size)));
+            assert_eq!(Anchor::open(&path, 0).unwrap().1, Some(published(size)));
         }
     }
 
@@ -120,15 +202,15 @@ mod tests {
     fn a_torn_write_leaves_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchor");
-        let (mut anchor, _) = Anchor::open(&path).unwrap();
+        let (mut anchor, _) = Anchor::open(&path, 0).unwrap();
         anchor.write(&published(1)).unwrap();
         anchor.write(&published(2)).unwrap();
         // Generation 2 stands in slot 0; tear it.
         OpenOptions::new().write(true).open(&path).unwrap().write_all_at(&[0xaa; 100], 20).unwrap();
-        let (mut anchor, found) = Anchor::open(&path).unwrap();
+        let (mut anchor, found) = Anchor::open(&path, 0).unwrap();
         assert_eq!(found, Some(published(1)));
         anchor.write(&published(3)).unwrap();
-        assert_eq!(Anchor::open(&path).unwrap().1, Some(published(3)));
+        assert_eq!(Anchor::open(&path, 0).unwrap().1, Some(published(3)));
     }
 
     #[test]
@@ -136,6 +218,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchor");
         std::fs::write(&path, vec![0x55; 2 * SLOT]).unwrap();
-        assert_eq!(Anchor::open(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert!(matches!(Anchor::open(&path, 0), Err(AnchorError::Torn)));
+        for len in [1, SLOT, 2 * SLOT - 1, 2 * SLOT + 1] {
+            std::fs::write(&path, vec![0; len]).unwrap();
+            assert!(matches!(Anchor::open(&path, 0), Err(AnchorError::Length { .. })), "{len}");
+        }
+    }
+
+    #[test]
+    fn only_a_log_that_has_not_begun_may_be_without_an_anchor() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("anchor");
+        assert!(matches!(Anchor::open(&path, 1), Err(AnchorError::Missing { entries: 1 })));
+        assert!(matches!(Anchor::look(&path, 1), Err(AnchorError::Missing { entries: 1 })));
+        assert_eq!(Anchor::look(&path, 0).unwrap(), None);
+        assert!(!path.exists(), "a check makes no file, nor does a refusal");
+        std::fs::write(&path, []).unwrap();
+        assert!(matches!(Anchor::open(&path, 1), Err(AnchorError::Length { len: 0 })));
+        assert_eq!(Anchor::open(&path, 0).unwrap().1, None);
+        assert_eq!(Anchor::open(&path, 1).unwrap().1, None, "written, and not yet published");
     }
 }

@@ -7,6 +7,7 @@ use suyuan_core::Fault;
 use suyuan_engine::writer::RecoverError;
 use suyuan_store::OpenError;
 
+use crate::anchor::AnchorError;
 use crate::keyring::KeyringError;
 
 /// The node could not start. Nothing was changed.
@@ -23,7 +24,7 @@ pub enum StartError {
         /// Which file.
         path: PathBuf,
         /// The reason.
-        source: std::io::Error,
+        source: AnchorError,
     },
     /// The keyring's keys are not those of a member of the charter.
     NotAMember,
@@ -39,7 +40,7 @@ impl fmt::Display for StartError {
             Self::Store(error) => error.fmt(f),
             Self::Disk(error) => error.fmt(f),
             Self::Keyring(error) => error.fmt(f),
-            Self::Anchor { path, source } => write!(f, "{} cannot be read or written: {source}", path.display()),
+            Self::Anchor { path, source } => write!(f, "{}: {source}", path.display()),
             Self::NotAMember => f.write_str("the keyring's keys do not stand in the charter; check that charter and keyring belong together"),
             Self::Charter(fault) => write!(f, "the charter does not verify: {fault}; `suyuan charter check` shows what is missing"),
             Self::System(why) => write!(f, "the operating system refused: {why}"),

@@ -73,7 +73,8 @@ impl Node {
         let local = LocalKeys::new(keyring.local());
         let secrets: EpochSecrets = keyring.every_epoch().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
         let path = data.join("anchor");
-        let (anchor, published) = Anchor::open(&path).map_err(|source| StartError::Anchor { path, source })?;
+        let entries = writer::own_entries(store.as_ref(), &alliance, &me)?;
+        let (anchor, published) = Anchor::open(&path, entries).map_err(|source| StartError::Anchor { path, source })?;
         let mut rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
         let development = keyring.is_development();
         let mut disk = Disk { store: store.clone(), keyring, anchor, local: local.clone() };

@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use suyuan_core::charter::{Charter, CharterFile, Entry, MemberKeys, Role};
-use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
+use suyuan_core::circle::{CircleMember, Rights, Terms, Tier, alliance_circle};
 use suyuan_core::key::SecretKey;
 use suyuan_core::{Fault, MemberId};
-use suyuan_engine::epoch::CircleRequest;
+use suyuan_engine::epoch::{self, CircleRequest};
 use suyuan_engine::record::{HeldRecord, Opened};
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::schema::Row;
@@ -290,4 +290,36 @@ async fn a_request_that_comes_twice_is_written_once() {
     assert_eq!((first.ids.clone(), again.replayed), (again.ids, true));
     assert_eq!(node.handle.submit(submissions, once([2; 32])).await.unwrap_err(), SubmitError::Conflict);
     assert_eq!(node.handle.state().ledger.logs.head(&first.log).size(), 1);
+}
+
+#[tokio::test]
+async fn a_second_secret_of_one_epoch_is_not_kept_and_the_writer_goes_on() {
+    let (founders, alliance) = three();
+    let verified = alliance.verify(None).unwrap();
+    let (id, ids) = (alliance_circle(&verified.id()), verified.members().iter().map(|member| member.id).collect::<Vec<_>>());
+    // Another secret of the alliance circle's first epoch came first: its steward hands out two.
+    founders[1].keyring().add_epoch_secret(id, 1, [9; 32].into()).unwrap();
+    let nodes: Vec<Node> = founders[..2].iter().map(|founder| start(founder.folder.path(), &alliance).unwrap()).collect();
+    let (g, z) = (&nodes[0].handle, &nodes[1].handle);
+    let note = r#"{"records":[{"type":"note","sections":[{"for":"public","fields":{"p":1}},{"for":"alliance","fields":{"m":1}}]}]}"#;
+    put(g, note).await.unwrap();
+    sync(g, z).await;
+    assert!(z.state().ledger.circles.circle(&id).is_none(), "a circle whose statement does not open has no effect");
+    assert_eq!(seen(z, ids[0], 1).unwrap(), [(0, Ok(vec!["1".to_owned()])), (1, Err("sealed"))]);
+    // It writes, and comes back in with the next epoch.
+    put(z, r#"{"records":[{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}]}"#).await.unwrap();
+    g.open_circle(epoch::same_again(&id, &g.state().ledger).unwrap()).await.unwrap();
+    put(g, note).await.unwrap();
+    sync(g, z).await;
+    assert_eq!(seen(z, ids[0], 3).unwrap(), [(0, Ok(vec!["1".to_owned()])), (1, Ok(vec!["1".to_owned()]))]);
+    put(z, note).await.unwrap();
+    for node in nodes {
+        node.stop().await.unwrap();
+    }
+    // The first secret is still there, and a restart finds the same.
+    let keyring = founders[1].keyring();
+    assert_eq!(keyring.epoch_secret(&id, 1).map(|secret| **secret), Some([9; 32]));
+    drop(keyring);
+    let z = start(founders[1].folder.path(), &alliance).unwrap();
+    assert_eq!(z.handle.state().ledger.circles.circle(&id).unwrap().epoch(), 2);
 }

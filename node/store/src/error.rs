@@ -57,7 +57,11 @@ impl fmt::Display for OpenError {
                 )
             }
             Self::Damaged { path, why } => {
-                write!(f, "the store in {} cannot be opened: {why}; run `suyuan fsck`, or restore the node from its peers", path.display())
+                write!(
+                    f,
+                    "the store in {} cannot be opened: {why}; put back the newest copy of the whole data folder, or move `store` and `anchor` out of it and start the node, which fetches the logs from the other members' nodes",
+                    path.display()
+                )
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use suyuan_core::{CircleId, StatementId};
+use suyuan_core::StatementId;
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
@@ -122,11 +122,11 @@ impl Client {
         text(self.post("/api/v1/circles", circle))
     }
 
-    /// Opens a circle's next epoch.
+    /// Opens the next epoch of a circle: its id, or `alliance`.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn open_epoch(&self, id: &CircleId, epoch: &NewEpoch) -> Result<String, ClientError> {
+    pub fn open_epoch(&self, id: &str, epoch: &NewEpoch) -> Result<String, ClientError> {
         text(self.post(&format!("/api/v1/circles/{id}/epochs"), epoch))
     }
 

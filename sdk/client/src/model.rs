@@ -107,17 +107,18 @@ pub struct NewCircle {
     pub until: Option<u64>,
 }
 
-/// The next epoch of a circle. What kind of sharing it is stays.
-#[derive(Clone, Debug, Serialize)]
+/// The next epoch of a circle. What is not given stays.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct NewEpoch {
     /// Its name.
-    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What it is for.
-    pub purpose: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// Members other than the steward.
-    pub members: Vec<CircleMember>,
-    /// Terms.
-    pub terms: Terms,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<CircleMember>>,
     /// End of a grant, milliseconds since 1970-01-01 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,

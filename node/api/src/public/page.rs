@@ -30,7 +30,8 @@ struct Consumer<'p> {
     serial: Option<String>,
     name: Option<String>,
     records: Vec<Shown>,
-    earlier: usize,
+    /// What is said of older records that are left out.
+    earlier: Option<String>,
     bound: Bound,
     /// The page's own path.
     path: &'p str,
@@ -42,7 +43,7 @@ struct Consumer<'p> {
 
 /// Renders the page.
 pub(crate) fn draw(product: &Product, ledger: &Ledger, lang: Lang, bound: Bound, named: Option<&str>) -> Response {
-    let Product { page, records, earlier } = product;
+    let Product { page, records, earlier, counted } = product;
     let (gtin, lot, serial) = match page {
         ProductPage::Lot { gtin, lot } => (gtin.to_string(), Some(lot.to_string()), None),
         ProductPage::Serial { gtin, serial } => (gtin.to_string(), None, Some(serial.to_string())),
@@ -66,7 +67,7 @@ pub(crate) fn draw(product: &Product, ledger: &Ledger, lang: Lang, bound: Bound,
         period: shown.first().zip(shown.last()).map(|(first, last)| (day(first), day(last))),
         authors: authors.len(),
         records: shown,
-        earlier: *earlier,
+        earlier: (*earlier > 0).then(|| lang.fill(if *counted { "page.earlier" } else { "page.earlier.least" }, &[&earlier.to_string()])),
         bound,
         path: &page.to_string(),
         // Only an alliance id is repeated, whatever else the address says.

@@ -1,21 +1,19 @@
 //! What the public may see of a product: the public sections of all records about it, from every member that this node has.
 
-use std::collections::BTreeSet;
-
 use suyuan_core::bundle::Bundle;
-use suyuan_engine::query::{Reader, RecordView};
-use suyuan_engine::record::HeldRecord;
+use suyuan_engine::query::{ProductRecords, Reader, RecordView};
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::view::View;
 use suyuan_runtime::{Handle, State};
 use suyuan_trace::ProductPage;
 
-use super::shown::RECALL;
 use crate::problem::Problem;
 
-/// Records of a page and its proof: the newest ones. The page says how many are left out.
+/// Records of a page and its proof: recalls, since times are claims and no crowd of records may push one off the page, then the newest ones. The page says
+/// how many are left out.
 const RECORDS: usize = 200;
-/// Bytes of public content of a page and its proof, after which no older record follows.
+/// Bytes of public content of a page and its proof, after which no older record follows. A single record always fits: a body has at most 1 MiB, and one that
+/// is larger is not shown whole anyway.
 const BYTES: usize = 2 * 1024 * 1024;
 
 /// A product with what the public may see of it.
@@ -27,6 +25,8 @@ pub(crate) struct Product {
     pub(crate) records: Vec<RecordView>,
     /// How many older ones there are.
     pub(crate) earlier: usize,
+    /// Whether all of them were counted; else there are at least so many.
+    pub(crate) counted: bool,
 }
 
 impl Product {
@@ -34,9 +34,9 @@ impl Product {
     pub(crate) fn load(handle: &Handle, page: ProductPage) -> Result<Self, Problem> {
         let public = Public::of(handle);
         let reader = public.reader();
-        let (held, earlier) = select(reader.product(page.subject().as_str())?);
-        let records = held.iter().map(|record| reader.show(record)).collect::<Result<_, _>>()?;
-        Ok(Self { page, records, earlier })
+        let ProductRecords { records, more: earlier, counted } = reader.product(page.subject().as_str(), RECORDS, BYTES)?;
+        let records = records.iter().map(|record| reader.show(record)).collect::<Result<_, _>>()?;
+        Ok(Self { page, records, earlier, counted })
     }
 }
 
@@ -44,8 +44,8 @@ impl Product {
 pub(crate) fn bundle(handle: &Handle, page: &ProductPage) -> Result<Option<Vec<u8>>, Problem> {
     let public = Public::of(handle);
     let reader = public.reader();
-    let (held, _) = select(reader.product(page.subject().as_str())?);
-    let proven = held.iter().map(|record| reader.public_bundle(record)).collect::<Result<Vec<_>, _>>()?;
+    let held = reader.product(page.subject().as_str(), RECORDS, BYTES)?;
+    let proven = held.records.iter().map(|record| reader.public_bundle(record)).collect::<Result<Vec<_>, _>>()?;
     let records: Vec<_> = proven.into_iter().flatten().collect();
     let charter = handle.charter_file().to_vec();
     Ok((!records.is_empty()).then(|| Bundle { charter, records }.to_bytes()))
@@ -77,27 +77,4 @@ impl<'h> Public<'h> {
         let published = self.state.published.as_ref().map(|published| published.checkpoint.as_str());
         Reader { ledger: &self.state.ledger, secrets: &self.none, local: self.handle.local(), view: self.handle.store().as_ref(), published }
     }
-}
-
-/// The newest records that fit on a page, oldest first, recalls before all others, and how many do not fit: times are claims, and no crowd of records may push
-/// a recall off the page.
-fn select(held: Vec<HeldRecord>) -> (Vec<HeldRecord>, usize) {
-    let weight = |record: &HeldRecord| {
-        let public = record.sections.iter().filter(|section| section.is_public());
-        public.map(|section| section.content.len()).fold(record.bytes.len(), usize::saturating_add)
-    };
-    let mut newest: Vec<(usize, &HeldRecord)> = held.iter().enumerate().rev().collect();
-    newest.sort_by_key(|(_, record)| record.statement.kind != RECALL);
-    let mut bytes = 0usize;
-    let fitting = newest.iter().take(RECORDS).take_while(|(_, record)| {
-        bytes = bytes.saturating_add(weight(record));
-        bytes <= BYTES
-    });
-    // A single record always fits: a body has at most 1 MiB, and one that is larger is not shown whole anyway.
-    let fitting = fitting.count().max(1);
-    let kept: BTreeSet<usize> = newest.iter().take(fitting).map(|(index, _)| *index).collect();
-    let all = held.len();
-    let held: Vec<HeldRecord> = held.into_iter().enumerate().filter(|(index, _)| kept.contains(index)).map(|(_, record)| record).collect();
-    let earlier = all.saturating_sub(held.len());
-    (held, earlier)
 }

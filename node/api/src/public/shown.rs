@@ -3,13 +3,12 @@
 use suyuan_core::section::Field;
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::query::{RecordView, SectionContent};
+use suyuan_engine::record::RECALL;
 
 use crate::pages::display::{Line, display};
 use crate::pages::text::{clean, stamp};
 use crate::pages::words::Lang;
 
-/// Type of a recall's record.
-pub(crate) const RECALL: &str = "recall";
 /// Fields of a recall that stand in the notice: why, what to do, and whom to ask.
 const NOTICE: [&str; 4] = ["reason", "action", "advice", "contact"];
 /// Fields of an EPCIS 2.0 event that programs read; on the page they are folded up.

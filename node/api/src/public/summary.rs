@@ -28,6 +28,8 @@ pub(crate) struct Summary {
     records: Vec<Record>,
     /// Older records that are left out.
     earlier: usize,
+    /// Whether all of them were counted; else there are at least so many.
+    counted: bool,
     /// The address that stands in a printed code.
     page: String,
     /// Where the proof is.
@@ -60,7 +62,7 @@ struct Record {
 impl Summary {
     /// A summary with addresses under `public_url`.
     pub(crate) fn new(product: &Product, ledger: &Ledger, public_url: &str) -> Self {
-        let Product { page, records, earlier } = product;
+        let Product { page, records, earlier, counted } = product;
         let (gtin, lot, serial) = match page {
             ProductPage::Lot { gtin, lot } => (gtin, Some(lot.to_string()), None),
             ProductPage::Serial { gtin, serial } => (gtin, None, Some(serial.to_string())),
@@ -75,6 +77,7 @@ impl Summary {
             recalled: records.iter().any(shown::is_recall),
             records: records.iter().map(|record| Record::new(record, ledger)).collect(),
             earlier: *earlier,
+            counted: *counted,
             page: qr::address(page, public_url, &alliance.id()).unwrap_or_default(),
             bundle: format!("{public_url}{page}/bundle"),
             proven: "nothing: verify the bundle against the alliance id in the printed code, e.g. with `suyuan verify`",

@@ -7,10 +7,11 @@ use crate::answer::{Answer, Failure};
 use crate::cli;
 
 pub fn run(client: &Client, command: cli::Address) -> Result<Answer, Failure> {
-    let json = match command {
-        cli::Address::Show => client.json("/api/v1/addresses"),
-        cli::Address::Set { addresses } => client.set_addresses(&addresses),
-    };
-    let json = json.map_err(|error| Failure::from_client(&error))?;
-    Ok(Answer::raw(status::outline(&json), json))
+    match command {
+        cli::Address::Show => status::list(client, "/api/v1/addresses", "members"),
+        cli::Address::Set { addresses } => {
+            let json = client.set_addresses(&addresses).map_err(|error| Failure::from_client(&error))?;
+            Ok(status::named("members", &json))
+        }
+    }
 }

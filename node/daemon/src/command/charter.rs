@@ -43,7 +43,7 @@ fn new(flags: NewCharter) -> Result<Answer, Failure> {
     let members = flags.entries.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
     let index = |name: &String| -> Result<u64, Failure> {
         let found = members.iter().position(|member| member.name == *name);
-        found.map(|index| index as u64).ok_or_else(|| Failure::local(format!("no entry has the name {name:?}")))
+        found.map(|index| index as u64).ok_or_else(|| Failure::usage(format!("--deputy {name:?}: no entry has this name")))
     };
     let deputies = flags.deputies.iter().map(index).collect::<Result<_, _>>()?;
     let terms = flags.terms.map(|path| read_file(&path, limits::TERMS)).transpose()?.unwrap_or_default();
@@ -77,6 +77,9 @@ fn sign(at: &Place<'_>, path: &Path, root: Option<PathBuf>, root_passphrase: Opt
     let charter = content(path, &file)?;
     let keyring = at.keyring()?;
     let root_path = root.unwrap_or_else(|| at.data.join("root.key"));
+    if !root_path.exists() {
+        return Err(Failure::local(format!("{} is not there; if the root key was moved away, name its file with --root FILE", root_path.display())));
+    }
     let passphrase = if Root::asks_passphrase(&root_path).map_err(Failure::local)? {
         let source = PassphraseSource { seals: SealedFile::Root, file: root_passphrase, new: false };
         Passphrase::resolve(&source).map_err(Failure::local)?

@@ -1,7 +1,7 @@
 //! `suyuan circle`: listing and opening circles.
 
 use suyuan_client::{CircleMember, Client, NewCircle, NewEpoch};
-use suyuan_core::circle::{Rights, Terms, Tier};
+use suyuan_core::circle::{Rights, Terms};
 
 use super::status;
 use crate::answer::{Answer, Failure};
@@ -9,33 +9,21 @@ use crate::cli;
 
 pub fn run(client: &Client, command: cli::Circle) -> Result<Answer, Failure> {
     let json = match command {
-        cli::Circle::List => client.json("/api/v1/circles"),
+        cli::Circle::List => return status::list(client, "/api/v1/circles", "circles"),
         cli::Circle::Show { id } => client.json(&format!("/api/v1/circles/{id}")),
-        cli::Circle::New { tier, circle } => {
-            let tier = tier_named(&tier)?;
-            let members = members(&circle);
-            let cli::CircleFlags { name, purpose, until, .. } = circle;
-            client.open_circle(&NewCircle { name, purpose, tier, members, terms: Terms::default(), until })
+        cli::Circle::New { tier, circle: cli::CircleFlags { name, purpose, members: given, until } } => {
+            client.open_circle(&NewCircle { name, purpose, tier, members: members(&given), terms: Terms::default(), until })
         }
-        cli::Circle::Epoch { id, circle } => {
-            let members = members(&circle);
-            let cli::CircleFlags { name, purpose, until, .. } = circle;
-            client.open_epoch(&id, &NewEpoch { name, purpose, members, terms: Terms::default(), until })
+        cli::Circle::Epoch { id, name, purpose, members: given, until } => {
+            let members = Some(members(&given)).filter(|members| !members.is_empty());
+            client.open_epoch(&id, &NewEpoch { name, purpose, members, until })
         }
     };
     let json = json.map_err(|error| Failure::from_client(&error))?;
     Ok(Answer::raw(status::outline(&json), json))
 }
 
-fn tier_named(name: &str) -> Result<Tier, Failure> {
-    match name {
-        "authorized" => Ok(Tier::Authorized),
-        "codevelopment" => Ok(Tier::Codevelopment),
-        other => Err(Failure::local(format!("{other:?} is no tier: authorized 授权共享 or codevelopment 协同开发"))),
-    }
-}
-
-fn members(circle: &cli::CircleFlags) -> Vec<CircleMember> {
+fn members(given: &cli::MemberFlags) -> Vec<CircleMember> {
     let with = |rights: Rights| move |member: &String| CircleMember { member: member.clone(), rights };
-    circle.readers.iter().map(with(Rights::Read)).chain(circle.writers.iter().map(with(Rights::Write))).collect()
+    given.readers.iter().map(with(Rights::Read)).chain(given.writers.iter().map(with(Rights::Write))).collect()
 }

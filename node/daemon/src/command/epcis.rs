@@ -1,13 +1,13 @@
 //! `suyuan import` and `suyuan record export`: EPCIS 2.0 JSON documents in and out, every value's text kept (`specs/epcis.md`).
 
 use indicatif::ProgressBar;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use suyuan_client::{Client, Filter};
 use suyuan_core::StatementId;
 use suyuan_engine::json::Members;
-use suyuan_engine::limits;
+use suyuan_engine::{limits, submission};
 
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli::Import;
@@ -32,8 +32,15 @@ pub fn import(client: &Client, flags: &Import) -> Result<Answer, Failure> {
     let (envelope, events) =
         split(&bytes).map_err(|error| Failure::local(format!("{} is no EPCIS 2.0 JSON document: {error}", flags.file.display())))?;
     // What cannot become a record is found before anything is written.
-    for event in &events {
-        event_record(event, &StatementId([0; 32]), &flags.audience)?;
+    let whose = |what: &str, why: String| Failure::local(format!("{}: {what} cannot become a record: {why}", flags.file.display()));
+    submission::check_bounds(&envelope, &[]).map_err(|refusal| whose("the envelope", refusal.to_string()))?;
+    let mut crowded = 0usize;
+    for (number, event) in (1u64..).zip(&events) {
+        let what = format!("event {number}");
+        let members = serde_json::from_str::<Members>(event.get()).map_err(|error| whose(&what, error.to_string()))?;
+        let about = subjects(&members);
+        crowded = crowded.saturating_add(usize::from(about.len() > limits::ABOUT));
+        submission::check_bounds(&members, named(&about)).map_err(|refusal| whose(&what, refusal.to_string()))?;
     }
     let bar = ProgressBar::new(events.len() as u64);
     // The same file imported again for the same readers is the same import: what is already there is not written twice.
@@ -47,8 +54,16 @@ pub fn import(client: &Client, flags: &Import) -> Result<Answer, Failure> {
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    let text = format!("{} events taken in.\nenvelope {document}\nout again: suyuan record export {document}", ids.len());
-    Ok(Answer::new(text, json!({ "document": document, "events": ids })))
+    let warning = (crowded > 0).then(|| {
+        format!(
+            "{crowded} event(s) name more than {} things; each is listed under the first {} in the order of their names only",
+            limits::ABOUT,
+            limits::ABOUT
+        )
+    });
+    let warned = warning.as_ref().map(|warning| format!("\n! {warning}")).unwrap_or_default();
+    let text = format!("{} events taken in.\nenvelope {document}\nout again: suyuan record export {document}{warned}", ids.len());
+    Ok(Answer::new(text, json!({ "document": document, "events": ids, "warning": warning })))
 }
 
 /// The events in submissions that a node takes.
@@ -67,14 +82,34 @@ fn batches(events: &[Box<RawValue>]) -> Vec<&[Box<RawValue>]> {
     batches
 }
 
-/// The envelope's members with the number of events in place of the events, and the events.
+/// What stands in an envelope in place of the events.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Contents {
+    /// How many.
+    events: usize,
+    /// Over their texts in order, each followed by a line end: the author may write other events that refer to the envelope.
+    blake3: String,
+}
+
+impl Contents {
+    fn of(events: &[String]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for event in events {
+            hasher.update(event.as_bytes()).update(b"\n");
+        }
+        Self { events: events.len(), blake3: hasher.finalize().to_hex().to_string() }
+    }
+}
+
+/// The envelope's members with what stands in place of the events, and the events.
 fn split(bytes: &[u8]) -> Result<(Members, Vec<Box<RawValue>>), serde_json::Error> {
     let Members(mut envelope) = serde_json::from_slice(bytes)?;
     let mut events = Vec::new();
     for member in envelope.iter_mut().filter(|member| member.name == "epcisBody") {
         let Members(mut body) = serde_json::from_str(&member.value)?;
         events = serde_json::from_str::<EventList>(&member.value)?.events;
-        body.iter_mut().filter(|inner| inner.name == "eventList").for_each(|list| list.value = events.len().to_string());
+        let texts = events.iter().map(|event| serde_json::from_str(event.get()).map(|event| object(&event))).collect::<Result<Vec<_>, _>>()?;
+        body.iter_mut().filter(|inner| inner.name == "eventList").for_each(|list| list.value = json!(Contents::of(&texts)).to_string());
         member.value = object(&Members(body));
     }
     Ok((Members(envelope), events))
@@ -99,26 +134,39 @@ fn record(kind: &str, about: &[String], reference: Option<&StatementId>, audienc
 
 fn event_record(event: &RawValue, document: &StatementId, audience: &str) -> Result<String, Failure> {
     let members: Members = serde_json::from_str(event.get()).map_err(|error| Failure::local(format!("an event: {error}")))?;
-    let value: Value = serde_json::from_str(event.get()).map_err(Failure::local)?;
-    Ok(record(EVENT, &subjects(&value), Some(document), audience, &members))
+    Ok(record(EVENT, named(&subjects(&members)), Some(document), audience, &members))
+}
+
+/// As many subjects as a record may have.
+fn named(subjects: &[String]) -> &[String] {
+    subjects.get(..limits::ABOUT).unwrap_or(subjects)
 }
 
 /// Every object of the event that this program can name: its EPCs, classes, parent and outputs.
-fn subjects(event: &Value) -> Vec<String> {
-    let mut found = Vec::new();
+fn subjects(Members(members): &Members) -> Vec<String> {
+    let member = |name: &str| members.iter().find(|member| member.name == name).map(|member| member.value.as_str());
+    let items = |name: &str| member(name).and_then(|list| serde_json::from_str::<Vec<&RawValue>>(list).ok()).unwrap_or_default();
+    let mut found: Vec<String> = Vec::new();
     for list in ["epcList", "childEPCs", "inputEPCList", "outputEPCList"] {
-        found.extend(event[list].as_array().into_iter().flatten().filter_map(Value::as_str));
+        found.extend(items(list).into_iter().filter_map(|item| serde_json::from_str(item.get()).ok()));
     }
     for list in ["quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList"] {
-        found.extend(event[list].as_array().into_iter().flatten().filter_map(|quantity| quantity["epcClass"].as_str()));
+        let classes = items(list).into_iter().filter_map(|item| serde_json::from_str::<Quantity>(item.get()).ok());
+        found.extend(classes.filter_map(|quantity| serde_json::from_str(quantity.class?.get()).ok()));
     }
-    found.extend(event["parentID"].as_str());
+    found.extend(member("parentID").and_then(|parent| serde_json::from_str(parent).ok()));
     let mut subjects: Vec<String> =
-        found.into_iter().filter_map(|name| suyuan_trace::subject(name).ok()).map(|subject| subject.to_string()).collect();
+        found.into_iter().filter_map(|name: String| suyuan_trace::subject(&name).ok()).map(|subject| subject.to_string()).collect();
     subjects.sort_unstable();
     subjects.dedup();
-    subjects.truncate(limits::ABOUT);
     subjects
+}
+
+/// An item of a quantity list. Its numbers are passed over, whatever their size.
+#[derive(Deserialize)]
+struct Quantity {
+    #[serde(rename = "epcClass")]
+    class: Option<Box<RawValue>>,
 }
 
 fn submit(client: &Client, records: &[String], key: &str) -> Result<Vec<StatementId>, Failure> {
@@ -159,24 +207,30 @@ pub fn export(client: &Client, id: &StatementId) -> Result<Answer, Failure> {
     if envelope.r#type != DOCUMENT {
         return Err(Failure::local(format!("record {id} is no EPCIS document but a {}", envelope.r#type)));
     }
-    let events = events_of(client, &envelope)?;
+    let candidates = events_of(client, &envelope)?;
     let Members(mut members) = envelope.fields();
     for member in members.iter_mut().filter(|member| member.name == "epcisBody") {
         let Members(mut body) = serde_json::from_str(&member.value).map_err(Failure::local)?;
         for list in body.iter_mut().filter(|inner| inner.name == "eventList") {
-            if list.value != events.len().to_string() {
-                let found = events.len();
-                return Err(Failure::local(format!(
-                    "of {} events only {found} are here; the others are withheld, or still on their way",
-                    list.value
-                )));
-            }
-            list.value = format!("[{}]", events.join(","));
+            let contents: Contents = serde_json::from_str(&list.value).map_err(Failure::local)?;
+            list.value = format!("[{}]", events(&contents, &candidates)?.join(","));
         }
         member.value = object(&Members(body));
     }
     let document = object(&Members(members));
     Ok(Answer::raw(document.clone(), document))
+}
+
+/// The events of the document: of those that refer to its envelope, the first ones. Others that refer to it were written later.
+fn events<'a>(contents: &Contents, candidates: &'a [String]) -> Result<&'a [String], Failure> {
+    let fitting = candidates.get(..contents.events).filter(|events| Contents::of(events) == *contents);
+    fitting.ok_or_else(|| {
+        let found = candidates.len();
+        Failure::local(format!(
+            "the document's {} events are not all here: {found} that refer to it were found; the others are withheld, or still on their way",
+            contents.events
+        ))
+    })
 }
 
 /// The events that refer to an envelope, in the order in which they were written.

@@ -8,7 +8,7 @@ use suyuan_engine::fsck::{self, Finding};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
-use suyuan_engine::writer::check_anchor;
+use suyuan_engine::writer::{FROM_PEERS, check_anchor, check_owner};
 use suyuan_runtime::anchor::Anchor;
 use suyuan_runtime::node::member_of;
 use suyuan_store::Store;
@@ -23,6 +23,7 @@ pub fn run(at: &Place<'_>, quiet: bool) -> Result<Answer, Failure> {
     let alliance = Arc::new(alliance.map_err(|fault| Failure::local(format!("{}: {fault}", path.display())))?);
     let me = member_of(&alliance, &keyring).ok_or_else(|| Failure::local("the keyring's keys do not stand in the charter"))?;
     let store = Store::open(&at.data.join("store")).map_err(Failure::local)?;
+    check_owner(&store, &alliance, &me).map_err(Failure::local)?;
     let local = LocalKeys::new(keyring.local());
     let secrets: EpochSecrets = keyring.every_epoch().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
     let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
@@ -34,9 +35,10 @@ pub fn run(at: &Place<'_>, quiet: bool) -> Result<Answer, Failure> {
             bar.set_length(progress.total);
             bar.set_position(progress.done);
         })?;
-        let anchored = Anchor::open(&at.data.join("anchor")).map_err(|error| error.to_string()).and_then(|(_, published)| {
-            published.map_or(Ok(()), |published| check_anchor(&published, &ledger, &store).map_err(|error| error.to_string()))
-        });
+        let entries = ledger.logs.head(&ledger.own_log()).size();
+        let anchored = Anchor::look(&at.data.join("anchor"), entries)
+            .map_err(|error| error.to_string())
+            .and_then(|published| published.map_or(Ok(()), |published| check_anchor(&published, &ledger, &store).map_err(|error| error.to_string())));
         anchored.map_err(|what| Finding { log: None, sequence: None, what: format!("the anchor: {what}") })?;
         Ok(report)
     });
@@ -58,9 +60,8 @@ pub fn run(at: &Place<'_>, quiet: bool) -> Result<Answer, Failure> {
             ))
         }
         Err(finding) => {
-            let text = format!(
-                "DAMAGED: {finding}\nDo not run the node on this store. Put back a whole copy of the data folder, or rebuild it from the peers."
-            );
+            let text =
+                format!("DAMAGED: {finding}\nDo not run the node on this store. Put back the newest copy of the whole data folder, or {FROM_PEERS}.");
             let json = json!({ "ok": false, "log": finding.log.map(|log| log.origin()), "sequence": finding.sequence, "what": finding.what });
             Ok(Answer::no(text, json))
         }

@@ -68,6 +68,7 @@ fn restore(at: &Place<'_>, file: &Path, backup_passphrase: Option<&Path>) -> Res
     let own = source(SealedFile::Keyring, at.passphrase_file, true)?;
     let keyring = Keyring::restore(at.data, file, &backup, &own).map_err(Failure::local)?;
     backup::made(at.data, &keyring)?;
-    let text = "The keyring is restored. Before this member writes again, its node fetches its own log from the peers.";
+    let text = "The keyring is restored. Before this member writes again, its node fetches its own log from the other members' nodes: start it with \
+                suyuan --data DIR run --charter FILE. The leader then opens the alliance circle anew, whose key no backup has: suyuan circle epoch alliance";
     Ok(Answer::new(text, json!({ "restored": at.data })))
 }

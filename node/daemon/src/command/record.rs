@@ -88,16 +88,10 @@ fn list(client: &Client, filter: &Filter, after: Option<&str>, limit: usize) -> 
     Ok(Answer::raw(text, format!(r#"{{"records":[{}],"next":{}}}"#, records.join(","), json!(page.next))))
 }
 
-fn disclose(client: &Client, id: &StatementId, fields: &[String], output: &Path) -> Result<Answer, Failure> {
-    let parsed = fields.iter().map(|field| parse_field(field)).collect::<Result<Vec<_>, _>>()?;
-    let bundle = if parsed.is_empty() { client.bundle(id) } else { client.disclose(id, &parsed) };
+fn disclose(client: &Client, id: &StatementId, fields: &[(u8, String)], output: &Path) -> Result<Answer, Failure> {
+    let bundle = if fields.is_empty() { client.bundle(id) } else { client.disclose(id, fields) };
     let bundle = bundle.map_err(refused)?;
     write_new(output, &bundle)?;
     let text = format!("{} proves it anywhere: suyuan verify {} --alliance ID", output.display(), output.display());
     Ok(Answer::new(text, json!({ "bundle": output, "bytes": bundle.len() })))
-}
-
-fn parse_field(field: &str) -> Result<(u8, String), Failure> {
-    let parsed = field.split_once(':').and_then(|(section, name)| Some((section.parse().ok()?, name.to_owned())));
-    parsed.ok_or_else(|| Failure::local(format!("{field:?} is not SECTION:NAME, e.g. 1:residue; `suyuan record get` shows sections and names")))
 }

@@ -85,9 +85,8 @@ fn check_development(config: &Config, charter: &CharterFile) -> Result<(), Failu
 /// Sets the listeners up, and serves until told to stop.
 async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Failure> {
     let Parts { transport, auth, tls, backup, disk } = parts;
-    let listen = config.p2p.iter().map(|address| address.parse().map_err(|error| Failure::local(format!("{address}: {error}"))));
-    let listen = listen.collect::<Result<_, _>>()?;
-    let network = suyuan_net::start(node.handle.clone(), NetConfig { key: transport, listen, peers: Vec::new(), sync: Default::default() });
+    let network =
+        suyuan_net::start(node.handle.clone(), NetConfig { key: transport, listen: config.p2p.clone(), peers: Vec::new(), sync: Default::default() });
     let network = network.map_err(Failure::local)?;
     let (admin, public) = (bind(config.admin).await?, bind(config.public).await?);
     let public_url = config.public_url.clone().unwrap_or_else(|| config.own_url());

@@ -14,7 +14,7 @@ pub fn node(client: &Client) -> Result<Answer, Failure> {
 
 pub fn logs(client: &Client, member: Option<&str>) -> Result<Answer, Failure> {
     match member {
-        None => show(client, "/api/v1/logs"),
+        None => list(client, "/api/v1/logs", "logs"),
         Some(member) => show(client, &format!("/api/v1/logs/{}", escaped(member))),
     }
 }
@@ -22,6 +22,16 @@ pub fn logs(client: &Client, member: Option<&str>) -> Result<Answer, Failure> {
 fn show(client: &Client, path: &str) -> Result<Answer, Failure> {
     let json = client.json(path).map_err(|error| Failure::from_client(&error))?;
     Ok(Answer::raw(outline(&json), json))
+}
+
+/// A list of the API as an object with one member: every command's JSON is an object.
+pub fn list(client: &Client, path: &str, name: &str) -> Result<Answer, Failure> {
+    client.json(path).map(|json| named(name, &json)).map_err(|error| Failure::from_client(&error))
+}
+
+/// A list as text, and as an object with one member.
+pub fn named(name: &str, list: &str) -> Answer {
+    Answer::raw(outline(list), format!(r#"{{"{name}":{}}}"#, list.trim()))
 }
 
 /// Percent-encodes whatever may not stand in a path segment (RFC 3986 section 2.3).

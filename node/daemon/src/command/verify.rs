@@ -33,8 +33,8 @@ fn words(verified: &VerifiedBundle, pinned: bool) -> String {
         text.push_str(&record_words(record));
     }
     text.push_str(
-        "\nNot proven: that what the authors say is true; that there are no other records; that everybody is shown the same logs \
-         (that takes witnesses). Times are the authors' own.",
+        "\nNot proven: that what the authors say is true; that there are no other records; that a record names the right chain value before it, without which \
+         nodes that hold the whole log call it void; that everybody is shown the same logs (that takes witnesses). Times are the authors' own.",
     );
     text
 }
@@ -77,7 +77,7 @@ fn report(verified: &VerifiedBundle, pinned: bool) -> Value {
         })
         .collect();
     json!({ "proven": true, "alliance": verified.alliance.id(), "allianceExpected": pinned, "name": verified.alliance.charter().name,
-        "records": records, "notProven": ["truth", "completeness", "same-log-for-everybody"] })
+        "records": records, "notProven": ["truth", "completeness", "previous", "same-log-for-everybody"] })
 }
 
 /// Text from outside on a terminal: control characters and direction marks are spelled out.

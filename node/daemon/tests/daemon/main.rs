@@ -5,6 +5,11 @@
 mod backup;
 mod commands;
 mod disk;
+mod epcis;
 mod held;
+mod lists;
+mod mistakes;
+mod restored;
+mod store;
 mod support;
 mod tls;

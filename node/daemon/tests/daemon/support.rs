@@ -41,9 +41,18 @@ pub fn said(output: &Output) -> String {
 
 /// What a command that has to fail on this machine's account says.
 pub fn refused(data: &Path, arguments: &[&str]) -> String {
+    fails(data, 5, arguments)
+}
+
+/// What a command says that has to fail with an exit code; with `--json`, it says the same as an object on standard output.
+pub fn fails(data: &Path, exit: u8, arguments: &[&str]) -> String {
     let output = run(data, arguments);
     let text = said(&output);
-    assert_eq!(output.status.code(), Some(5), "{arguments:?}: {text}");
+    assert_eq!(output.status.code(), Some(exit.into()), "{arguments:?}: {text}");
+    let output = suyuan(data).arg("--json").args(arguments).output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+    assert_eq!((output.status.code(), &json["exit"]), (Some(exit.into()), &exit.into()), "{arguments:?}: {json}");
+    assert!(json["error"].as_str().is_some_and(|error| !error.is_empty()), "{arguments:?}: {json}");
     text
 }
 
@@ -81,6 +90,8 @@ pub struct Node {
     process: Child,
     pub admin: SocketAddr,
     pub public: SocketAddr,
+    /// Where the other members' nodes reach it.
+    pub p2p: String,
 }
 
 impl Node {
@@ -92,7 +103,7 @@ impl Node {
         command.args(["run", "--charter"]).arg(charter).args(["--admin", &ports[0], "--public", &ports[1], "--p2p", &p2p]).args(flags);
         let journal = std::fs::File::create(data.with_extension("journal")).unwrap();
         let process = command.stdout(Stdio::null()).stderr(journal).spawn().unwrap();
-        let mut node = Self { data: data.to_owned(), process, admin: ports[0].parse().unwrap(), public: ports[1].parse().unwrap() };
+        let mut node = Self { data: data.to_owned(), process, admin: ports[0].parse().unwrap(), public: ports[1].parse().unwrap(), p2p };
         let begun = Instant::now();
         while !node.get(node.admin, "/healthz").ends_with("ok\n") {
             assert!(begun.elapsed() < Duration::from_secs(60) && node.process.try_wait().unwrap().is_none(), "{}", node.journal());

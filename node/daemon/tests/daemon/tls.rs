@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-use crate::support::{Node, found, refused};
+use crate::support::{Node, fails, found, refused};
 
 fn issue(folder: &Path, name: &str) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -31,7 +31,7 @@ fn a_node_with_a_certificate_speaks_tls_and_one_with_a_wrong_one_does_not_start(
     assert!(start("own.pem", "none.key").contains("none.key cannot be read"));
     std::fs::set_permissions(at("other.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(start("other.pem", "other.key").contains("chmod o="));
-    let half = refused(&data, &["run", "--charter", charter, "--public-key", &at("own.key")]);
+    let half = fails(&data, 2, &["run", "--charter", charter, "--public-key", &at("own.key")]);
     assert!(half.contains("--public-certificate and --public-key"), "{half}");
     std::fs::write(data.join("node.toml"), "public_tls = { certificate = \"own.pem\" }").unwrap();
     assert!(refused(&data, &["run", "--charter", charter]).contains("missing field `key`"));

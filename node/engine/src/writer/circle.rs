@@ -41,8 +41,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if let Err(error) = self.keep_secret(circle, number, new.secret.clone()) {
             return Ok(Err(SubmitError::Keyring(error.to_string())));
         }
+        let opened = new.opened.clone();
         let ledger = self.write_epoch(new)?;
-        let opened = ledger.circles.circle(&circle).cloned().ok_or_else(|| Fatal("a circle that was drawn up has no effect".into()))?;
         self.learn(ledger);
         self.publish(now)?;
         Ok(Ok(opened))

@@ -4,17 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
-use suyuan_core::MemberId;
 use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{EpochSecret, self_circle};
+use suyuan_core::log::LogId;
+use suyuan_core::{AllianceId, MemberId};
 use zeroize::Zeroizing;
 
 use super::shell::{Disk, Published, SecretError, State};
 use crate::ledger::Ledger;
-use crate::logs;
+use crate::logs::{self, Logs};
 use crate::schema::{IDENTITY_ROW, Table};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
+
+/// What to do where there is no copy of the data folder, as the end of a sentence.
+pub const FROM_PEERS: &str = "let the other members' nodes give the logs back: move `store` and `anchor` out of the data folder, and start the node with \
+     `suyuan --data DIR run`; what only this node could read stays in the old `store`, so keep it";
 
 /// The disk is not one to go on from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +36,10 @@ pub enum RecoverError {
         stored: u64,
     },
     /// The store is another member's, or of another alliance.
-    OtherIdentity,
+    OtherIdentity {
+        /// Whose, in words.
+        whose: String,
+    },
 }
 
 impl fmt::Display for RecoverError {
@@ -42,9 +50,12 @@ impl fmt::Display for RecoverError {
             Self::Behind { published, stored } => write!(
                 f,
                 "the store holds {stored} entries of this member's log, but {published} were already published: it is an old copy. \
-                 Starting it would make this member contradict itself. Put back the newest copy of the data folder, or recover it from the peers"
+                 Starting it would make this member contradict itself. Put back the newest copy of the whole data folder, or {FROM_PEERS}"
             ),
-            Self::OtherIdentity => f.write_str("the data folder belongs to another member or another alliance; name the right one with --data"),
+            Self::OtherIdentity { whose } => write!(
+                f,
+                "keyring and store of the data folder do not belong together: the store is {whose}; put its own keyring back, or name the right folder with --data"
+            ),
         }
     }
 }
@@ -80,16 +91,41 @@ pub fn recover(
 
 /// Marks a new store as this member's; refuses another's.
 fn claim(disk: &mut impl Disk, alliance: &Alliance, me: &MemberId) -> Result<(), RecoverError> {
-    let identity = [alliance.id().0, me.0].concat();
-    match disk.rows().row(Table::Meta, IDENTITY_ROW)? {
-        Some(found) if found == identity => Ok(()),
-        Some(_) => Err(RecoverError::OtherIdentity),
-        None => {
-            let mut changes = Changes::default();
-            changes.put(Table::Meta, IDENTITY_ROW, identity);
-            Ok(disk.write(&changes)?)
-        }
+    if check_owner(disk.rows(), alliance, me)? {
+        return Ok(());
     }
+    let mut changes = Changes::default();
+    changes.put(Table::Meta, IDENTITY_ROW, [alliance.id().0, me.0].concat());
+    Ok(disk.write(&changes)?)
+}
+
+/// Whether a store is marked as this member's; a new one is nobody's yet.
+///
+/// # Errors
+/// [`RecoverError::OtherIdentity`] for another's.
+pub fn check_owner(view: &impl View, alliance: &Alliance, me: &MemberId) -> Result<bool, RecoverError> {
+    let Some(found) = view.row(Table::Meta, IDENTITY_ROW)? else { return Ok(false) };
+    let ids = found.split_first_chunk::<32>().and_then(|(alliance, member)| Some((AllianceId(*alliance), MemberId(member.try_into().ok()?))));
+    let whose = match ids {
+        Some((of, owner)) if of == alliance.id() && owner == *me => return Ok(true),
+        Some((of, owner)) if of == alliance.id() => match alliance.member(&owner) {
+            Some(member) => format!("that of {} ({owner})", member.entry.name),
+            None => format!("that of member {owner}"),
+        },
+        Some((of, owner)) => format!("that of member {owner} in another alliance, {of}"),
+        None => "marked as nobody's that can be told".to_owned(),
+    };
+    Err(RecoverError::OtherIdentity { whose })
+}
+
+/// Entries of a member's own log in a store that is this member's.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn own_entries(view: &impl View, alliance: &Alliance, me: &MemberId) -> Result<u64, RecoverError> {
+    check_owner(view, alliance, me)?;
+    let log = LogId { alliance: alliance.id(), member: *me, incarnation: 0 };
+    Ok(Logs::load(view)?.head(&log).size())
 }
 
 /// The circle of this member alone has one epoch, whose secret never leaves the keyring.

@@ -36,6 +36,10 @@ pub fn encryption(member: usize) -> PrekeySecret {
 }
 
 pub fn alliance() -> Arc<Alliance> {
+    Arc::new(charter_file().verify(None).unwrap())
+}
+
+pub fn charter_file() -> CharterFile {
     let members = ROLES.iter().enumerate().map(|(index, (name, role))| {
         let public = |purpose| key(index, purpose).public().to_bytes();
         let keys = MemberKeys { root: public(1), log: public(2), witness: public(3), transport: public(4), encryption: encryption(index).public() };
@@ -57,7 +61,7 @@ pub fn alliance() -> Arc<Alliance> {
     for member in 0..ROLES.len() {
         (1..=4).for_each(|purpose| file.sign(&key(member, purpose)).unwrap());
     }
-    Arc::new(file.verify(None).unwrap())
+    file
 }
 
 /// One member: ledger, rows and keys, without disk, clock or network.
