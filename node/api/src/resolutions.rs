@@ -21,6 +21,7 @@ use crate::trouble::check_room;
 /// A proposal as things stand.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Resolution)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ResolutionJson {
     /// The proposal's statement.
     #[schema(value_type = String)]
@@ -58,6 +59,7 @@ pub(crate) struct ResolutionJson {
 /// What a member said to a proposal.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Vote)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct VoteJson {
     /// Who.
     pub member: MemberName,
@@ -231,6 +233,7 @@ pub(crate) async fn vote(
 /// How the alliance's order log stands.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct OrderJson {
     /// The term, from 1.
     pub term: u64,
@@ -259,6 +262,7 @@ pub(crate) struct OrderJson {
 /// Votes for a later term.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Freeze)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct FreezeJson {
     /// The term.
     pub term: u64,
@@ -276,6 +280,7 @@ impl FreezeJson {
 /// Who cosigned.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Cosigner)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct CosignerJson {
     /// Who.
     pub member: MemberName,

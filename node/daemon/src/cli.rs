@@ -57,6 +57,9 @@ pub enum Command {
     /// Circles 协作圈: who may read what.
     #[command(subcommand)]
     Circle(Circle),
+    /// Joint decisions 决议: propose, approve, object, and what was decided.
+    #[command(subcommand)]
+    Resolution(Resolution),
     /// Where the members' nodes are reached.
     #[command(subcommand)]
     Address(Address),
@@ -286,6 +289,88 @@ pub enum Address {
         /// An address, e.g. /ip4/192.0.2.7/tcp/7401 or /dns/node.example.cn/tcp/7401; in the order in which they are tried.
         #[arg(value_name = "MULTIADDR", required = true, num_args = 1..=16)]
         addresses: Vec<String>,
+    },
+}
+
+/// `suyuan resolution`.
+#[derive(Debug, Subcommand)]
+pub enum Resolution {
+    /// All proposals: those that wait for this member first.
+    List,
+    /// One proposal with everything that was said.
+    Show {
+        /// Its id.
+        id: StatementId,
+    },
+    /// Who keeps the order log, in which term, and how far it is certified.
+    Order,
+    /// Propose something. Proposing is not approving.
+    Propose {
+        /// What is to be decided.
+        #[command(subcommand)]
+        change: Change,
+        /// Why.
+        #[arg(long, global = true, default_value = "")]
+        reason: String,
+        /// For how many days it is open.
+        #[arg(long, global = true, default_value_t = 30)]
+        days: u64,
+    },
+    /// Approve: this member's signed yes.
+    Approve(Vote),
+    /// Object: this member's signed no; takes an approval back.
+    Object(Vote),
+    /// Take an approval back.
+    Withdraw(Vote),
+    /// Say something without a yes or no.
+    Comment(Vote),
+}
+
+/// What is said to a proposal.
+#[derive(Debug, Args)]
+pub struct Vote {
+    /// The proposal's id.
+    pub id: StatementId,
+    /// In words.
+    #[arg(long, default_value = "")]
+    pub comment: String,
+}
+
+/// What can be proposed.
+#[derive(Debug, Subcommand)]
+pub enum Change {
+    /// An agreement in words.
+    Agree {
+        /// What it is about, at most 100 bytes.
+        title: String,
+        /// File with the exact text.
+        text: PathBuf,
+    },
+    /// That a member leaves. Its log is accepted as far as this node has it.
+    Remove {
+        /// Name or id.
+        member: String,
+    },
+    /// Another role for a member.
+    Role {
+        /// Name or id.
+        member: String,
+        /// upstream, midstream, downstream, support or regulator.
+        #[arg(value_parser = role)]
+        role: Role,
+        /// Type of records that a regulator may read.
+        #[arg(long = "scope", value_name = "TYPE")]
+        scope: Vec<String>,
+    },
+    /// Another leader 链主.
+    Chair {
+        /// Name or id.
+        member: String,
+    },
+    /// Any change, as JSON: admit, keys, charter, …
+    File {
+        /// The file.
+        file: PathBuf,
     },
 }
 

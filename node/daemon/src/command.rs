@@ -11,6 +11,7 @@ mod init;
 mod keyring;
 mod operator;
 mod record;
+mod resolution;
 mod run;
 mod status;
 mod verify;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Log { member } => status::logs(&client(&at, &cli.node)?, member.as_deref()),
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
+        Command::Resolution(command) => resolution::run(&client(&at, &cli.node)?, command),
         Command::Address(command) => address::run(&client(&at, &cli.node)?, command),
         Command::Code(flags) => code::run(&at, &flags),
         Command::Import(flags) => epcis::import(&client(&at, &cli.node)?, &flags),

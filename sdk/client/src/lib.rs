@@ -130,6 +130,22 @@ impl Client {
         text(self.post(&format!("/api/v1/circles/{id}/epochs"), epoch))
     }
 
+    /// Proposes something to the alliance: `{"change":{…},"expires":…,"reason":…}`; returns the proposal as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn propose(&self, proposal: &impl Serialize) -> Result<String, ClientError> {
+        text(self.post("/api/v1/resolutions", proposal))
+    }
+
+    /// Says something to a proposal: `{"choice":"approve","comment":…}`; returns the proposal as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn vote(&self, proposal: &StatementId, vote: &impl Serialize) -> Result<String, ClientError> {
+        text(self.post(&format!("/api/v1/resolutions/{proposal}/votes"), vote))
+    }
+
     /// States where this member's node is reached; returns the addresses of all members as JSON text.
     ///
     /// # Errors

@@ -1,0 +1,87 @@
+//! `suyuan resolution`: what the alliance decides together.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use suyuan_client::Client;
+
+use super::status;
+use crate::answer::{Answer, Failure, read_file};
+use crate::cli;
+
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+/// Bytes of a change that is read from a file.
+const CHANGE: usize = 1024 * 1024;
+
+pub fn run(client: &Client, command: cli::Resolution) -> Result<Answer, Failure> {
+    let json = match command {
+        cli::Resolution::List => return status::list(client, "/api/v1/resolutions", "resolutions"),
+        cli::Resolution::Order => client.json("/api/v1/order"),
+        cli::Resolution::Show { id } => client.json(&format!("/api/v1/resolutions/{id}")),
+        cli::Resolution::Propose { change, reason, days } => {
+            let proposal = json!({ "change": content(client, change)?, "reason": reason, "expires": now().saturating_add(days.saturating_mul(DAY)) });
+            client.propose(&proposal)
+        }
+        cli::Resolution::Approve(vote) => said(client, &vote, "approve"),
+        cli::Resolution::Object(vote) => said(client, &vote, "object"),
+        cli::Resolution::Withdraw(vote) => said(client, &vote, "withdraw"),
+        cli::Resolution::Comment(vote) => said(client, &vote, "comment"),
+    };
+    let json = json.map_err(|error| Failure::from_client(&error))?;
+    Ok(Answer::raw(status::outline(&json), json))
+}
+
+fn said(client: &Client, vote: &cli::Vote, choice: &str) -> Result<String, suyuan_client::ClientError> {
+    client.vote(&vote.id, &json!({ "choice": choice, "comment": vote.comment }))
+}
+
+/// What is to be decided, as the API takes it.
+fn content(client: &Client, change: cli::Change) -> Result<Value, Failure> {
+    Ok(match change {
+        cli::Change::Agree { title, text } => {
+            let bytes = read_file(&text, CHANGE)?;
+            let text = String::from_utf8(bytes).map_err(|_| Failure::local(format!("{} is no text in UTF-8", text.display())))?;
+            json!({ "agree": { "title": title, "text": text } })
+        }
+        cli::Change::Remove { member } => {
+            let id = member_id(client, &member)?;
+            let (size, root) = head(client, &id)?;
+            json!({ "remove": { "member": id, "size": size, "root": root } })
+        }
+        cli::Change::Role { member, role, scope } => json!({ "role": { "member": member_id(client, &member)?, "role": role, "scope": scope } }),
+        cli::Change::Chair { member } => json!({ "chair": { "member": member_id(client, &member)? } }),
+        cli::Change::File { file } => {
+            serde_json::from_slice(&read_file(&file, CHANGE)?).map_err(|error| Failure::local(format!("{} is no change: {error}", file.display())))?
+        }
+    })
+}
+
+/// The id of a member that is named by name or id.
+fn member_id(client: &Client, named: &str) -> Result<String, Failure> {
+    let members = client.json("/api/v1/members").map_err(|error| Failure::from_client(&error))?;
+    let members: Vec<Value> = serde_json::from_str(&members).map_err(Failure::local)?;
+    let found: Vec<&str> = members.iter().filter(|member| member["name"] == named || member["id"] == named).filter_map(|member| member["id"].as_str()).collect();
+    match found.as_slice() {
+        [id] => Ok((*id).to_owned()),
+        [] => Err(Failure::usage(format!("the alliance has no member {named:?}; `suyuan charter show` lists them"))),
+        _ => Err(Failure::usage(format!("several members are called {named:?}; name one by its id"))),
+    }
+}
+
+/// How far a member's log is here: up to there it is accepted.
+fn head(client: &Client, member: &str) -> Result<(u64, String), Failure> {
+    let log = match client.json(&format!("/api/v1/logs/{member}")) {
+        // Nothing of it is here: nothing of it is accepted.
+        Err(suyuan_client::ClientError::Refused(problem)) if problem.status == 404 => return Ok((0, hex::encode(suyuan_core::tree::root(&[])))),
+        log => log.map_err(|error| Failure::from_client(&error))?,
+    };
+    let log: Value = serde_json::from_str(&log).map_err(Failure::local)?;
+    let head = log["size"].as_u64().zip(log["root"].as_str().map(str::to_owned));
+    head.ok_or_else(|| Failure::local("the node did not say how far it holds this member's log".to_owned()))
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
