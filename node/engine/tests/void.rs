@@ -174,7 +174,7 @@ fn every_kind_of_void_entry_is_taken_in_named_and_handed_on_and_the_log_goes_on(
     }
 }
 
-/// A chain value follows from all entries before, which are not in a bundle (`specs/bundle.md`, What it proves).
+/// A chain value follows from all entries before, which are not in a bundle (`specs/bundle.md`).
 #[test]
 fn a_bundle_shows_that_an_entry_names_another_place_and_not_that_it_names_another_chain_value() {
     let alliance = alliance();
