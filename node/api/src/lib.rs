@@ -8,6 +8,7 @@ mod circles;
 mod export;
 mod guard;
 mod health;
+mod invitations;
 pub mod limits;
 mod logs;
 mod members;

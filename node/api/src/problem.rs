@@ -74,6 +74,8 @@ pub enum Kind {
     Internal,
     /// The key of the circle has not arrived yet.
     NoKey,
+    /// Too few members have confirmed lately who the members are.
+    NotFresh,
     /// A regulator's read could not be logged, so nothing is returned.
     ReadNotLogged,
     /// The node does not write yet, or no more.
@@ -84,7 +86,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Malformed,
         Self::Parameter,
         Self::Unauthenticated,
@@ -113,6 +115,7 @@ impl Kind {
         Self::TooManyAttempts,
         Self::Internal,
         Self::NoKey,
+        Self::NotFresh,
         Self::ReadNotLogged,
         Self::Unavailable,
         Self::Storage,
@@ -149,6 +152,7 @@ impl Kind {
             Self::TooManyAttempts => ("too-many-attempts", 429, "Too many failed logins"),
             Self::Internal => ("internal", 500, "The node failed"),
             Self::NoKey => ("no-key", 503, "The circle's key has not arrived yet"),
+            Self::NotFresh => ("not-fresh", 503, "Too few members have confirmed who the members are"),
             Self::ReadNotLogged => ("read-not-logged", 503, "The read could not be logged"),
             Self::Unavailable => ("unavailable", 503, "The node does not write yet, or no more"),
             Self::Storage => ("storage", 507, "The disk is full"),
@@ -286,6 +290,7 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Refused(refusal) => refusal.into(),
             SubmitError::Conflict => Self::new(Kind::IdempotencyConflict, error.to_string()),
+            SubmitError::Author(AuthorError::NotFresh) => Self::passing(Kind::NotFresh, 5, error.to_string()),
             SubmitError::Author(AuthorError::NoKey(_) | AuthorError::Left(_)) => Self::passing(Kind::NoKey, 5, error.to_string()),
             SubmitError::Author(AuthorError::Form(_)) => Self::new(Kind::Limit, error.to_string()),
             SubmitError::Held | SubmitError::Stopped => Self::passing(Kind::Unavailable, 5, error.to_string()),

@@ -18,7 +18,8 @@ use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{
-    addresses, charter, circles, export, guard, health, logs, members, metrics, node_status, records, resolutions, sessions, tiles, tokens, verify,
+    addresses, charter, circles, export, guard, health, invitations, logs, members, metrics, node_status, records, resolutions, sessions, tiles,
+    tokens, verify,
 };
 
 /// One row of the table.
@@ -110,6 +111,7 @@ pub fn console_table() -> Vec<Page> {
 pub fn public_table() -> Vec<Page> {
     let mut table = tiles::table();
     table.extend(crate::public::table());
+    table.extend(invitations::table());
     table
 }
 
@@ -162,6 +164,8 @@ pub fn table() -> Vec<Route> {
         row(Read, resolutions::__path_one, resolutions::one),
         row(Admin, resolutions::__path_vote, resolutions::vote),
         row(Read, resolutions::__path_order, resolutions::order),
+        row(Read, invitations::__path_list, invitations::list),
+        row(Admin, invitations::__path_create, invitations::create),
         row(Read, logs::__path_list, logs::list),
         row(Read, logs::__path_one, logs::one),
         row(Read, charter::__path_file, charter::file),

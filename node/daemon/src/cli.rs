@@ -57,6 +57,10 @@ pub enum Command {
     /// Circles 协作圈: who may read what.
     #[command(subcommand)]
     Circle(Circle),
+    /// Invite somebody to the alliance.
+    Invite(Invite),
+    /// Ask to be admitted to an alliance on an invitation, and wait until the members have decided.
+    Join(Join),
     /// Joint decisions 决议: propose, approve, object, and what was decided.
     #[command(subcommand)]
     Resolution(Resolution),
@@ -290,6 +294,42 @@ pub enum Address {
         #[arg(value_name = "MULTIADDR", required = true, num_args = 1..=16)]
         addresses: Vec<String>,
     },
+}
+
+/// `suyuan invite`.
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// Name that the new member is to have.
+    #[arg(long)]
+    pub name: String,
+    /// upstream, midstream, downstream, support or regulator.
+    #[arg(long, value_parser = role)]
+    pub role: Role,
+    /// For how many days it is open, at most 90.
+    #[arg(long, default_value_t = 7)]
+    pub days: u64,
+    /// Where to write it; only its owner may read the file.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `suyuan join`.
+#[derive(Debug, Args)]
+pub struct Join {
+    /// The invitation.
+    pub file: PathBuf,
+    /// Public address of the inviting node, if it is another than the invitation says.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The root key's file, if it was moved away.
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// File that holds the root key's passphrase; else SUYUAN_ROOT_PASSPHRASE, else a prompt.
+    #[arg(long, value_name = "FILE")]
+    pub root_passphrase_file: Option<PathBuf>,
+    /// For how many seconds to wait until the members have decided.
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub wait: u64,
 }
 
 /// `suyuan resolution`.

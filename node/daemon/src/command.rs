@@ -8,6 +8,7 @@ mod code;
 mod epcis;
 mod fsck;
 mod init;
+mod join;
 mod keyring;
 mod operator;
 mod record;
@@ -38,6 +39,8 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Log { member } => status::logs(&client(&at, &cli.node)?, member.as_deref()),
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
+        Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, &flags),
+        Command::Join(flags) => join::join(&at, &flags, cli.json),
         Command::Resolution(command) => resolution::run(&client(&at, &cli.node)?, command),
         Command::Address(command) => address::run(&client(&at, &cli.node)?, command),
         Command::Code(flags) => code::run(&at, &flags),

@@ -33,6 +33,8 @@ pub enum AuthorError {
     NoKey(CircleId),
     /// The circle's newest epoch is for somebody who is no member any more: nothing is sealed before its steward has opened the next. Trying again later helps.
     Left(CircleId),
+    /// No quorum of voters has confirmed within T who the members are: nothing is sealed until one has. Trying again later helps.
+    NotFresh,
     /// The parts exceed a bound of the formats.
     Form(Fault),
     /// The store failed.
@@ -46,6 +48,10 @@ impl std::fmt::Display for AuthorError {
             Self::Left(circle) => write!(
                 f,
                 "somebody in circle {circle} is no member of the alliance any more, and its steward has not opened its next epoch yet; try again when its node is reachable"
+            ),
+            Self::NotFresh => f.write_str(
+                "too few members have confirmed lately who is in the alliance, so nothing is sealed: it might be for somebody who has left; \
+                 try again when other members' nodes are reachable",
             ),
             Self::Form(fault) => write!(f, "the record cannot be written: {fault}"),
             Self::Store(error) => error.fmt(f),
@@ -84,11 +90,15 @@ impl Plan {
     /// Settles the epochs of a submission.
     ///
     /// # Errors
-    /// [`AuthorError::NoKey`], [`AuthorError::Left`].
+    /// [`AuthorError::NoKey`], [`AuthorError::Left`], [`AuthorError::NotFresh`].
     pub fn new(submission: Submission, ledger: &Ledger, secrets: &EpochSecrets, now: u64) -> Result<Self, AuthorError> {
         let epoch = |circle: &CircleId| -> Result<(CircleId, u64), AuthorError> {
             if *circle == PUBLIC {
                 return Ok((PUBLIC, 0));
+            }
+            // What only this member reads is nobody else's.
+            if circle.0 != ledger.me.0 && now > ledger.decisions.fresh_until() {
+                return Err(AuthorError::NotFresh);
             }
             // A circle without epoch statements is `self`, whose one epoch is the first.
             let known = ledger.circles.circle(circle);

@@ -6,6 +6,7 @@
 mod act;
 mod draw;
 mod fold;
+mod invitation;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::charter::Alliance;
+use suyuan_core::history::VerifiedHistory;
 use suyuan_core::order::{self, Entry, Freeze, Order, Position};
 use suyuan_core::resolution::{self, Disclosed, Proposal, Signed, from_fields};
 use suyuan_core::section::Body;
@@ -21,7 +23,8 @@ use suyuan_core::{CircleId, MemberId, StatementId};
 
 pub use act::{Act, EpochState, Silence};
 pub use draw::{ProposalRequest, VoteRequest, propose, vote};
-pub use fold::Heads;
+pub use fold::{Head, Heads};
+pub use invitation::{HeldInvitation, Invitation, InvitationRequest, InvitationSecret, admit, digest, invite};
 
 use crate::limits;
 use crate::record::{HeldRecord, HeldSection};
@@ -29,8 +32,16 @@ use crate::schema::{PROMISE_ROW, Table};
 use crate::view::{Changes, StoreError, View};
 
 /// The types of the statements that this module gives effect to.
-pub const KINDS: [&str; 7] =
-    [resolution::PROPOSAL, resolution::APPROVE, resolution::OBJECT, resolution::WITHDRAW, resolution::COMMENT, order::ENTRY, order::FREEZE];
+pub const KINDS: [&str; 8] = [
+    resolution::PROPOSAL,
+    resolution::APPROVE,
+    resolution::OBJECT,
+    resolution::WITHDRAW,
+    resolution::COMMENT,
+    order::ENTRY,
+    order::FREEZE,
+    invitation::KIND,
+];
 
 /// A proposal with its votes.
 #[derive(Clone, Debug)]
@@ -43,6 +54,8 @@ pub struct HeldProposal {
     pub proposal: Arc<Proposal>,
     /// As it goes into an effect.
     pub disclosed: Arc<Disclosed>,
+    /// The invitation that an admission follows.
+    pub invitation: Option<StatementId>,
 }
 
 /// What a member says to a proposal.
@@ -167,6 +180,7 @@ pub struct Decisions {
     entries: BTreeMap<(u64, u64), Vec<HeldEntry>>,
     freezes: BTreeMap<u64, BTreeMap<MemberId, HeldFreeze>>,
     heads: Heads,
+    invitations: BTreeMap<StatementId, HeldInvitation>,
     founding: Arc<Order>,
     /// With every valid entry that is here.
     tip: Arc<Order>,
@@ -189,6 +203,7 @@ impl Decisions {
             entries: BTreeMap::new(),
             freezes: BTreeMap::new(),
             heads: Heads::default(),
+            invitations: BTreeMap::new(),
             tip: founding.clone(),
             settled: founding.clone(),
             states: vec![founding.clone()],
@@ -211,6 +226,18 @@ impl Decisions {
             self.promise = Promise::decode(&promise).ok_or_else(|| StoreError("the promise of this voter".into()))?;
         }
         Ok(())
+    }
+
+    /// Takes in a history that was checked: what a newcomer begins with.
+    pub fn learn_history(&mut self, history: &VerifiedHistory, heads: &[(u64, String)]) {
+        for (statement, entry) in &history.entries {
+            let (author, sequence) = (statement.place.author, statement.place.sequence);
+            self.keep_entry(HeldEntry { author, sequence, id: statement.id(), time: statement.time, entry: Arc::new(entry.clone()) });
+        }
+        self.advance();
+        for (term, note) in heads {
+            self.learn_head(*term, note);
+        }
     }
 
     /// The rows of the heads of a term.
@@ -241,6 +268,25 @@ impl Decisions {
         &self.freezes
     }
 
+    /// Until when it is known who the members are, milliseconds since 1970-01-01 UTC: T after the q-th newest time at which a voter has cosigned the head in
+    /// force, and T after the founding, which all members have signed.
+    pub fn fresh_until(&self) -> u64 {
+        let settled = &self.settled;
+        let seal = settled.alliance.charter().seal;
+        let founded = self.founding.alliance.charter().time;
+        let cosigners = settled.quorum().cosigners();
+        let newest = self.heads.certified(settled.term).filter(|head| head.read.head == settled.head());
+        let mut times: Vec<u64> =
+            newest.into_iter().flat_map(|head| &head.read.cosignatures).map(|(_, seconds)| seconds.saturating_mul(1000)).collect();
+        times.sort_unstable_by(|one, other| other.cmp(one));
+        let confirmed = match cosigners.checked_sub(1) {
+            // Nobody else decides.
+            None => return u64::MAX,
+            Some(last) => times.get(last).copied(),
+        };
+        confirmed.unwrap_or(founded).max(founded).saturating_add(seal)
+    }
+
     /// Every proposal, by statement.
     pub fn proposals(&self) -> &BTreeMap<StatementId, HeldProposal> {
         &self.proposals
@@ -265,9 +311,10 @@ impl Decisions {
             return false;
         }
         let disclosed = || Arc::new(Disclosed::new(&record.bytes, &record.signature, &section.bytes, body));
-        let (author, time, id) = (record.statement.place.author, record.statement.time, record.statement.id());
+        let (author, time) = (record.statement.place.author, record.statement.time);
         match record.statement.kind.as_str() {
-            resolution::PROPOSAL => self.learn_proposal(author, time, id, body, disclosed),
+            resolution::PROPOSAL => self.learn_proposal(record, body, disclosed),
+            invitation::KIND => self.learn_invitation(record, body, disclosed),
             order::ENTRY => return self.learn_entry(author, record, body),
             order::FREEZE => {
                 if let Some(freeze) = Freeze::read(body).filter(|freeze| freeze.circle == self.circle) {
@@ -291,11 +338,19 @@ impl Decisions {
         *audience == if public { suyuan_core::circle::PUBLIC } else { self.circle }
     }
 
-    fn learn_proposal(&mut self, author: MemberId, time: u64, id: StatementId, body: &Body, disclosed: impl FnOnce() -> Arc<Disclosed>) {
+    fn learn_proposal(&mut self, record: &HeldRecord, body: &Body, disclosed: impl FnOnce() -> Arc<Disclosed>) {
         let Ok(proposal) = Proposal::read(body) else { return };
+        let (author, time, id) = (record.statement.place.author, record.statement.time, record.statement.id());
+        let invitation = record.statement.references.first().copied();
         let own = self.proposals.values().filter(|held| held.author == author).count();
         if proposal.circle == self.circle && own < limits::PROPOSALS {
-            self.proposals.entry(id).or_insert_with(|| HeldProposal { author, time, proposal: Arc::new(proposal), disclosed: disclosed() });
+            self.proposals.entry(id).or_insert_with(|| HeldProposal {
+                author,
+                time,
+                proposal: Arc::new(proposal),
+                disclosed: disclosed(),
+                invitation,
+            });
         }
     }
 
@@ -317,14 +372,18 @@ impl Decisions {
 
     fn learn_entry(&mut self, author: MemberId, record: &HeldRecord, body: &Body) -> bool {
         let Some(entry) = Entry::read(body).filter(|entry| entry.circle == self.circle) else { return false };
-        let held = self.entries.entry((entry.term, entry.index)).or_default();
-        let id = record.statement.id();
-        if held.len() >= limits::RIVALS || held.iter().any(|known| known.id == id) {
+        let (id, sequence, time) = (record.statement.id(), record.statement.place.sequence, record.statement.time);
+        self.keep_entry(HeldEntry { author, sequence, id, time, entry: Arc::new(entry) })
+    }
+
+    /// Says whether it is new.
+    fn keep_entry(&mut self, new: HeldEntry) -> bool {
+        let held = self.entries.entry((new.entry.term, new.entry.index)).or_default();
+        if held.len() >= limits::RIVALS || held.iter().any(|known| known.id == new.id) {
             return false;
         }
-        let sequence = record.statement.place.sequence;
-        let at = held.partition_point(|known| (known.author, known.sequence) < (author, sequence));
-        held.insert(at, HeldEntry { author, sequence, id, time: record.statement.time, entry: Arc::new(entry) });
+        let at = held.partition_point(|known| (known.author, known.sequence) < (new.author, new.sequence));
+        held.insert(at, new);
         true
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use suyuan_core::Fault;
 use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{PUBLIC, TYPE as CIRCLE_TYPE, alliance_circle, self_circle};
+use suyuan_core::history::{History, VerifiedHistory};
 use suyuan_core::log::LogId;
 use suyuan_core::order::EpochEntry;
 use suyuan_core::section::Body;
@@ -20,6 +22,37 @@ use crate::record::{HeldRecord, Opened};
 use crate::schema::{Row, Table};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
+
+/// What a node begins with: the founding charter, and for a member that came later the history that it was given.
+#[derive(Clone, Debug)]
+pub struct Founded {
+    /// As its founders signed it.
+    pub alliance: Arc<Alliance>,
+    /// The history with its heads.
+    pub history: Option<(Arc<VerifiedHistory>, Vec<(u64, String)>)>,
+}
+
+impl From<Arc<Alliance>> for Founded {
+    fn from(alliance: Arc<Alliance>) -> Self {
+        Self { alliance, history: None }
+    }
+}
+
+impl Founded {
+    /// Checks what a newcomer was given.
+    ///
+    /// # Errors
+    /// The faults of `specs/history.md`.
+    pub fn with(alliance: Arc<Alliance>, history: &History) -> Result<Self, Fault> {
+        let verified = Arc::new(history.verify(&alliance)?);
+        Ok(Self { alliance, history: Some((verified, history.heads.clone())) })
+    }
+
+    /// The alliance as it is after all that is known.
+    pub fn today(&self) -> Arc<Alliance> {
+        self.history.as_ref().map_or_else(|| self.alliance.clone(), |(history, _)| history.settled.alliance.clone())
+    }
+}
 
 /// The ledger's state beside its rows.
 #[derive(Clone, Debug)]
@@ -50,7 +83,8 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn load(alliance: Arc<Alliance>, me: MemberId, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Self, StoreError> {
+    pub fn load(founded: impl Into<Founded>, me: MemberId, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Self, StoreError> {
+        let Founded { alliance, history } = founded.into();
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
@@ -59,7 +93,11 @@ impl Ledger {
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
-        Arc::make_mut(&mut ledger.decisions).load(view)?;
+        let decisions = Arc::make_mut(&mut ledger.decisions);
+        if let Some((history, heads)) = &history {
+            decisions.learn_history(history, heads);
+        }
+        decisions.load(view)?;
         ledger.settle(secrets);
         for circle in ledger.known_circles() {
             for log in ledger.logs.iter().map(|head| head.number).collect::<Vec<_>>() {

@@ -8,6 +8,7 @@ pub mod counters;
 pub mod decisions;
 pub mod epoch;
 pub mod fsck;
+pub mod history;
 pub mod json;
 pub mod ledger;
 pub mod limits;

@@ -13,7 +13,7 @@ use suyuan_core::note::{TreeHead, sign_checkpoint};
 use crate::decisions::{self, Silence};
 use crate::ledger::Ledger;
 use crate::mend::Cursor;
-use crate::submission::{Refusal, Submission};
+use crate::submission::{Refusal, RefusalKind, Submission};
 use crate::wire::LogSize;
 
 mod circle;
@@ -83,6 +83,20 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     let ledger = &self.state.ledger;
                     let drawn = decisions::vote(request, &ledger.decisions, &ledger.me, now);
                     self.pend(ticket, drawn, &mut pending);
+                    continue;
+                }
+                Command::Invite(request, secret) => {
+                    let ledger = &self.state.ledger;
+                    let drawn = decisions::invite(request, &secret, &ledger.decisions, &ledger.me, now);
+                    self.pend(ticket, drawn, &mut pending);
+                    continue;
+                }
+                Command::Join(id, secret, admission) => {
+                    let ledger = &self.state.ledger;
+                    let again = pending.iter().any(|waiting: &Pending<_>| waiting.submissions.iter().any(|waiting| waiting.references.contains(&id)));
+                    let drawn = decisions::admit(&id, &secret, *admission, &ledger.decisions, &ledger.me, now);
+                    let used = || Refusal { fault: RefusalKind::Decision, pointer: String::new(), detail: "this invitation is used".to_owned() };
+                    self.pend(ticket, if again { Err(used()) } else { drawn }, &mut pending);
                     continue;
                 }
                 Command::Heads(heads) => self.take_heads(&heads).map(|()| Ok(Done::Decided))?,

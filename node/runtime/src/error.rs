@@ -30,6 +30,13 @@ pub enum StartError {
     NotAMember,
     /// The charter does not verify.
     Charter(Fault),
+    /// The history that the member began with.
+    History {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The operating system has no randomness or no threads to give.
     System(String),
 }
@@ -43,6 +50,7 @@ impl fmt::Display for StartError {
             Self::Anchor { path, source } => write!(f, "{}: {source}", path.display()),
             Self::NotAMember => f.write_str("the keyring's keys do not stand in the charter; check that charter and keyring belong together"),
             Self::Charter(fault) => write!(f, "the charter does not verify: {fault}; `suyuan charter check` shows what is missing"),
+            Self::History { path, why } => write!(f, "{}: {why}; fetch it again with `suyuan join`", path.display()),
             Self::System(why) => write!(f, "the operating system refused: {why}"),
         }
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
-use suyuan_core::MemberId;
 use suyuan_core::log::LogId;
+use suyuan_core::membership::Admission;
+use suyuan_core::{MemberId, StatementId};
 use suyuan_engine::addresses;
 use suyuan_engine::circles::Circle;
-use suyuan_engine::decisions::{ProposalRequest, VoteRequest};
+use suyuan_engine::decisions::{InvitationRequest, InvitationSecret, ProposalRequest, VoteRequest};
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::submission::Submission;
@@ -110,6 +111,24 @@ impl Handle {
     pub async fn vote(&self, request: VoteRequest) -> Result<Receipt, SubmitError> {
         self.gate.pass().await?;
         self.write(writer::Command::Vote(request)).await
+    }
+
+    /// Invites somebody. The first of the receipt's ids is the invitation's name.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn invite(&self, request: InvitationRequest, secret: InvitationSecret) -> Result<Receipt, SubmitError> {
+        self.gate.pass().await?;
+        self.write(writer::Command::Invite(request, secret)).await
+    }
+
+    /// Proposes to admit whoever shows an invitation's secret, once. The first of the receipt's ids is the proposal's name.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn join(&self, invitation: StatementId, secret: InvitationSecret, admission: Admission) -> Result<Receipt, SubmitError> {
+        self.gate.pass().await?;
+        self.write(writer::Command::Join(invitation, secret, Box::new(admission))).await
     }
 
     /// Lets the node do what is due for the alliance's decisions, while these members are reached. Nothing happens while authoring is held back; a full queue

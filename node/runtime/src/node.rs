@@ -1,11 +1,13 @@
 //! Starting a node: open, recover, compare with the anchor, publish what is durable, and hand out the handle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use suyuan_core::MemberId;
 use suyuan_core::charter::{Alliance, CharterFile};
+use suyuan_core::history::History;
+use suyuan_engine::ledger::Founded;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::writer::{self, Fatal};
@@ -19,6 +21,9 @@ use crate::gate::Gate;
 use crate::handle::{Command, Handle, QUEUE};
 use crate::keyring::Keyring;
 use crate::random;
+
+/// File of the data folder with the history that a member began with which came after the founding.
+pub const HISTORY: &str = "history";
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -64,8 +69,9 @@ impl Node {
 
     fn launch(config: NodeConfig, held: bool) -> Result<Self, StartError> {
         let NodeConfig { data, charter, mut keyring } = config;
-        let alliance = charter.verify(keyring.alliance().as_ref()).map_err(StartError::Charter)?;
-        let me = member_of(&alliance, &keyring).ok_or(StartError::NotAMember)?;
+        let alliance = Arc::new(charter.verify(keyring.alliance().as_ref()).map_err(StartError::Charter)?);
+        let founded = founded(&data, &alliance)?;
+        let me = member_of(&founded.today(), &keyring).ok_or(StartError::NotAMember)?;
         if keyring.alliance().is_none() {
             keyring.set_alliance(alliance.id())?;
         }
@@ -73,12 +79,12 @@ impl Node {
         let local = LocalKeys::new(keyring.local());
         let secrets: EpochSecrets = keyring.every_epoch().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
         let path = data.join("anchor");
-        let entries = writer::own_entries(store.as_ref(), &alliance, &me)?;
+        let entries = writer::own_entries(store.as_ref(), &founded.today(), &me)?;
         let (anchor, published) = Anchor::open(&path, entries).map_err(|source| StartError::Anchor { path, source })?;
         let mut rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
         let development = keyring.is_development();
         let mut disk = Disk { store: store.clone(), keyring, anchor, local: local.clone() };
-        let state = writer::recover(Arc::new(alliance), me, secrets, published, &mut disk, &mut rng)?;
+        let state = writer::recover(founded, me, secrets, published, &mut disk, &mut rng)?;
         let shown = Arc::new(RwLock::new(state.clone()));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (announce, heads) = watch::channel(Vec::new());
@@ -120,6 +126,23 @@ impl Drop for Node {
         // Who wants to know how it ended calls `stop`.
         let _ = self.end();
     }
+}
+
+/// The founding, and the history that a member began with which came after it.
+///
+/// # Errors
+/// [`StartError::History`].
+pub fn founded(data: &Path, alliance: &Arc<Alliance>) -> Result<Founded, StartError> {
+    let path = data.join(HISTORY);
+    let damaged = |why: String| StartError::History { path: path.clone(), why };
+    let bytes = match std::fs::metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(alliance.clone().into()),
+        Err(error) => return Err(damaged(error.to_string())),
+        Ok(found) if found.len() > suyuan_core::limits::BUNDLE as u64 => return Err(damaged("it is too long".into())),
+        Ok(_) => std::fs::read(&path).map_err(|error| damaged(error.to_string()))?,
+    };
+    let history = History::decode(&bytes).and_then(|history| Founded::with(alliance.clone(), &history));
+    history.map_err(|fault| damaged(fault.to_string()))
 }
 
 /// The member of a charter whose keys these are.

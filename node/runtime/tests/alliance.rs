@@ -52,10 +52,10 @@ fn found(founders: &[Founder]) -> CharterFile {
         name: "链".into(),
         purpose: String::new(),
         chain: "绿色农业".into(),
-        time: 0,
+        time: suyuan_runtime::node::now(),
         members: founders.iter().map(|founder| founder.entry.clone()).collect(),
         deputies: Vec::new(),
-        seal: 1000,
+        seal: 86_400_000,
         terms: String::new(),
     };
     let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };

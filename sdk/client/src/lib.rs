@@ -146,6 +146,14 @@ impl Client {
         text(self.post(&format!("/api/v1/resolutions/{proposal}/votes"), vote))
     }
 
+    /// Invites somebody: `{"name":…,"role":…,"expires":…}`; returns the invitation as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn invite(&self, invitation: &impl Serialize) -> Result<String, ClientError> {
+        text(self.post("/api/v1/invitations", invitation))
+    }
+
     /// States where this member's node is reached; returns the addresses of all members as JSON text.
     ///
     /// # Errors
@@ -177,6 +185,33 @@ impl Client {
 
     fn read<T: DeserializeOwned>(&self, query: &[(&str, &str)], path: &str) -> Result<T, ClientError> {
         parse(self.get(query, path))
+    }
+}
+
+/// A client of a node's public side, which asks for no credentials.
+#[derive(Debug)]
+pub struct Public(Client);
+
+impl Public {
+    /// Of the node whose public listener is at `base`, e.g. `https://trace.example.cn`.
+    pub fn new(base: &str) -> Self {
+        Self(Client::new(base, ""))
+    }
+
+    /// What is served at a path, e.g. `/charter`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn get(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        bytes(self.0.agent.get(self.0.url(path)).call())
+    }
+
+    /// Asks to be admitted on an invitation; returns what was proposed as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn join(&self, request: &impl Serialize) -> Result<String, ClientError> {
+        text(self.0.agent.post(self.0.url("/join")).send_json(request))
     }
 }
 

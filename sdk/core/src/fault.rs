@@ -71,6 +71,10 @@ pub enum Fault {
     Consistency,
     /// A disclosure of a section that the statement does not have, or out of order (`bundle.md`).
     SectionIndex,
+    /// An entry of the order log that does not hold where it stands (`history.md`).
+    Entry,
+    /// A head of the order log that is not certified (`history.md`).
+    Head,
 }
 
 impl Fault {
@@ -109,6 +113,8 @@ impl Fault {
             Self::Inclusion => "inclusion",
             Self::Consistency => "consistency",
             Self::SectionIndex => "section-index",
+            Self::Entry => "entry",
+            Self::Head => "head",
         }
     }
 
@@ -147,6 +153,8 @@ impl Fault {
             Self::Inclusion => "the entry is not in the log that was signed",
             Self::Consistency => "the two states of the log contradict each other",
             Self::SectionIndex => "it shows a section that the record does not have",
+            Self::Entry => "a decision of the alliance does not hold where it stands",
+            Self::Head => "the head of the decisions is not signed by enough members",
         }
     }
 }

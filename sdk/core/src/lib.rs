@@ -9,6 +9,7 @@ pub mod charter;
 pub mod circle;
 pub mod domain;
 pub mod fault;
+pub mod history;
 pub mod id;
 pub mod key;
 pub mod limits;

@@ -76,6 +76,9 @@ pub const NOTE_SIGNATURES: usize = 64;
 /// Hashes of a Merkle proof.
 pub const PATH: usize = 63;
 
+/// Heads of a history.
+pub const HISTORY_HEADS: usize = 3;
+
 /// A bundle.
 pub const BUNDLE: usize = 64 * 1024 * 1024;
 /// Records of a bundle.

@@ -172,6 +172,8 @@ pub struct Order {
     tree: Frontier,
     /// Root of each head of this term, by size.
     roots: Vec<Hash>,
+    /// The entries of every term up to here, by term.
+    entries: BTreeMap<u64, Arc<Vec<StatementId>>>,
     /// Entries of this term that are covered by the largest certificate in it.
     certified: u64,
     /// A change of the alliance that waits to be settled, and the index of its entry.
@@ -200,6 +202,7 @@ impl Order {
             last: StatementId([0; 32]),
             tree: Frontier::default(),
             roots: vec![tree::root(&[])],
+            entries: BTreeMap::new(),
             certified: 0,
             pending: None,
             opening: None,
@@ -295,6 +298,7 @@ impl Order {
         next.time = time;
         next.tree.push(tree::leaf_hash(&id.0));
         next.roots.push(next.tree.root());
+        Arc::make_mut(next.entries.entry(next.term).or_default()).push(id);
         if entry.index == 0 && self.term > 1 {
             next.opened = time;
         }
@@ -352,6 +356,11 @@ impl Order {
         }
         self.opening = Some((self.tree.size(), epoch));
         Ok(())
+    }
+
+    /// The entries that lead here: of every term up to its fence, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = &StatementId> {
+        self.entries.values().flat_map(|entries| entries.iter())
     }
 
     /// Number of the newest epoch, settled or not.

@@ -58,6 +58,7 @@ pub fn good(route: &str) -> String {
             r#"{"change":{"agree":{"title":"x","text":"y"}},"expires":4102444800000,"reason":"z","signers":[],"threshold":null}"#.to_owned()
         }
         "POST /api/v1/resolutions/{id}/votes" => r#"{"choice":"comment","comment":"x"}"#.to_owned(),
+        "POST /api/v1/invitations" => format!(r#"{{"name":"x","role":"downstream","expires":{}}}"#, now() + 86_400_000),
         "POST /api/v1/tokens" => r#"{"name":"x","rights":"read"}"#.to_owned(),
         "POST /api/v1/session" => r#"{"password":"a password for tests"}"#.to_owned(),
         other => panic!("{other} takes a body that this test does not know"),
@@ -177,6 +178,7 @@ fn others() -> Vec<Case> {
 
 fn of_decisions() -> Vec<Case> {
     let (propose, vote) = ("POST /api/v1/resolutions", "POST /api/v1/resolutions/{id}/votes");
+    let invite = "POST /api/v1/invitations";
     let case = |route, wrong, problem, body: &str| Case::new(route, wrong, problem, body);
     let change = |change: &str| format!(r#"{{"change":{change},"expires":4102444800000}}"#);
     let nobody = "0".repeat(64);
@@ -205,6 +207,11 @@ fn of_decisions() -> Vec<Case> {
             &change(&format!(r#"{{"remove":{{"member":"{nobody}","size":0,"root":"{nobody}"}}}}"#)),
         ),
         case(propose, "an entry that is none", Kind::Decision, &change(r#"{"admit":{"entry":"AAAA","signatures":[]}}"#)),
+        case(invite, "no name", Kind::Decision, &good(invite).replace("\"x\"", "\"\"")),
+        case(invite, "a role that is none", Kind::Malformed, &good(invite).replace("downstream", "owner")),
+        case(invite, "an invitation of a leader", Kind::Decision, &good(invite).replace("downstream", "leader")),
+        case(invite, "an end in the past", Kind::Decision, r#"{"name":"x","role":"downstream","expires":1}"#),
+        case(invite, "an end further than 90 days", Kind::Decision, r#"{"name":"x","role":"downstream","expires":9007199254740991}"#),
         case(vote, "a vote that is none", Kind::Malformed, &good(vote).replace(":\"comment\"", ":\"abstain\"")),
     ]
 }

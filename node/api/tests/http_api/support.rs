@@ -88,10 +88,10 @@ fn charter(founders: &[(tempfile::TempDir, Entry, SecretKey)]) -> CharterFile {
         name: "链".into(),
         purpose: String::new(),
         chain: "绿色农业".into(),
-        time: 0,
+        time: now(),
         members: founders.iter().map(|founder| founder.1.clone()).collect(),
         deputies: Vec::new(),
-        seal: 1000,
+        seal: 86_400_000,
         terms: String::new(),
     };
     let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };

@@ -10,7 +10,7 @@ use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::writer::{FROM_PEERS, check_anchor, check_owner};
 use suyuan_runtime::anchor::Anchor;
-use suyuan_runtime::node::member_of;
+use suyuan_runtime::node::{founded, member_of};
 use suyuan_store::Store;
 
 use super::{Place, charter};
@@ -21,6 +21,8 @@ pub fn run(at: &Place<'_>, quiet: bool) -> Result<Answer, Failure> {
     let path = at.data.join(charter::FILE);
     let alliance = charter::read(&path)?.verify(keyring.alliance().as_ref());
     let alliance = Arc::new(alliance.map_err(|fault| Failure::local(format!("{}: {fault}", path.display())))?);
+    let founded = founded(at.data, &alliance).map_err(Failure::local)?;
+    let alliance = founded.today();
     let me = member_of(&alliance, &keyring).ok_or_else(|| Failure::local("the keyring's keys do not stand in the charter"))?;
     let store = Store::open(&at.data.join("store")).map_err(Failure::local)?;
     check_owner(&store, &alliance, &me).map_err(Failure::local)?;
@@ -30,7 +32,7 @@ pub fn run(at: &Place<'_>, quiet: bool) -> Result<Answer, Failure> {
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} entries, {eta} left") {
         bar.set_style(style);
     }
-    let checked = Ledger::load(alliance, me, &store, &local, &secrets).map_err(Finding::from).and_then(|ledger| {
+    let checked = Ledger::load(founded, me, &store, &local, &secrets).map_err(Finding::from).and_then(|ledger| {
         let report = fsck::check(&ledger, &store, &local, &secrets, |progress| {
             bar.set_length(progress.total);
             bar.set_position(progress.done);

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use suyuan_core::log::LogId;
+use suyuan_core::membership::Admission;
 use suyuan_core::{MemberId, StatementId};
 
 use crate::author::AuthorError;
 use crate::circles::Circle;
-use crate::decisions::{ProposalRequest, VoteRequest};
+use crate::decisions::{InvitationRequest, InvitationSecret, ProposalRequest, VoteRequest};
 use crate::epoch::CircleRequest;
 use crate::replica::BatchError;
 use crate::submission::{Refusal, Submission};
@@ -42,6 +43,10 @@ pub enum Command {
     Propose(Box<ProposalRequest>),
     /// Say something to a proposal.
     Vote(VoteRequest),
+    /// Invite somebody who shows a secret.
+    Invite(InvitationRequest, InvitationSecret),
+    /// Propose to admit whoever shows an invitation's secret.
+    Join(StatementId, InvitationSecret, Box<Admission>),
     /// Take in what another node knows as heads of the order log, by term.
     Heads(Vec<(u64, String)>),
     /// Do what is due for the decisions of the alliance, while these members are reached.

@@ -11,7 +11,7 @@ use suyuan_core::{AllianceId, MemberId};
 use zeroize::Zeroizing;
 
 use super::shell::{Disk, Published, SecretError, State};
-use crate::ledger::Ledger;
+use crate::ledger::{Founded, Ledger};
 use crate::logs::{self, Logs};
 use crate::schema::{IDENTITY_ROW, Table};
 use crate::secrets::EpochSecrets;
@@ -73,16 +73,17 @@ impl From<StoreError> for RecoverError {
 /// # Errors
 /// [`RecoverError`].
 pub fn recover(
-    alliance: Arc<Alliance>,
+    founded: impl Into<Founded>,
     me: MemberId,
     mut secrets: EpochSecrets,
     published: Option<Published>,
     disk: &mut impl Disk,
     rng: &mut impl CryptoRng,
 ) -> Result<State, RecoverError> {
-    claim(disk, &alliance, &me)?;
+    let founded = founded.into();
+    claim(disk, &founded.today(), &me)?;
     own_circle(disk, &me, &mut secrets, rng)?;
-    let ledger = Ledger::load(alliance, me, disk.rows(), disk.keys().local, &secrets)?;
+    let ledger = Ledger::load(founded, me, disk.rows(), disk.keys().local, &secrets)?;
     if let Some(published) = &published {
         check_anchor(published, &ledger, disk.rows())?;
     }

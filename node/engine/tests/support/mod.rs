@@ -54,7 +54,7 @@ pub fn charter_file() -> CharterFile {
         time: 0,
         members: members.collect(),
         deputies: Vec::new(),
-        seal: 1,
+        seal: 1 << 40,
         terms: String::new(),
     };
     let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };

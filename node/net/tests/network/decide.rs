@@ -51,7 +51,7 @@ async fn ready(nodes: &[&Running]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_members_approve_becomes_final_and_survives_a_silent_leader_and_restarts() {
     // The third is a regulator: it decides nothing, and follows everything.
-    let alliance = Alliance::new(5);
+    let alliance = Alliance::impatient(5, 12_000);
     let [a, b, r, c, d] = [alliance.run(0), alliance.run(1), alliance.run(2), alliance.run(3), alliance.run(4)];
     ready(&[&a, &b, &r, &c, &d]).await;
     let before = propose(&b, agree("before")).await;
@@ -80,9 +80,34 @@ async fn what_members_approve_becomes_final_and_survives_a_silent_leader_and_res
     }
 }
 
+/// Within T after its founding, and as long as a quorum confirms the members, everything may be sealed; later nothing, but for oneself.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sealed_while_nobody_confirms_the_members() {
+    let alliance = Alliance::impatient(5, 4_000);
+    let [a, b, c] = [alliance.run(0), alliance.run(1), alliance.run(3)];
+    ready(&[&a, &b, &c]).await;
+    let sealed = r#"{"type":"note","sections":[{"for":"alliance","fields":{"m":1}}]}"#;
+    let own = r#"{"type":"note","sections":[{"for":"self","fields":{"m":1}}]}"#;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    a.put(sealed).await.expect("two other voters confirm who the members are");
+    b.stop().await;
+    c.stop().await;
+    wait("nobody has confirmed it for T", PATIENCE, async || a.put(sealed).await.is_err()).await;
+    let refused = a.put(sealed).await.unwrap_err();
+    assert_eq!(refused, suyuan_runtime::SubmitError::Author(suyuan_engine::author::AuthorError::NotFresh));
+    a.put(own).await.expect("what is for this member alone is nobody else's");
+    a.put_notes(1).await;
+    let b = alliance.run(1);
+    let c = alliance.run(3);
+    wait("it is confirmed again", PATIENCE, async || a.put(sealed).await.is_ok()).await;
+    for node in [a, b, c] {
+        node.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_is_out_and_reads_nothing_new() {
-    let alliance = Alliance::new(5);
+    let alliance = Alliance::impatient(5, 12_000);
     let [a, b, r, c, d] = [alliance.run(0), alliance.run(1), alliance.run(2), alliance.run(3), alliance.run(4)];
     ready(&[&a, &b, &r, &c, &d]).await;
     let grant = a.handle().open_circle(super::support::grant("prices", &[alliance.id(1), alliance.id(4)])).await.unwrap();

@@ -29,17 +29,14 @@ pub struct Founder {
     pub port: u16,
     /// Where the charter says that it does.
     pub public: u16,
-    pub entry: Entry,
-    pub root: SecretKey,
+    entry: Entry,
+    root: SecretKey,
 }
 
 pub struct Alliance {
     pub founders: Vec<Founder>,
     pub charter: CharterFile,
 }
-
-/// T, milliseconds: a quarter of it is the patience with a keeper.
-pub const SEAL: u64 = 12_000;
 
 /// A running node with its network.
 pub struct Running {
@@ -88,6 +85,15 @@ impl Alliance {
 
     /// The same, with the members' entries changed before they are signed.
     pub fn with(count: u8, change: impl Fn(&mut Vec<Founder>)) -> Self {
+        Self::found(count, 86_400_000, change)
+    }
+
+    /// The same with T in milliseconds: a quarter of it is the patience with a keeper.
+    pub fn impatient(count: u8, seal: u64) -> Self {
+        Self::found(count, seal, |_| {})
+    }
+
+    fn found(count: u8, seal: u64, change: impl Fn(&mut Vec<Founder>)) -> Self {
         let mut founders: Vec<Founder> = (0..count).map(Founder::new).collect();
         change(&mut founders);
         for founder in &mut founders {
@@ -99,10 +105,10 @@ impl Alliance {
             name: "链".into(),
             purpose: String::new(),
             chain: "绿色农业".into(),
-            time: 0,
+            time: suyuan_runtime::node::now(),
             members: founders.iter().map(|founder| founder.entry.clone()).collect(),
             deputies: Vec::new(),
-            seal: SEAL,
+            seal,
             terms: String::new(),
         };
         let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };

@@ -1,0 +1,39 @@
+//! The alliance's history as a file, from what this node holds (`specs/history.md`).
+
+use suyuan_core::StatementId;
+use suyuan_core::history::{History, HistoryEntry};
+
+use crate::ledger::Ledger;
+use crate::local::LocalKeys;
+use crate::record::HeldRecord;
+use crate::schema::{Row, Table};
+use crate::view::{StoreError, View};
+
+/// Every entry up to the state in force, with the head that makes them final. Nothing while one of them has not come yet.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn export(ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<History>, StoreError> {
+    let mut entries = Vec::new();
+    for id in ledger.decisions.settled().entries() {
+        let Some(entry) = entry(id, view, local)? else { return Ok(None) };
+        entries.push(entry);
+    }
+    let largest = ledger.decisions.heads().largest();
+    let heads = largest.map(|(term, head)| (term, head.note.clone())).into_iter().collect();
+    Ok(Some(History { entries, heads }))
+}
+
+fn entry(id: &StatementId, view: &impl View, local: &LocalKeys) -> Result<Option<HistoryEntry>, StoreError> {
+    let Some(key) = view.row(Table::ById, &id.0)? else { return Ok(None) };
+    let row = Row::from_key(&key).ok_or_else(|| StoreError("a place by id".into()))?;
+    let Some(record) = HeldRecord::load(row, view, local)? else { return Ok(None) };
+    let HeldRecord { bytes: statement, signature, mut sections, .. } = record;
+    let section = if sections.is_empty() { None } else { Some(sections.swap_remove(0)) };
+    Ok(section.filter(|section| section.index == 0).map(|section| HistoryEntry {
+        statement,
+        signature,
+        header: section.bytes,
+        body: section.content,
+    }))
+}
