@@ -26,3 +26,4 @@ pub mod view;
 pub mod void;
 pub mod wire;
 pub mod writer;
+pub mod witnessing;

@@ -33,7 +33,7 @@ pub fn answer(
 ) -> Result<Response, StoreError> {
     match request {
         Request::Heads => heads(ledger, published, view).map(Response::Heads),
-        Request::Grown(_) => Ok(Response::Noted),
+        Request::Grown(_) | Request::Cosigned(_) => Ok(Response::Noted),
         Request::Pull { log, from } => batch(log, *from, member, ledger, published, view, local).map(|batch| Response::Batch(batch.map(Box::new))),
         Request::Counters(from) => Ok(counters(from, member, ledger)),
         Request::Listing { gap, from } => listing(gap, *from, member, ledger, view, local),

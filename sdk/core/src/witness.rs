@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest, Sha256};
 
 use crate::fault::Fault;
 use crate::id::Hash;
@@ -46,6 +47,11 @@ impl Refusal {
             Self::Inconsistent => 422,
         }
     }
+}
+
+/// The hash by which a log is named in a witness's monitoring interface.
+pub fn origin_hash(origin: &str) -> Hash {
+    Sha256::digest(origin.as_bytes()).into()
 }
 
 /// The tree of a log that was never cosigned.
