@@ -13,10 +13,12 @@ use crate::logs;
 use crate::serve;
 use crate::view::{StoreError, View};
 
+mod check;
 mod desk;
 mod gather;
 mod rounds;
 
+pub(crate) use check::check;
 pub use desk::{Cosigned, Desk, Refused, cosigned};
 pub use gather::{Gathered, Gatherings, LogGathered, Merged};
 pub use rounds::{Action, Alarm, Event, Local, Rounds};
@@ -42,6 +44,14 @@ impl Cosignature {
     /// The body of the checkpoint.
     pub fn body(&self) -> String {
         note::checkpoint_body(&self.log.origin(), &self.head)
+    }
+
+    /// The checkpoint as a note, with the log's line and this one.
+    pub fn note(&self, alliance: &Alliance) -> Option<String> {
+        let (author, witness) = (alliance.member(&self.log.member)?, alliance.member(&self.witness)?);
+        let signed = note::log_line(&NamedKey::new(self.log.origin(), author.log), &self.signed);
+        let line = note::cosignature_line(&witness_key(alliance, witness), self.seconds, &self.signature);
+        Some(format!("{}\n{signed}{line}", self.body()))
     }
 
     /// The author's own cosignature of a checkpoint, taken from the note.
@@ -115,13 +125,20 @@ pub fn held_root(log: &LogId, size: u64, ledger: &Ledger, view: &impl View) -> R
     Ok(Some(frontier.root()))
 }
 
-/// The proof that a checkpoint, signed by its log, contradicts what is held. Nothing where it does not, or no checkpoint that covers it is kept here.
+/// The proof that a checkpoint, signed by its log, contradicts what is held. `published` is this node's own newest. Nothing where it does not, or no checkpoint that covers it is kept here.
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn contradiction(log: &LogId, shown: &TreeHead, note: &str, ledger: &Ledger, view: &impl View) -> Result<Option<Contradiction>, StoreError> {
+pub fn contradiction(
+    log: &LogId,
+    shown: &TreeHead,
+    note: &str,
+    ledger: &Ledger,
+    published: Option<&str>,
+    view: &impl View,
+) -> Result<Option<Contradiction>, StoreError> {
     let Some(root) = held_root(log, shown.size, ledger, view)?.filter(|root| *root != shown.root) else { return Ok(None) };
-    let (Some(head), Some((held, size))) = (ledger.logs.known(log), serve::checkpoint(log, ledger, None, view)?) else { return Ok(None) };
+    let (Some(head), Some((held, size))) = (ledger.logs.known(log), serve::checkpoint(log, ledger, published, view)?) else { return Ok(None) };
     if size < shown.size {
         return Ok(None);
     }

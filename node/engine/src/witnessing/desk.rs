@@ -92,14 +92,14 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Decides on an add-checkpoint request at a time in seconds. `others` are logs that the operator has named beside the members'.
+    /// Decides on an add-checkpoint request at a time in seconds. `named` is the key of its log where the operator has named it beside the members'.
     ///
     /// # Errors
     /// [`StoreError`]; within, why it is refused.
     pub fn add(
         &mut self,
         request: &AddCheckpoint,
-        others: &BTreeMap<String, NamedKey>,
+        named: Option<&NamedKey>,
         ledger: &Ledger,
         view: &impl View,
         seconds: u64,
@@ -109,7 +109,7 @@ impl Desk {
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let member = member_log(&origin, ledger);
-        let key = member.as_ref().map(|(_, key)| key).or_else(|| others.get(&origin));
+        let key = member.as_ref().map(|(_, key)| key).or(named);
         let latest = self.latest(&origin, view)?.map_or_else(witness::empty_head, |latest| latest.head);
         let head = match witness::judge(request, key, &latest) {
             Ok(head) => head,
@@ -118,7 +118,7 @@ impl Desk {
         if let Some((log, _)) = &member
             && held_root(log, head.size, ledger, view)?.is_some_and(|root| root != head.root)
         {
-            let evidence = contradiction(log, &head, &request.checkpoint, ledger, view)?.map(Box::new);
+            let evidence = contradiction(log, &head, &request.checkpoint, ledger, None, view)?.map(Box::new);
             return Ok(Err(Refused { refusal: Refusal::Inconsistent, evidence }));
         }
         let Some(signed) = key.and_then(|key| log_lines(&request.checkpoint, key)) else { return Ok(Err(Refusal::NotSigned.into())) };
@@ -139,7 +139,7 @@ impl Desk {
             (Refusal::Inconsistent | Refusal::Conflict(_), Some(key), Some(log)) => {
                 let parsed = note::UnverifiedCheckpoint::parse(&request.checkpoint);
                 match parsed.and_then(|note| note.verify(key, &[])) {
-                    Ok(found) => contradiction(log, &found.head, &request.checkpoint, ledger, view)?,
+                    Ok(found) => contradiction(log, &found.head, &request.checkpoint, ledger, None, view)?,
                     Err(_) => None,
                 }
             }
@@ -166,7 +166,7 @@ impl Desk {
         let signed = note::log_line(&NamedKey::new(log.origin(), author.log), &shown.signed);
         if root != head.root {
             let note = format!("{}\n{signed}", shown.body());
-            return Ok(Err(contradiction(log, &head, &note, ledger, view)?.map(Box::new)));
+            return Ok(Err(contradiction(log, &head, &note, ledger, None, view)?.map(Box::new)));
         }
         if let Some(latest) = self.latest(&log.origin(), view)? {
             if latest.head.size > head.size {
@@ -175,7 +175,7 @@ impl Desk {
             // By the HTTP call more may have been cosigned than was here then.
             if held_root(log, latest.head.size, ledger, view)?.is_some_and(|root| root != latest.head.root) {
                 let note = format!("{}\n{}", latest.body(), latest.signed);
-                return Ok(Err(contradiction(log, &latest.head, &note, ledger, view)?.map(Box::new)));
+                return Ok(Err(contradiction(log, &latest.head, &note, ledger, None, view)?.map(Box::new)));
             }
         }
         Ok(Ok(Some(self.accept(Cosigned { origin: log.origin(), head, seconds, signed }))))
@@ -201,9 +201,9 @@ impl Desk {
 }
 
 impl Cosigned {
-    /// The cosignature of a member's log, as it is told to others.
-    pub fn told(&self, shown: &Cosignature, me: MemberId, key: &SecretKey) -> Cosignature {
-        Cosignature { witness: me, seconds: self.seconds, signature: self.sign(key), ..shown.clone() }
+    /// The cosignature of a member's log, as it is told to others: verified, since this node has just made it.
+    pub fn told(&self, shown: &VerifiedCosignature, me: MemberId, key: &SecretKey) -> VerifiedCosignature {
+        VerifiedCosignature(Cosignature { witness: me, seconds: self.seconds, signature: self.sign(key), ..shown.0.clone() })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::charter::Alliance;
 use suyuan_core::log::LogId;
-use suyuan_core::note::{self, NamedKey, TreeHead, UnverifiedCheckpoint};
+use suyuan_core::note::{self, TreeHead, UnverifiedCheckpoint};
 use suyuan_core::policy::{LogPolicy, Standing, witness_key};
 use suyuan_core::{MemberId, limits as formats};
 
@@ -169,7 +169,7 @@ impl Gatherings {
     /// [`StoreError`].
     pub fn merge(&mut self, found: &VerifiedCosignature, ledger: &Ledger, view: &impl View) -> Result<Merged, StoreError> {
         let alliance = &ledger.alliance;
-        let (Some(author), Some(witness)) = (alliance.member(&found.log.member), alliance.member(&found.witness)) else { return Ok(Merged::Known) };
+        let Some(witness) = alliance.member(&found.witness) else { return Ok(Merged::Known) };
         match held_root(&found.log, found.head.size, ledger, view)? {
             None => return Ok(Merged::Waits),
             Some(root) if root != found.head.root => return Ok(Merged::Contradicts),
@@ -181,10 +181,7 @@ impl Gatherings {
             Some(known) if known.cosigners.iter().any(|(member, _)| *member == witness.id) => return Ok(Merged::Known),
             Some(known) => known.add(&line, &found.log, alliance),
             None if entry.witnessed.as_ref().is_some_and(|witnessed| witnessed.head.size >= found.head.size) => return Ok(Merged::Known),
-            None => {
-                let signed = note::log_line(&NamedKey::new(found.log.origin(), author.log), &found.signed);
-                Gathered::new(found.head, format!("{}\n{signed}{line}", found.body()), &found.log, alliance)
-            }
+            None => found.note(alliance).and_then(|note| Gathered::new(found.head, note, &found.log, alliance)),
         };
         let Some(gathered) = gathered else { return Ok(Merged::Known) };
         Arc::make_mut(entry).put(gathered);
