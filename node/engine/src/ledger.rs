@@ -70,6 +70,7 @@ impl Ledger {
                 ledger.counters.load(&circle, log, view, local)?;
             }
         }
+        ledger.gathered = Gatherings::load(&ledger.logs, &ledger.alliance, view)?;
         Ok(ledger)
     }
 

@@ -25,5 +25,5 @@ pub mod sync;
 pub mod view;
 pub mod void;
 pub mod wire;
-pub mod writer;
 pub mod witnessing;
+pub mod writer;

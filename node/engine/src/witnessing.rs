@@ -73,7 +73,7 @@ impl VerifiedCosignature {
     /// # Errors
     /// [`Fault::Author`], [`Fault::Origin`], [`Fault::CheckpointSignature`], [`Fault::Cosignature`].
     pub fn check(found: Cosignature, alliance: &Alliance) -> Result<Self, Fault> {
-        let (author, witness) = (alliance.member(&found.log.member).ok_or(Fault::Author)?, alliance.member(&found.witness).ok_or(Fault::Author)?);
+        let (author, witness) = (alliance.active(&found.log.member).ok_or(Fault::Author)?, alliance.active(&found.witness).ok_or(Fault::Author)?);
         if found.log != current(alliance, &author.id) {
             return Err(Fault::Origin);
         }

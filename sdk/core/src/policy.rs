@@ -2,38 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::charter::{Alliance, Member, Role};
+use crate::charter::{Alliance, Member};
 use crate::fault::Fault;
 use crate::id::MemberId;
 use crate::limits;
 use crate::log::{LogId, witness_name};
 use crate::note::{Checkpoint, NamedKey, UnverifiedCheckpoint, parse_decimal};
-
-/// How many of how many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quorum {
-    /// n: those who count, the one whose log it is among them.
-    pub members: usize,
-    /// f: how many of them may lie without being believed.
-    pub faulty: usize,
-    /// q: how many besides the one whose log it is must have cosigned.
-    pub others: usize,
-}
-
-/// The quorum of a log among `members` who count, its author included.
-///
-/// With f = floor((n - 1) / 3), a set of ceil((n + f + 1) / 2) members meets every other such set in at least f + 1 of them, so in an honest one, who has not
-/// cosigned two histories. As n >= 3f + 1, that many are honest: no liar can keep a checkpoint from being witnessed by staying away. The author is one of the set
-/// by its signature, so `others` is one less. Alone in its alliance (n = 1) nobody has to cosign.
-pub const fn quorum(members: usize) -> Quorum {
-    let faulty = members.saturating_sub(1) / 3;
-    let together = members.saturating_add(faulty).saturating_add(2) / 2;
-    Quorum { members, faulty, others: if members == 0 { 0 } else { together.saturating_sub(1) } }
-}
+use crate::quorum::Quorum;
 
 /// The members whose cosignatures of a log count: all but its author and the regulators.
 pub fn counted<'a>(alliance: &'a Alliance, author: &MemberId) -> impl Iterator<Item = &'a Member> {
-    alliance.members().iter().filter(move |member| member.id != *author && member.entry.role != Role::Regulator)
+    alliance.voters().filter(move |member| member.id != *author)
 }
 
 /// Every member's witness key under its name, to be looked for in a note.
@@ -79,7 +58,7 @@ impl LogPolicy {
     /// The policy of a member's log.
     pub fn of(alliance: &Alliance, author: &MemberId) -> Self {
         let counted: BTreeSet<MemberId> = counted(alliance, author).map(|member| member.id).collect();
-        let quorum = quorum(counted.len().saturating_add(1));
+        let quorum = Quorum::of(counted.len().saturating_add(1));
         Self { counted, quorum }
     }
 
@@ -92,9 +71,9 @@ impl LogPolicy {
     pub fn judge(&self, cosigners: &[(MemberId, u64)]) -> Standing {
         let mut times: Vec<u64> = cosigners.iter().filter(|(member, _)| self.counts(member)).map(|(_, seconds)| *seconds).collect();
         times.sort_unstable();
-        let (count, needed) = (times.len(), self.quorum.others);
+        let (count, needed) = (times.len(), self.quorum.cosigners());
         // Of f + 1 witnesses at least one is honest, so by the latest of the f + 1 earliest times an honest one had seen it.
-        let time = times.get(self.quorum.faulty).copied().filter(|_| needed > 0 && count >= needed);
+        let time = times.get(self.quorum.liars()).copied().filter(|_| needed > 0 && count >= needed);
         Standing { count, needed, time }
     }
 }
@@ -164,7 +143,7 @@ impl Policy {
         let others = || alliance.members().iter().filter(|member| member.id != author.id);
         let witnesses = others().map(|member| Witness { name: member.id.to_string().into_bytes(), key: witness_key(alliance, member), url: None });
         let members = others().zip(0..).filter(|(member, _)| rule.counts(&member.id)).map(|(_, index)| Party::Witness(index)).collect();
-        let needed = rule.quorum.others;
+        let needed = rule.quorum.cosigners();
         let groups = if needed > 0 { vec![Group { name: b"partners".to_vec(), threshold: needed, members }] } else { Vec::new() };
         let quorum = (needed > 0).then_some(Party::Group(0));
         Some(Self { logs: vec![(NamedKey::new(log.origin(), author.log), None)], witnesses: witnesses.collect(), groups, quorum })
@@ -314,27 +293,5 @@ impl Parser {
 
     fn finish(self) -> Option<Policy> {
         Some(Policy { logs: self.logs, witnesses: self.witnesses, groups: self.groups, quorum: self.quorum? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two quorums of any two histories share a member who is honest, and the honest alone are a quorum: for every size that a charter can have.
-    #[test]
-    fn two_quorums_meet_in_an_honest_member_and_the_honest_suffice() {
-        for n in 1..=limits::MEMBERS {
-            let Quorum { members, faulty, others } = quorum(n);
-            assert_eq!(members, n);
-            assert!(n > 3 * faulty, "{n}");
-            let together = others + 1;
-            assert!(2 * together > n + faulty, "{n}: two of {together} may meet in liars alone");
-            assert!(2 * (together - 1) <= n + faulty || n == 1, "{n}: one fewer would do");
-            assert!(n - faulty >= together, "{n}: liars can keep it from being witnessed");
-            assert!(others > faulty || n == 1, "{n}: the witness time may be a liar's");
-        }
-        let others: Vec<usize> = (0..=10).map(|n| quorum(n).others).collect();
-        assert_eq!(others, [0, 0, 1, 1, 2, 3, 3, 4, 5, 5, 6]);
     }
 }

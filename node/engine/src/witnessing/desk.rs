@@ -161,7 +161,7 @@ impl Desk {
         seconds: u64,
     ) -> Result<Result<Option<Cosigned>, Option<Box<Contradiction>>>, StoreError> {
         let (log, head) = (&shown.log, shown.head);
-        let known = ledger.alliance.member(&log.member).filter(|member| member.id != ledger.me);
+        let known = ledger.alliance.active(&log.member).filter(|member| member.id != ledger.me);
         let (Some(author), Some(root)) = (known, held_root(log, head.size, ledger, view)?) else { return Ok(Ok(None)) };
         let signed = note::log_line(&NamedKey::new(log.origin(), author.log), &shown.signed);
         if root != head.root {

@@ -79,7 +79,7 @@ impl Local {
         Self {
             own,
             witnessed: gathered.map_or(0, |witnessed| witnessed.head.size),
-            needed: policy.quorum.others > 0,
+            needed: policy.quorum.cosigners() > 0,
             sizes: ledger.logs.iter().map(|head| (head.id, head.size())).collect(),
         }
     }
@@ -273,7 +273,7 @@ impl Rounds {
                 own.head.size > size && now.saturating_sub(since) >= limits::ROUND.saturating_mul(rounds)
             }
         };
-        if due && !self.peers.is_empty() {
+        if due {
             self.round = Some((own.head.size, now));
             self.mine.insert(own.log, own.clone());
             // Signed by this node itself, with both keys.

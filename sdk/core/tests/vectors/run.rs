@@ -9,9 +9,10 @@ use suyuan_core::log::{LogId, chain_next};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
 use suyuan_core::policy::{LogPolicy, Policy, Witnesses};
 use suyuan_core::proof::LogProof;
+use suyuan_core::quorum::Quorum;
 use suyuan_core::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader};
 use suyuan_core::statement::{Place, UnverifiedStatement, cose_sign1};
-use suyuan_core::{Fault, cbor, circle, policy, sealing, tree};
+use suyuan_core::{Fault, cbor, circle, sealing, tree};
 use zeroize::Zeroizing;
 
 struct In<'a>(&'a Value);
@@ -236,8 +237,8 @@ fn run_checkpoint(input: &In) -> Result<Value, Fault> {
 
 fn run_witness(op: &str, input: &In) -> Result<Value, Fault> {
     if op == "quorum" {
-        let found = policy::quorum(input.number("members") as usize);
-        return Ok(json!({ "faulty": found.faulty, "others": found.others }));
+        let found = Quorum::of(input.number("members") as usize);
+        return Ok(json!({ "faulty": found.liars(), "others": found.cosigners() }));
     }
     if op == "policy" {
         let found = Policy::parse(&input.hex("policy"))?.check(input.text("note"))?;
