@@ -13,9 +13,18 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs/witness.py")
 }
 
+/// The leader's log, as soon as there is something in it.
 fn log_of(node: &Node) -> Value {
-    let output = node.ask(&["log", "member 0", "--json"]);
-    serde_json::from_slice(&output.stdout).unwrap()
+    let begun = Instant::now();
+    loop {
+        let output = node.ask(&["log", "member 0", "--json"]);
+        let log: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if log["witnessKey"].is_string() {
+            return log;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{}", node.journal());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::too_many_lines, missing_docs)]
 
 mod calls;
+mod costs;
 mod desk;
 mod rounds;
 mod world;
