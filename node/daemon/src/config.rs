@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use suyuan_api::tls::TlsFiles;
-use suyuan_net::Multiaddr;
-use suyuan_trace::DigitalLink;
 use suyuan_client::WitnessClient;
 use suyuan_core::note::NamedKey;
+use suyuan_net::Multiaddr;
+use suyuan_trace::DigitalLink;
 
 use crate::answer::{Failure, read_file};
 use crate::cli;

@@ -56,9 +56,9 @@ pub enum Table {
     /// Term of the alliance's order log, and whether certified, to the newest head that is known.
     OrderHead = b'r',
     /// Hash of a log's origin to the checkpoint of it that this node cosigned last.
-    Cosigned = b'y',
+    Cosigned = b'z',
     /// Log number to its newest checkpoints with the cosignatures that came.
-    Gathered = b'z',
+    Gathered = b'g',
 }
 
 impl Table {

@@ -28,8 +28,8 @@ mod shell;
 mod witness;
 mod work;
 
-pub use recover::{FROM_PEERS, RecoverError, check_anchor, check_owner, own_entries, recover};
 pub use command::{Command, Done, Idempotent, Outcome, Receipt, SubmitError, TakenIn, Witnessed};
+pub use recover::{FROM_PEERS, RecoverError, check_anchor, check_owner, own_entries, recover};
 pub use shell::{Disk, Fatal, Keys, Notice, Outlet, Published, SecretError, State};
 
 use commit::Pending;
