@@ -104,7 +104,7 @@ test("what is not a checkpoint is refused", async () => {
     [`${BODY}\n\u2014 x AAAAAA==\n`, "a key id and no signature"],
     [`${BODY}\n${good.repeat(1025)}`, "1025 lines"],
     [`${BODY}\n\u2014 x ${"A".repeat(262_144)}\n`, "more than 256 KiB"],
-    [`${"溯".repeat(30_000)}\n3\n${ROOT}\n\n${good}`, "more than 64 KiB of bytes, though not of characters"],
+    [`${"溯".repeat(100_000)}\n3\n${ROOT}\n\n${good}`, "more than 256 KiB of bytes, though not of characters"],
   ];
   for (const [note, what] of notes) await refused("note", () => judge(note), what);
 });
