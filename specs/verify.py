@@ -198,28 +198,94 @@ def log_consistency(old, new, old_root, new_root, path):
     return need(both_roots(old, new, path, old_root) == (old_root, new_root), "consistency")
 NUMBER, HASH, SIXTET = "(0|[1-9][0-9]{0,15})", "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", "[A-Za-z0-9+/]"
 SIGNED = f"(?:{SIXTET}{{4}})+(?:{SIXTET}[AQgw]==|{SIXTET}{{2}}[AEIMQUYcgkosw048]=)?"
-NOTE = rf"(([^\n]+)\n{NUMBER}\n({HASH})\n)\n((?:— [^\s+]+ {SIGNED}\n){{1,64}})"
+NOTE = rf"(([^\n]+)\n{NUMBER}\n({HASH})\n)\n((?:— [^\s+]+ {SIGNED}\n){{1,1024}})"
 PROOF = rf"c2sp\.org/tlog-proof@v1\nindex {NUMBER}\n((?:{HASH}\n){{0,63}})\n(?s:(.*))"
 def read_note(note):
     found = re.fullmatch(NOTE, note)
-    need(len(note.encode("utf-8", "replace")) <= 65536 and found and not re.search("[\x00-\x09\x0b-\x1f\ud800-\udfff]", note), "note")
+    need(len(note.encode("utf-8", "replace")) <= 2**18 and found and not re.search("[\x00-\x09\x0b-\x1f\ud800-\udfff]", note), "note")
     lines = [(name, base64.b64decode(signature)) for name, signature in re.findall(r"— (\S+) (\S+)", found[5])]
     need(int(found[3]) < 2**53 and all(len(signature) > 4 for _, signature in lines), "note")
     return found[1].encode(), found[2], {"size": int(found[3]), "root": base64.b64decode(found[4])}, lines
 def lines_of(lines, name, kind, key):
     return [line[4:] for signer, line in lines if (signer, line[:4]) == (name, sha256(name.encode(), b"\n", kind, key)[:4])]
-def log_checkpoint(note, origin, log, witness=("", "")):
+def checked(note, origin, log, witnesses):  # with the times of those that cosigned, by name
     text, found, result, lines = read_note(note)
     ours = need(found == origin, "origin") and lines_of(lines, origin, b"\x01", log)
     need(ours and all(genuine(log, text, signature) for signature in ours), "checkpoint-signature")
-    for stamped in lines_of(lines, witness[0], b"\x04", key := bytes.fromhex(witness[1])):
-        time = int.from_bytes(stamped[:8], "big")
-        need(time < 2**53 and genuine(key, b"cosignature/v1\ntime %d\n" % time + text, stamped[8:]), "cosignature")
-        result.setdefault("time", time)
-    return result
+    times = {}
+    for name, key in witnesses:
+        for stamped in lines_of(lines, name, b"\x04", key):
+            time = int.from_bytes(stamped[:8], "big")
+            need(time < 2**53 and genuine(key, b"cosignature/v1\ntime %d\n" % time + text, stamped[8:]), "cosignature")
+            times.setdefault(name, time)
+    return {**result, "times": times}
+def log_checkpoint(note, origin, log, witness=None):
+    found = checked(note, origin, log, [(witness[0], bytes.fromhex(witness[1]))] if witness else [])
+    return {**found, "time": next(iter(found["times"].values()), None)}
 def log_proof(proof):
     found = need((whole := re.fullmatch(PROOF, proof)) and int(whole[1]) < 2**53, "proof") and whole
     return {"index": int(found[1]), "path": [base64.b64decode(line) for line in found[2].split()], "note": found[3]}
+# ==== witness.md ========================================================================================================================
+def witness_quorum(members):
+    faulty = (members - 1) // 3
+    return {"faulty": faulty, "others": -(-(members + faulty + 1) // 2) - 1}
+def counted(known, author): return [member for member, entry in known["entries"].items() if member != author and entry[1] != "regulator"]
+def witness_name(known, member): return f"suyuan/{known['alliance'].hex()}/{member.hex()}/witness"
+def standing(known, author, incarnation, note):
+    names = {member: witness_name(known, member) for member in known["entries"]}
+    keys = [(names[member], entry[4]) for member, entry in known["entries"].items()]
+    found = checked(note, names[author][:-7] + str(incarnation), known["entries"][author][3], keys)
+    times, quorum = found["times"], witness_quorum(len(counted(known, author)) + 1)
+    seen = sorted(times[names[member]] for member in counted(known, author) if names[member] in times)
+    return {**found, "count": len(seen), "needed": quorum["others"], "time": seen[quorum["faulty"]] if 0 < quorum["others"] <= len(seen) else None,
+            "witnesses": [[member, times[name]] for member, name in names.items() if member != author and name in times]}
+def witness_standing(file, author, incarnation, note): return standing(charter_verify(file), author, incarnation, note)
+def vkey(name, kind, key): return f"{name}+{sha256(name.encode(), b'%c%c' % (10, kind), key)[:4].hex()}+{base64.b64encode(bytes([kind]) + key).decode()}"
+def witness_derive(file, author, incarnation):
+    known = charter_verify(file)
+    who, needed, entries = counted(known, author), witness_quorum(len(counted(known, author)) + 1)["others"], known["entries"]
+    lines = [f"log {vkey(witness_name(known, author)[:-7] + str(incarnation), 1, entries[author][3])}\n"]
+    lines += [f"witness {m.hex()} {vkey(witness_name(known, m), 4, entry[4])}\n" for m, entry in entries.items() if m != author]
+    group = " ".join(["group partners", str(needed), *[member.hex() for member in who]]) + "\nquorum partners\n"
+    return {"policy": "".join([*lines, group if needed else "quorum none\n"]).encode()}
+def read_vkey(octets, kind):
+    name, _, base64ed = need(octets.count(b"+") >= 2, "policy") and octets.split(b"+", 2)
+    try: name, key = name.decode(), base64.b64decode(base64ed, validate=True)[1:]
+    except ValueError: raise Fault("policy") from None
+    return need(re.fullmatch(r"[^\s+]+", name) and vkey(name, kind, key).encode() == octets and usable(key), "policy") and (name, key)
+def read_policy(text):
+    need(len(text) <= 2**18 and text[-1:] == b"\n" and not re.search(rb"[^\t\n -~\x80-\xff]", text), "policy")
+    logs, witnesses, groups, quorums, listed = [], {}, {}, [], set()
+    for line in text.split(b"\n"):
+        what, *words = re.findall(rb"[^ \t]+", line) or [b"#"]
+        if what.startswith(b"#"): continue
+        if what == b"log" and len(words) in (1, 2): logs.append(read_vkey(words[0], 1))
+        elif what in (b"witness", b"group"):
+            need(len(words) in (2, 3) if what == b"witness" else len(words) > 2, "policy")
+            need(words[0] != b"none" and words[0] not in witnesses | groups, "policy")
+            if what == b"witness":
+                witnesses[words[0]] = read_vkey(words[1], 4)
+                continue
+            members, least = words[2:], {b"any": b"1", b"all": b"%d" % len(words[2:])}.get(words[1], words[1])
+            need(all(m in witnesses | groups for m in members) and distinct(members) and listed.isdisjoint(members), "policy")
+            need(re.fullmatch(rb"[1-9][0-9]{0,15}", least) and int(least) <= len(members), "policy")
+            listed.update(members)
+            groups[words[0]] = (int(least), members)
+        else: need(what == b"quorum" and len(words) == 1 and words[0] in {b"none"} | witnesses.keys() | groups.keys(), "policy") and quorums.append(words[0])
+    need(len(quorums) == 1 and distinct([key for _, key in logs]) and distinct([key for _, key in witnesses.values()]), "policy")
+    return logs, witnesses, groups, quorums[0]
+def witness_policy(policy, note):
+    logs, witnesses, groups, quorum = read_policy(policy)
+    origin = read_note(note)[1]
+    found = Fault("origin")
+    for _, log in [known for known in logs if known[0] == origin]:
+        try: found = checked(note, origin, log, witnesses.values())
+        except Fault as fault: found = fault
+        else: break
+    if isinstance(found, Fault): raise found
+    holds = {name: key[0] in found["times"] for name, key in witnesses.items()} | {b"none": True}
+    for name, (least, members) in groups.items(): holds[name] = sum(holds[member] for member in members) >= least
+    return {"size": found["size"], "accepted": holds[quorum], "cosigners": list(found["times"])}
 # ==== bundle.md =========================================================================================================================
 CONTENT = either(row(uint(0, 0), bstr()), row(uint(1, 1), many(row(ID, NAME, VALUE, uint(), many(ID)), 1, 256)))
 RECORD = row(bstr(), bstr(64), tstr(), many(row(uint(), bstr(), many(row(uint(), bstr())), CONTENT)))
@@ -232,15 +298,15 @@ def record_verify(known, statement, signature, proof, disclosures):
     content = statement_decode(statement)
     alliance, author, sequence, sections = (content[part] for part in ("alliance", "author", "sequence", "sections"))
     need(alliance == known["alliance"], "statement-alliance") and need(author in known["entries"], "author")
-    log, witness = known["entries"][author][3:5]
-    statement_verify(statement, signature, log)
-    name, proven = f"suyuan/{alliance.hex()}/{author.hex()}/", log_proof(proof)
-    tip = log_checkpoint(proven["note"], name + str(content["incarnation"]), log, (name + "witness", witness.hex()))
+    statement_verify(statement, signature, known["entries"][author][3])
+    proven = log_proof(proof)
+    tip = standing(known, author, content["incarnation"], proven["note"])
     need(proven["index"] == sequence, "index") and need(sequence < tip["size"], "checkpoint-size")
     log_inclusion(content["id"], sequence, tip["size"], proven["path"], tip["root"])
     fields = [field for last, disclosure in after(disclosures) for field in disclosed(sections, last, *disclosure)]
     return {"id": content["id"], "author": author, "type": content["type"], "sequence": sequence, "size": tip["size"],
-            "fields": fields, "withheld": sum(section[0] for section in sections) - len(fields)}
+            "fields": fields, "withheld": sum(section[0] for section in sections) - len(fields),
+            "needed": tip["needed"], "witnessed": tip["time"], "witnesses": tip["witnesses"]}
 def after(items, place=0): return zip([-1] + [item[place] for item in items], items)  # each item with the index of the one before
 def disclosed(sections, last, section, header, audiences, content):
     count, commitment, commitments = need(last < section < len(sections), "section-index") and sections[section]
@@ -280,8 +346,9 @@ def in_words(result, expected):
     for record in result["records"]:
         lines.append("\nProven: member {author} signed, as entry {sequence} of its log, statement {id}\nof type {type}. The log had at "
                      "least {size} entries when it signed the checkpoint. Fields withheld: {withheld}.".format(**record))
+        lines.append("  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}.")
         lines += [f"  section {section}: {plain(name)} = {plain(value)}" for section, name, value in record["fields"]]
-    return "\n".join(lines + ["\nNot proven: that contents and times are true, that no record is missing, that all see the same log."])
+    return "\n".join(lines + ["\nNot proven: that contents and times are true, that no record is missing, that all see the same log where it is not witnessed."])
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=("bundle", "vectors"))

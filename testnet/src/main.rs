@@ -14,6 +14,7 @@ mod network;
 mod rot;
 mod story;
 mod up;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
     Rot(rot::Flags),
     /// Run an alliance of nodes to try things with.
     Up(up::Flags),
+    /// Kill a witness at random instants while lying logs ask it to cosign, and look for two histories or a size that fell.
+    Witness(witness::Flags),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Network(flags) => network::run(&flags, cli.json),
         Command::Rot(flags) => rot::run(&flags, cli.json),
         Command::Up(flags) => up::run(&flags, cli.json),
+        Command::Witness(flags) => witness::run(&flags, cli.json),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

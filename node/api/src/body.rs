@@ -94,6 +94,18 @@ impl<S: Send + Sync> FromRequest<S> for BundleBytes {
     }
 }
 
+/// The body of an add-checkpoint request, of whatever media type: the specification names none.
+#[derive(Debug)]
+pub struct AddCheckpointBytes(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for AddCheckpointBytes {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read(request, suyuan_core::limits::ADD_CHECKPOINT).await.map(|(body, _room)| Self(body))
+    }
+}
+
 /// Any other JSON body, at most `LIMIT` bytes: no member twice, none unknown, not too deep.
 #[derive(Debug)]
 pub struct Json<T, const LIMIT: usize = { limits::SMALL_BODY }>(pub T);

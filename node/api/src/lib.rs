@@ -1,6 +1,7 @@
 //! HTTP and nothing else: the node API, log tiles, the console and the public pages, all of them through the runtime's handle (`specs/http-api.md`).
 
 mod addresses;
+mod alarms;
 pub mod auth;
 mod body;
 mod charter;
@@ -30,6 +31,7 @@ mod tokens;
 mod trouble;
 mod urlencoded;
 pub mod verify;
+mod witness;
 
 pub use routes::{admin_router, public_router};
 pub use serve::{serve, serve_tls};

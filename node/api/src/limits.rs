@@ -35,6 +35,9 @@ pub const CONNECTION_TIME: Duration = Duration::from_secs(600);
 /// Time for what is on its way when a connection or the node ends.
 pub const GRACE: Duration = Duration::from_secs(10);
 
+/// Requests to the witness that are worked on at a time; further ones are told to come again.
+pub const WITNESS_REQUESTS: usize = 64;
+
 /// Free bytes of the disk below which nothing that a client sends is written.
 pub const RESERVE: u64 = 64 * 1024 * 1024;
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use suyuan_core::AllianceId;
 use utoipa::ToSchema;
 
+use crate::alarms::AlarmJson;
 use crate::records::view::MemberName;
 use crate::state::AppState;
 use crate::trouble::{Trouble, TroubleJson};
@@ -33,6 +34,8 @@ pub(crate) struct NodeStatus {
     circles: usize,
     /// What keeps it from writing, or will be missed one day; empty where all is well.
     trouble: Vec<TroubleJson>,
+    /// What of the witnessing should alarm the operator; empty where all is well.
+    alarms: Vec<AlarmJson>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,5 +94,6 @@ pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus
         },
         circles: ledger.circles.iter().count(),
         trouble: Trouble::all(&state).into_iter().map(Trouble::json).collect(),
+        alarms: state.alarms.borrow().iter().map(|alarm| AlarmJson::new(alarm, ledger)).collect(),
     })
 }

@@ -110,6 +110,7 @@ pub fn console_table() -> Vec<Page> {
 /// Every route of the public listener.
 pub fn public_table() -> Vec<Page> {
     let mut table = tiles::table();
+    table.extend(crate::witness::table());
     table.extend(crate::public::table());
     table.extend(invitations::table());
     table

@@ -1,14 +1,18 @@
 //! What every handler is given: the handle to the node, who may come in, and what the network says of the peers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use suyuan_core::MemberId;
+use suyuan_core::note::NamedKey;
 use suyuan_engine::query::Reader;
 use suyuan_engine::wire::LogSize;
+use suyuan_engine::witnessing::Alarm;
 use suyuan_runtime::{Handle, State};
 use tokio::sync::{Semaphore, watch};
 
 use crate::auth::Auth;
+use crate::limits;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::trouble::{Backup, Disk};
@@ -88,6 +92,10 @@ pub struct Settings {
     pub disk: Disk,
     /// Whether the member's keys are backed up.
     pub backup: Backup,
+    /// What of the witnessing should alarm the operator.
+    pub alarms: watch::Receiver<Vec<Alarm>>,
+    /// Keys of logs outside the alliance that this node witnesses, under their origins.
+    pub witnessed_logs: Vec<NamedKey>,
 }
 
 /// What every handler is given. Cheap to clone.
@@ -113,13 +121,19 @@ pub struct AppState {
     pub disk: Arc<Disk>,
     /// Whether the member's keys are backed up.
     pub backup: Backup,
+    /// What of the witnessing should alarm the operator.
+    pub alarms: watch::Receiver<Vec<Alarm>>,
+    /// Logs outside the alliance that are witnessed, by origin.
+    pub witnessed_logs: Arc<BTreeMap<String, NamedKey>>,
+    /// Places for requests to the witness.
+    pub witness_requests: Arc<Semaphore>,
     public_reads: Arc<Semaphore>,
 }
 
 impl AppState {
     /// The state of one node's routers. Both of its routers are made from the same.
     pub fn new(settings: Settings) -> Self {
-        let Settings { handle, auth, peers, public_url, hosts, held, disk, backup } = settings;
+        let Settings { handle, auth, peers, public_url, hosts, held, disk, backup, alarms, witnessed_logs } = settings;
         let mut me = handle.state().ledger.me.to_string();
         me.truncate(16);
         Self {
@@ -133,6 +147,9 @@ impl AppState {
             held,
             disk: Arc::new(disk),
             backup,
+            alarms,
+            witnessed_logs: Arc::new(witnessed_logs.into_iter().map(|key| (key.name.clone(), key)).collect()),
+            witness_requests: Arc::new(Semaphore::new(limits::WITNESS_REQUESTS)),
             public_reads: Arc::new(Semaphore::new(PUBLIC_READS)),
         }
     }

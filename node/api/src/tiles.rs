@@ -7,6 +7,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use suyuan_core::MemberId;
 use suyuan_core::log::LogId;
+use suyuan_core::policy::Policy;
 use suyuan_core::tile::TilePath;
 use suyuan_engine::logs::{LogHead, published_tile};
 use suyuan_engine::serve;
@@ -26,6 +27,7 @@ pub(crate) fn table() -> Vec<Page> {
     vec![
         Page::get("/charter", Need::Open, charter),
         Page::get("/log/{member}/{incarnation}/checkpoint", Need::Open, checkpoint),
+        Page::get("/log/{member}/{incarnation}/policy", Need::Open, policy),
         Page::get("/log/{member}/{incarnation}/tile/{*tile}", Need::Open, tile),
     ]
 }
@@ -38,7 +40,11 @@ type LogPath = Result<Path<(String, String)>, axum::extract::rejection::PathReje
 
 async fn checkpoint(State(state): State<AppState>, path: LogPath) -> Result<Response, Problem> {
     let Path((member, incarnation)) = path.map_err(|_| Problem::not_found())?;
-    let note = state.read(move |reading| Ok(published(reading, &member, &incarnation)?.1)).await?;
+    let note = state.read(move |reading| {
+        let (head, reader) = (published(reading, &member, &incarnation)?.0, reading.reader());
+        serve::published_note(&head.id, reader.ledger, reader.published, reader.view)?.ok_or_else(Problem::not_found)
+    });
+    let note = note.await?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, FRESH)], note).into_response())
 }
 
@@ -48,14 +54,22 @@ async fn tile(State(state): State<AppState>, path: TileOfLog) -> Result<Response
     let Path((member, incarnation, tile)) = path.map_err(|_| Problem::not_found())?;
     let tile = TilePath::parse(&tile).ok_or_else(Problem::not_found)?;
     let bytes = state.read(move |reading| {
-        let (head, _, size) = published(reading, &member, &incarnation)?;
+        let (head, size) = published(reading, &member, &incarnation)?;
         published_tile(reading.reader().view, head.number, size, tile)?.ok_or_else(Problem::not_found)
     });
     Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, IMMUTABLE)], bytes.await?).into_response())
 }
 
-/// The log of a prefix with its newest checkpoint and that one's size.
-fn published(reading: &Reading, member: &str, incarnation: &str) -> Result<(LogHead, String, u64), Problem> {
+async fn policy(State(state): State<AppState>, path: LogPath) -> Result<Response, Problem> {
+    let Path((member, incarnation)) = path.map_err(|_| Problem::not_found())?;
+    let text = state.read(move |reading| {
+        let log = log_of(reading, &member, &incarnation)?;
+        Ok(Policy::of_log(&reading.state.ledger.alliance, &log).ok_or_else(Problem::not_found)?.to_bytes())
+    });
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, FRESH)], text.await?).into_response())
+}
+
+fn log_of(reading: &Reading, member: &str, incarnation: &str) -> Result<LogId, Problem> {
     let ledger = &reading.state.ledger;
     let member: MemberId = member.parse().map_err(|_| Problem::not_found())?;
     let number: u64 = incarnation.parse().map_err(|_| Problem::not_found())?;
@@ -63,9 +77,15 @@ fn published(reading: &Reading, member: &str, incarnation: &str) -> Result<(LogH
     if number.to_string() != incarnation {
         return Err(Problem::not_found());
     }
-    let log = LogId { alliance: ledger.alliance.id(), member, incarnation: number };
+    Ok(LogId { alliance: ledger.alliance.id(), member, incarnation: number })
+}
+
+/// The log of a prefix, and the size of its newest checkpoint.
+fn published(reading: &Reading, member: &str, incarnation: &str) -> Result<(LogHead, u64), Problem> {
+    let ledger = &reading.state.ledger;
+    let log = log_of(reading, member, incarnation)?;
     let head = ledger.logs.known(&log).cloned().ok_or_else(Problem::not_found)?;
     let reader = reading.reader();
-    let (note, size) = serve::checkpoint(&log, reader.ledger, reader.published, reader.view)?.ok_or_else(Problem::not_found)?;
-    Ok((head, note, size))
+    let (_, size) = serve::checkpoint(&log, reader.ledger, reader.published, reader.view)?.ok_or_else(Problem::not_found)?;
+    Ok((head, size))
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use suyuan_core::bundle::{Bundle, VerifiedBundle, VerifiedRecord};
-use suyuan_core::charter::Role;
+use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::{AllianceId, Fault, MemberId, StatementId};
 use utoipa::{IntoParams, ToSchema};
 
@@ -78,10 +78,31 @@ pub struct ProvenRecord {
     pub log_size: u64,
     /// When the author says that this was its newest checkpoint, seconds since 1970.
     pub as_of: Option<u64>,
+    /// By when an honest one of the members who cosigned the checkpoint had seen it, seconds since 1970; null where too few did: then it is not witnessed.
+    pub witnessed: Option<u64>,
+    /// How many cosignatures of other members that count are needed.
+    pub witnesses_needed: usize,
+    /// Other members whose cosignatures were verified.
+    pub witnesses: Vec<ProvenWitness>,
     /// How many of its fields are not shown.
     pub withheld: u64,
     /// What is shown of its sections.
     pub sections: Vec<ProvenSection>,
+}
+
+/// A member whose cosignature was verified.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProvenWitness {
+    /// Its id, hex.
+    #[schema(value_type = String)]
+    pub member: MemberId,
+    /// Its name in the charter.
+    pub name: String,
+    /// Its role in the charter; a regulator's cosignature does not count.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// When it cosigned, seconds since 1970.
+    pub time: u64,
 }
 
 /// What is shown of a section.
@@ -129,12 +150,12 @@ impl Report {
             format!("The charter of the alliance \"{}\" is signed by all its {} founders.", charter.name, charter.members.len()),
             format!("联盟“{}”的章程由全部 {} 家创始成员签署。", charter.name, charter.members.len()),
         )];
-        proven.extend(verified.records.iter().map(proven_record));
+        proven.extend(verified.records.iter().flat_map(|record| [Some(proven_record(record)), witnessed(record, &verified.alliance)]).flatten());
         Self {
             verified: true,
             fault: None,
             alliance: Some(ProvenAlliance { id, name: charter.name.clone(), expected }),
-            records: verified.records.iter().map(ProvenRecord::new).collect(),
+            records: verified.records.iter().map(|record| ProvenRecord::new(record, &verified.alliance)).collect(),
             proven,
             not_proven: not_proven(verified, expected),
         }
@@ -151,6 +172,18 @@ fn proven_record(record: &VerifiedRecord) -> Words {
         format!("\"{name}\" ({}) signed record {} at place {place} of its log of {size} entries{en}.", record.role, record.id()),
         format!("“{name}”（{}）签署了记录 {}，位于其共 {size} 条的日志的第 {place} 位{zh}。", role_zh(record.role), record.id()),
     )
+}
+
+/// Who witnessed a record's log, where as many did as have to.
+fn witnessed(record: &VerifiedRecord, alliance: &Alliance) -> Option<Words> {
+    let time = utc(record.standing.time?);
+    let partners = record.witnesses.iter().filter_map(|(id, _)| alliance.member(id)).filter(|member| member.entry.role != Role::Regulator);
+    let names: Vec<String> = partners.map(|member| format!("\"{}\"", member.entry.name)).collect();
+    let (count, needed) = (record.standing.count, record.standing.needed);
+    Some(words(
+        format!("{count} other members, of whom {needed} are needed, cosigned that log: {}; witness time {time}.", names.join(", ")),
+        format!("该日志已由 {count} 家其他成员见证（需要 {needed} 家）：{}；见证时间 {time}。", names.join("、")),
+    ))
 }
 
 fn not_proven(verified: &VerifiedBundle, expected: bool) -> Vec<Words> {
@@ -171,8 +204,15 @@ fn not_proven(verified: &VerifiedBundle, expected: bool) -> Vec<Words> {
         "That its author's log is in order before each record: a node that holds the whole log calls a record void which does not name the chain value before it.",
         "记录与作者日志中之前的条目是否相符：持有整份日志的节点还会核对前一链值，不符的记录视为无效。",
     ));
-    open.push(words("That everybody was shown the same log: that needs witnesses.", "日志是否对所有人一致：这需要见证方。"));
-    open.push(words("The times: they are the authors' own claims.", "时间：均为作者自述。"));
+    let unwitnessed = verified.records.iter().filter(|record| !record.standing.witnessed()).count();
+    if unwitnessed > 0 {
+        let all = verified.records.len();
+        open.push(words(
+            format!("That everybody was shown the same log, for {unwitnessed} of {all} records: too few other members have witnessed it."),
+            format!("{all} 条记录中有 {unwitnessed} 条，其日志是否对所有人一致：见证的成员不足。"),
+        ));
+    }
+    open.push(words("The times stated in records and checkpoints: they are the authors' own claims.", "记录与检查点中的时间：均为作者自述。"));
     open
 }
 
@@ -214,7 +254,10 @@ fn utc(seconds: u64) -> String {
 }
 
 impl ProvenRecord {
-    fn new(record: &VerifiedRecord) -> Self {
+    fn new(record: &VerifiedRecord, alliance: &Alliance) -> Self {
+        let named = |(id, time): &(MemberId, u64)| {
+            alliance.member(id).map(|member| ProvenWitness { member: *id, name: member.entry.name.clone(), role: member.entry.role, time: *time })
+        };
         let sections = record.sections.iter().map(|section| {
             let (fields, unreadable) = Fields::new(&section.fields);
             ProvenSection { index: section.index, fields, unreadable }
@@ -229,6 +272,9 @@ impl ProvenRecord {
             sequence: record.statement.place.sequence,
             log_size: record.size,
             as_of: record.seconds,
+            witnessed: record.standing.time,
+            witnesses_needed: record.standing.needed,
+            witnesses: record.witnesses.iter().filter_map(named).collect(),
             withheld: record.withheld(),
             sections: sections.collect(),
         }

@@ -137,6 +137,12 @@ pub struct Run {
     /// Host name under which the console is reached, beside loopback.
     #[arg(long = "host", env = "SUYUAN_HOSTS", value_name = "NAME", value_delimiter = ',')]
     pub hosts: Vec<String>,
+    /// Witness outside the alliance that is asked to cosign this node's checkpoints (C2SP tlog-witness): its vkey and submission prefix.
+    #[arg(long = "external-witness", env = "SUYUAN_EXTERNAL_WITNESSES", value_name = "VKEY=URL", value_delimiter = ',')]
+    pub external_witnesses: Vec<String>,
+    /// Log outside the alliance that this node witnesses for whoever asks on its public listener: the log's vkey.
+    #[arg(long = "witness-log", env = "SUYUAN_WITNESS_LOGS", value_name = "VKEY", value_delimiter = ',')]
+    pub witness_logs: Vec<String>,
 }
 
 /// `suyuan charter`.

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use suyuan_api::tls::TlsFiles;
+use suyuan_client::WitnessClient;
+use suyuan_core::note::NamedKey;
 use suyuan_net::Multiaddr;
 use suyuan_trace::DigitalLink;
 
 use crate::answer::{Failure, read_file};
 use crate::cli;
+use crate::external;
 
 /// Longest configuration file, bytes.
 const LIMIT: usize = 64 * 1024;
@@ -25,6 +28,10 @@ struct File {
     public_tls: Option<Pair>,
     #[serde(default)]
     hosts: Vec<String>,
+    #[serde(default)]
+    external_witnesses: Vec<String>,
+    #[serde(default)]
+    witness_logs: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +56,10 @@ pub struct Config {
     pub public_tls: Option<TlsFiles>,
     /// Host names of the console beside loopback.
     pub hosts: Vec<String>,
+    /// Witnesses outside the alliance.
+    pub external_witnesses: Vec<WitnessClient>,
+    /// Logs outside the alliance that are witnessed here.
+    pub witness_logs: Vec<NamedKey>,
 }
 
 impl Config {
@@ -72,6 +83,17 @@ impl Config {
             public_url: public_url(&path, flags, file.public_url)?,
             public_tls: tls(data, flags, file.public_tls)?,
             hosts: if flags.hosts.is_empty() { file.hosts } else { flags.hosts.clone() },
+            external_witnesses: given(&flags.external_witnesses, &file.external_witnesses)
+                .iter()
+                .map(|text| external::parse(text).map_err(|why| Failure::local(format!("--external-witness: {why}"))))
+                .collect::<Result<_, _>>()?,
+            witness_logs: given(&flags.witness_logs, &file.witness_logs)
+                .iter()
+                .map(|vkey| {
+                    NamedKey::from_log_vkey(vkey)
+                        .ok_or_else(|| Failure::local(format!("--witness-log: {vkey} is not the vkey of an Ed25519 log (type 0x01)")))
+                })
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -116,6 +138,11 @@ pub fn base(url: &str) -> Result<String, String> {
     }
     let link = DigitalLink::parse(SPECIMEN).and_then(|link| link.with_base(url));
     link.map(|_| url.trim_end_matches('/').to_owned()).map_err(|error| format!("{what} ({error})"))
+}
+
+/// What the flags say or, where they say nothing, the file.
+fn given<'a>(flags: &'a [String], file: &'a [String]) -> &'a [String] {
+    if flags.is_empty() { file } else { flags }
 }
 
 /// Certificate and key: both from the flags, or both from the file, where paths begin at the data folder.

@@ -4,6 +4,7 @@ mod answer;
 mod cli;
 mod command;
 mod config;
+mod external;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -20,6 +20,7 @@ use crate::schema::{RETURNED_ROW, Row, Table, index_key, log_key, tile_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
 use crate::void::VoidEntry;
+use crate::witnessing;
 
 /// Entries that are checked between two reports of progress.
 const STEP: u64 = WIDTH;
@@ -109,6 +110,7 @@ pub fn check(
         report.logs = report.logs.saturating_add(1);
     }
     indexed.check(view)?;
+    witnessing::check(ledger, view)?;
     Ok(report)
 }
 

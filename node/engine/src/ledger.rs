@@ -22,6 +22,7 @@ use crate::record::{HeldRecord, Opened};
 use crate::schema::{Row, Table};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
+use crate::witnessing::Gatherings;
 
 /// What a node begins with: the founding charter, and for a member that came later the history that it was given.
 #[derive(Clone, Debug)]
@@ -76,6 +77,8 @@ pub struct Ledger {
     /// Newest epoch of the alliance circle that this member has opened as its leader and has lost the secret of; 0 where there is none. A keyring that comes from
     /// a backup has none of the secrets, and nobody could hand them to the steward.
     pub lost_epoch: u64,
+    /// Checkpoints with the cosignatures that came.
+    pub gathered: Gatherings,
 }
 
 impl Ledger {
@@ -89,7 +92,8 @@ impl Ledger {
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
         let decisions = Arc::new(decisions);
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs: Arc::default(), lost_epoch: 0 };
+        let (epochs, gathered) = (Arc::default(), Gatherings::default());
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, gathered };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
@@ -104,6 +108,7 @@ impl Ledger {
                 ledger.counters.load(&circle, log, view, local)?;
             }
         }
+        ledger.gathered = Gatherings::load(&ledger.logs, &ledger.alliance, view)?;
         Ok(ledger)
     }
 

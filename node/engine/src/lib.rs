@@ -26,4 +26,5 @@ pub mod sync;
 pub mod view;
 pub mod void;
 pub mod wire;
+pub mod witnessing;
 pub mod writer;

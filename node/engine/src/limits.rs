@@ -40,6 +40,14 @@ pub const ITEMS: usize = 256;
 pub const GAPS: usize = 1024;
 /// Logs that are pulled at once. Each may have three batches in memory.
 pub const SYNC_PULLS: usize = 4;
+/// Cosignatures in one message.
+pub const COSIGNATURES: usize = 128;
+/// Checkpoints of a log for which cosignatures are gathered at once, beside the newest witnessed one.
+pub const GATHERED: usize = 4;
+/// Time between two rounds of witnessing, milliseconds; after two without an outcome there is an alarm.
+pub const ROUND: u64 = 1_000;
+/// How much newer than the newest witnessed checkpoint, by its author's times, another may be before that is published instead, seconds.
+pub const WITNESSED_LAG: u64 = 10;
 /// Rows of a page of results.
 pub const PAGE: usize = 200;
 /// Records about one subject that a product's page counts.

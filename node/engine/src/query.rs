@@ -3,6 +3,7 @@
 use suyuan_core::bundle::{BundleRecord, Content, Disclosure};
 use suyuan_core::circle::PUBLIC;
 use suyuan_core::log::LogId;
+use suyuan_core::policy::{LogPolicy, Standing};
 use suyuan_core::proof::LogProof;
 use suyuan_core::section::{ABOUT, Body, Field};
 use suyuan_core::{CircleId, Fault, MemberId, StatementId};
@@ -57,10 +58,21 @@ pub struct RecordView {
     pub sections: Vec<SectionView>,
     /// Whether a checkpoint that its author signed covers it.
     pub published: bool,
+    /// How far that is witnessed.
+    pub witnesses: Witnesses,
     /// Members that may hold some section of it, as far as its audiences are known here. With a public section, or none at all, everybody.
     pub entitled: Vec<MemberId>,
     /// Why the entry as a whole is void: then all its sections are, its type is empty where its bytes are no statement, and it has no effect.
     pub void: Option<Fault>,
+}
+
+/// Who else has cosigned a checkpoint that covers a record, by the best one that is here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witnesses {
+    /// What their cosignatures come to.
+    pub standing: Standing,
+    /// Other members, those whose cosignature does not count among them, with their times in seconds.
+    pub members: Vec<(MemberId, u64)>,
 }
 
 /// A section as it can be shown here.
@@ -219,6 +231,13 @@ impl<V: View> Reader<'_, V> {
         Ok(serve::checkpoint(log, self.ledger, self.published, self.view)?.map_or(0, |(_, size)| size))
     }
 
+    fn witnesses(&self, log: &LogId, sequence: u64) -> Witnesses {
+        let covering = self.ledger.gathered.of(log).and_then(|gathered| gathered.covering(sequence));
+        let standing = covering.map_or_else(|| LogPolicy::of(&self.ledger.alliance, &log.member).judge(&[]), |found| found.standing);
+        let members = covering.map_or(&[][..], |found| &found.cosigners).iter().filter(|(member, _)| *member != log.member).copied().collect();
+        Witnesses { standing, members }
+    }
+
     /// A record as it can be shown.
     ///
     /// # Errors
@@ -251,6 +270,7 @@ impl<V: View> Reader<'_, V> {
             about,
             sections,
             published: held.row.sequence < self.covered(&log)?,
+            witnesses: self.witnesses(&log, held.row.sequence),
             entitled: self.members_who(|member| {
                 let open = statement.sections.is_empty() || *member == statement.place.author;
                 open || held.sections.iter().any(|section| self.may(member, Action::Hold, held, section))
@@ -286,6 +306,7 @@ impl<V: View> Reader<'_, V> {
             about: Vec::new(),
             sections: (0u8..).zip(counts).map(section).collect(),
             published: void.row.sequence < self.covered(&log)?,
+            witnesses: self.witnesses(&log, void.row.sequence),
             entitled: self.members_who(|_| true),
             void: Some(void.fault),
         })
@@ -318,13 +339,15 @@ impl<V: View> Reader<'_, V> {
         })
     }
 
-    /// Proof that an entry is in its log, under the newest checkpoint. Nothing where none covers it yet.
+    /// Proof that an entry is in its log, under a witnessed checkpoint if there is one, else the newest. Nothing where none covers it yet.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn proof(&self, row: Row) -> Result<Option<LogProof>, StoreError> {
         let log = self.log_of(row)?;
-        let Some((checkpoint, size)) = serve::checkpoint(&log, self.ledger, self.published, self.view)? else { return Ok(None) };
+        let best = self.ledger.gathered.of(&log).and_then(|gathered| gathered.covering(row.sequence));
+        let newest = || serve::checkpoint(&log, self.ledger, self.published, self.view);
+        let Some((checkpoint, size)) = best.map_or_else(newest, |best| Ok(Some((best.note.clone(), best.head.size))))? else { return Ok(None) };
         if row.sequence >= size {
             return Ok(None);
         }

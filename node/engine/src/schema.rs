@@ -55,11 +55,15 @@ pub enum Table {
     Idempotency = b'd',
     /// Term of the alliance's order log, and whether certified, to the newest head that is known.
     OrderHead = b'r',
+    /// Hash of a log's origin to the checkpoint of it that this node cosigned last.
+    Cosigned = b'z',
+    /// Log number to its newest checkpoints with the cosignatures that came.
+    Gathered = b'g',
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
@@ -79,6 +83,8 @@ impl Table {
         Self::Slip,
         Self::Idempotency,
         Self::OrderHead,
+        Self::Cosigned,
+        Self::Gathered,
     ];
 }
 

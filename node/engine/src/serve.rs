@@ -3,6 +3,7 @@
 use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE};
 use suyuan_core::log::LogId;
 use suyuan_core::note::UnverifiedCheckpoint;
+use suyuan_core::policy::witness_key;
 use suyuan_core::section::AudienceHeader;
 use suyuan_core::statement::Statement;
 use suyuan_core::{CircleId, MemberId};
@@ -33,7 +34,7 @@ pub fn answer(
 ) -> Result<Response, StoreError> {
     match request {
         Request::Heads => heads(ledger, published, view).map(Response::Heads),
-        Request::Grown(_) => Ok(Response::Noted),
+        Request::Grown(_) | Request::Cosigned(_) => Ok(Response::Noted),
         Request::Pull { log, from } => batch(log, *from, member, ledger, published, view, local).map(|batch| Response::Batch(batch.map(Box::new))),
         Request::Counters(from) => Ok(counters(from, member, ledger)),
         Request::Listing { gap, from } => listing(gap, *from, member, ledger, view, local),
@@ -68,6 +69,22 @@ pub fn checkpoint(log: &LogId, ledger: &Ledger, published: Option<&str>, view: &
     let Some(note) = note else { return Ok(None) };
     let size = UnverifiedCheckpoint::parse(&note).map_err(|_| StoreError(format!("checkpoint of {}", log.origin())))?.claimed_size();
     Ok(Some((note, size)))
+}
+
+/// The checkpoint of a log as it is published to everybody: the newest that is witnessed or, where its author has signed a newer one some time after that, the
+/// newest, each with the cosignatures that came.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn published_note(log: &LogId, ledger: &Ledger, published: Option<&str>, view: &impl View) -> Result<Option<String>, StoreError> {
+    let Some((newest, size)) = checkpoint(log, ledger, published, view)? else { return Ok(None) };
+    let Some(gathered) = ledger.gathered.of(log) else { return Ok(Some(newest)) };
+    let (parsed, author) = (UnverifiedCheckpoint::parse(&newest).ok(), ledger.alliance.member(&log.member));
+    let own = parsed.as_ref().zip(author).and_then(|(parsed, author)| parsed.claimed_cosignature(&witness_key(&ledger.alliance, author)));
+    let fresh = |signed: u64| own.is_none_or(|(seconds, _)| seconds.saturating_sub(signed) <= limits::WITNESSED_LAG);
+    let witnessed = gathered.witnessed.as_ref().filter(|witnessed| witnessed.head.size >= size || fresh(witnessed.signed(&log.member)));
+    let same = || parsed.as_ref().and_then(|parsed| gathered.of(&parsed.claimed_head()));
+    Ok(Some(witnessed.or_else(same).map_or(newest.clone(), |found| found.note.clone())))
 }
 
 fn batch(

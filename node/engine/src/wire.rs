@@ -5,9 +5,11 @@ use suyuan_core::circle::{Slip, Wrap};
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::key::Signature;
 use suyuan_core::log::LogId;
+use suyuan_core::note::TreeHead;
 use suyuan_core::{AllianceId, CircleId, Fault, MemberId};
 
 use crate::limits;
+use crate::witnessing::Cosignature;
 
 /// A question of one node to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub enum Request {
         /// Ascending, 1 to 256.
         sequences: Vec<u64>,
     },
+    /// I have cosigned these checkpoints, 1 to 128; nothing is asked.
+    Cosigned(Vec<Cosignature>),
 }
 
 /// One author's statements to one circle.
@@ -155,6 +159,11 @@ impl Request {
                 write_sequences(&mut writer, sequences)
             }
             Self::OrderHeads(heads) => write_heads(writer.uint(9), heads),
+            Self::Cosigned(cosignatures) => {
+                writer.uint(6).array(cosignatures.len());
+                cosignatures.iter().for_each(|cosignature| cosignature.write(&mut writer));
+                &mut writer
+            }
         };
         writer.finish()
     }
@@ -183,6 +192,10 @@ impl Request {
                 if size == 0 { Ok(Self::Items { log, sequences }) } else { Err(Fault::Form) }
             }
             9 => read_heads(&mut reader).map(Self::OrderHeads),
+            6 => {
+                let cosignatures = 0..reader.array_in(1..=limits::COSIGNATURES)?;
+                cosignatures.map(|_| Cosignature::read(&mut reader, alliance)).collect::<Result<_, _>>().map(Self::Cosigned)
+            }
             _ => Err(Fault::Form),
         }
     }
@@ -344,6 +357,21 @@ impl Batch {
         let consistency = hashes(reader.bytes(suyuan_core::limits::PATH.saturating_mul(32))?)?;
         let items = (0..reader.array_in(0..=limits::BATCH_ENTRIES)?).map(|_| Item::read(reader)).collect::<Result<_, _>>()?;
         Ok(Self { log, from, entries, checkpoint, consistency, items })
+    }
+}
+
+impl Cosignature {
+    fn write(&self, writer: &mut Writer) {
+        writer.array(6).bytes(&self.witness.0);
+        write_size(writer, &self.log, self.head.size).bytes(&self.head.root).bytes(&self.signed).uint(self.seconds).bytes(&self.signature);
+    }
+
+    fn read(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Self, Fault> {
+        reader.array(6)?;
+        let witness = MemberId(reader.fixed()?);
+        let LogSize { log, size } = read_size(reader, alliance)?;
+        let (root, signed, seconds, signature) = (reader.fixed()?, reader.fixed()?, reader.uint()?, reader.fixed()?);
+        Ok(Self { witness, log, head: TreeHead { size, root }, signed, seconds, signature })
     }
 }
 

@@ -25,13 +25,15 @@ mod once;
 mod own;
 mod recover;
 mod shell;
+mod witness;
 mod work;
 
-pub use command::{Command, Done, Idempotent, Outcome, Receipt, SubmitError, TakenIn};
+pub use command::{Command, Done, Idempotent, Outcome, Receipt, SubmitError, TakenIn, Witnessed};
 pub use recover::{FROM_PEERS, RecoverError, check_anchor, check_owner, own_entries, recover};
 pub use shell::{Disk, Fatal, Keys, Notice, Outlet, Published, SecretError, State};
 
 use commit::Pending;
+use witness::Submitted;
 
 /// The writer of one node, with its disk, its outlet and its generator.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// # Errors
     /// [`Fatal`]: whoever was not answered by then will not be, and nothing more may be asked.
     pub fn work(&mut self, group: Vec<(O::Ticket, Command)>, now: u64) -> Result<(), Fatal> {
-        let mut pending = Vec::new();
+        let (mut pending, mut submitted) = (Vec::new(), Vec::new());
         for (ticket, command) in group {
             let outcome = match command {
                 Command::Submit { submissions, once } => {
@@ -101,6 +103,13 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 }
                 Command::Heads(heads) => self.take_heads(&heads).map(|()| Ok(Done::Decided))?,
                 Command::Decide(reached) => self.decide(&reached, now).map(|()| Ok(Done::Decided))?,
+                Command::AddCheckpoint { request, named } => {
+                    submitted.push(Submitted { ticket, request, named });
+                    continue;
+                }
+                Command::Witness { found, cosign } => Ok(Done::Witnessed(self.witness(found, &cosign, now)?)),
+                Command::AddLines { head, lines } => self.add_lines(&head, &lines).map(|()| Ok(Done::Filled))?,
+                Command::LastCosigned(origin) => Ok(Done::LastCosigned(self.last_cosigned(&origin)?)),
                 Command::Circle(request) => self.open_circle(request, now)?.map(|circle| Done::Opened(Box::new(circle))),
                 Command::TakeIn(batch) => self.take_in(*batch, now)?.map(Done::TakenIn),
                 Command::Fill { log, items } => self.fill(&log, items)?.map(|()| Done::Filled),
@@ -108,6 +117,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             };
             self.outlet.tell(vec![(ticket, outcome)]);
         }
+        self.add_checkpoints(submitted, now)?;
         self.commit(pending, now)
     }
 

@@ -53,6 +53,9 @@ pub const BYTE_RATE: u64 = 256 * 1024 * 1024;
 /// Seconds' worth of either that it may draw at once.
 pub const BURST: u64 = 2;
 
+/// Shortest time between two messages of a member about its cosignatures that are taken in, milliseconds: each is up to 256 signatures to be checked.
+pub const HEAR_EVERY: u64 = 80;
+
 /// Results that wait for the network's task.
 pub const RESULTS: usize = 64;
 /// Questions to the network's task that wait, such as for its status.

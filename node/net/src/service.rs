@@ -14,7 +14,9 @@ use suyuan_engine::addresses::Directory;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{self, Event, Sync};
 use suyuan_engine::wire::{Gap, LogSize, Request, Response};
+use suyuan_engine::witnessing::{Event as Round, Rounds, VerifiedCosignature};
 use suyuan_engine::writer::TakenIn;
+use suyuan_engine::writer::Witnessed;
 use suyuan_runtime::node::now as wall_clock;
 use suyuan_runtime::{Handle, SubmitError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -30,6 +32,7 @@ use crate::swarm::Behaviour;
 
 mod connections;
 mod exchange;
+mod witnessing;
 
 /// One member's node as the task sees it.
 #[derive(Debug)]
@@ -41,6 +44,9 @@ struct Peer {
     accused: Option<String>,
     traffic: Traffic,
     turnstile: Arc<Turnstile>,
+    /// Whether its cosignatures are being checked, and from when on it may tell of more.
+    hearing: bool,
+    hear_at: u64,
 }
 
 /// What a task beside this one has finished.
@@ -49,6 +55,8 @@ enum Done {
     Decoded { member: MemberId, request: Request, response: Result<Response, Fault>, study: Option<Box<Event>> },
     TakenIn { log: LogId, result: Result<TakenIn, SubmitError> },
     Filled { result: Result<(), SubmitError> },
+    Heard { member: MemberId, result: Result<Vec<VerifiedCosignature>, Fault> },
+    Judged { result: Result<Witnessed, SubmitError> },
     Resolved { member: MemberId, addresses: Vec<Multiaddr> },
 }
 
@@ -66,6 +74,7 @@ pub(crate) struct Service {
     plan: Plan,
     swarm: Swarm<Behaviour>,
     sync: Sync,
+    rounds: Rounds,
     dialer: Dialer,
     /// The statements of addresses that the dialer knows of.
     stated: Directory,
@@ -104,12 +113,15 @@ impl Service {
             accused: None,
             traffic: Traffic::default(),
             turnstile: Arc::new(Turnstile::new()),
+            hearing: false,
+            hear_at: 0,
         };
         let addresses = |member: &MemberId| addresses(&plan, &state.ledger.addresses, member);
         let reachable: Vec<MemberId> = plan.members.iter().map(|(member, _)| *member).filter(|member| !addresses(member).is_empty()).collect();
         let (finished, results) = mpsc::channel(limits::RESULTS);
         Ok(Self {
             sync: Sync::new(state.ledger.me, sync::followed(&state.ledger), plan.sync, spread),
+            rounds: Rounds::new(state.ledger.me, plan.members.iter().map(|(member, _)| *member)),
             dialer: Dialer::new(reachable, seed, started),
             stated: state.ledger.addresses.clone(),
             peers: plan.members.iter().map(|(member, _)| (*member, peer())).collect(),
@@ -145,6 +157,7 @@ impl Service {
                 },
                 _ = ticks.tick() => {
                     self.step(Event::Tick);
+                    self.turn_rounds();
                     self.dial_due();
                     if self.handle().state().ledger.alliance.version() != self.version {
                         return End::Changed;
@@ -194,6 +207,13 @@ impl Service {
     fn done(&mut self, done: Done) {
         match done {
             Done::Answered { member, id, channel, answer } => self.send_answer(member, id, channel, answer),
+            Done::Heard { member, result } => self.heard(member, result),
+            // A writer that has stopped judges nothing more.
+            Done::Judged { result: Err(_) } => {}
+            Done::Judged { result: Ok(Witnessed { cosigned, waiting }) } => self.round(Round::Judged { cosigned, waiting }),
+            Done::Decoded { member, request: Request::Cosigned(_), response, .. } => {
+                self.round(if response == Ok(Response::Noted) { Round::Told(member) } else { Round::NotTold(member) });
+            }
             Done::Decoded { member, request, response, study } => {
                 if let (Some(peer), Ok(Response::Batch(Some(batch)))) = (self.peers.get_mut(&member), &response) {
                     peer.traffic.entries_received = peer.traffic.entries_received.saturating_add(batch.entries.len() as u64);
@@ -243,6 +263,7 @@ impl Service {
             peers: self.peers.iter().map(|(member, peer)| self.peer_status(member, peer)).collect(),
             logs: self.sync.holders().map(|(log, holders)| LogStatus { log, holders }).collect(),
             gaps: self.sync.gaps().map(|(Gap { circle, log }, known)| GapStatus { circle, log, known }).collect(),
+            alarms: self.rounds.alarms(&self.local(), self.now()),
             own_head_known: *shared.own_head_known.borrow(),
             turned_away: shared.turned_away.load(Relaxed),
             handshakes_failed: shared.handshakes_failed.load(Relaxed),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use suyuan_core::log::LogId;
 use suyuan_core::{CircleId, MemberId};
+use suyuan_engine::witnessing::Alarm;
 
 /// The network at one moment.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Status {
     pub logs: Vec<LogStatus>,
     /// Statements that are known to exist and to be meant for this member, and have not come.
     pub gaps: Vec<GapStatus>,
+    /// What of the witnessing should alarm the operator.
+    pub alarms: Vec<Alarm>,
     /// Whether this node holds its own log as far as anybody who answered.
     pub own_head_known: bool,
     /// Connections of peers that proved a key which is no member's.

@@ -141,6 +141,9 @@ impl writer::Outlet for Outlet {
 
     fn notice(&mut self, notice: Notice) {
         match notice {
+            Notice::Contradiction(found) => {
+                error!(log = %found.log.origin(), shown = found.shown, held = found.held, "a log has signed two histories: keep both checkpoints");
+            }
             Notice::Void { log, entry } => {
                 warn!(log = %log.origin(), sequence = entry.row.sequence, fault = %entry.fault, "an entry is void: its author signed what does not hold");
             }

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
+use suyuan_core::id::Hash;
 use suyuan_core::log::LogId;
 use suyuan_core::membership::Admission;
+use suyuan_core::note::{NamedKey, TreeHead};
+use suyuan_core::witness::{AddCheckpoint, Refusal};
 use suyuan_core::{MemberId, StatementId};
 use suyuan_engine::addresses;
 use suyuan_engine::circles::Circle;
@@ -13,7 +16,8 @@ use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::submission::Submission;
 use suyuan_engine::wire::{Batch, Item, LogSize};
-use suyuan_engine::writer::{self, Done, Idempotent, Outcome, Receipt, State, SubmitError, TakenIn};
+use suyuan_engine::witnessing::VerifiedCosignature;
+use suyuan_engine::writer::{self, Done, Idempotent, Outcome, Receipt, State, SubmitError, TakenIn, Witnessed};
 use suyuan_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -164,6 +168,48 @@ impl Handle {
     /// [`SubmitError::Batch`] says whose fault it is.
     pub async fn fill(&self, log: LogId, items: Vec<Item>) -> Result<(), SubmitError> {
         self.ask(writer::Command::Fill { log, items }).await.map(|_| ())
+    }
+
+    /// Cosigns a checkpoint, if it continues what was cosigned before. `named` is the key of its log, where the operator has named it beside those of the members.
+    /// Within: the line of the cosignature, whose tree is on the disk, or why there is none.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopped`].
+    pub async fn add_checkpoint(&self, request: AddCheckpoint, named: Option<NamedKey>) -> Result<Result<String, Refusal>, SubmitError> {
+        match self.ask(writer::Command::AddCheckpoint { request, named }).await? {
+            Done::Cosigned(cosigned) => Ok(cosigned),
+            _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// The checkpoint of a log that was cosigned last, with this cosignature, by the hash of the log's origin.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopped`].
+    pub async fn last_cosigned(&self, origin: Hash) -> Result<Option<String>, SubmitError> {
+        match self.ask(writer::Command::LastCosigned(origin)).await? {
+            Done::LastCosigned(note) => Ok(note),
+            _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// Keeps cosignatures that came, and cosigns checkpoints under which every entry is held.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopped`].
+    pub async fn witness(&self, found: Vec<VerifiedCosignature>, cosign: Vec<VerifiedCosignature>) -> Result<Witnessed, SubmitError> {
+        match self.ask(writer::Command::Witness { found, cosign }).await? {
+            Done::Witnessed(witnessed) => Ok(witnessed),
+            _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// Puts verified lines of witnesses outside the alliance on a checkpoint of this member's log.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopped`].
+    pub async fn add_lines(&self, head: TreeHead, lines: Vec<String>) -> Result<(), SubmitError> {
+        self.ask(writer::Command::AddLines { head, lines }).await.map(|_| ())
     }
 
     /// Holds back everything that would be authored, or lets it through again. While it is held back, a submission waits for at most ten seconds, and at most

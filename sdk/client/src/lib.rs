@@ -2,6 +2,7 @@
 
 mod error;
 mod model;
+mod witness;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use ureq::{Agent, Body};
 
 pub use error::{ClientError, Problem};
 pub use model::{CircleMember, Filter, Named, NewCircle, NewEpoch, NodeStatus, Page, Published, Written, WrittenRecord};
+pub use witness::{Answer as WitnessAnswer, WitnessClient};
 
 /// Longest answer that is read, bytes.
 const ANSWER: u64 = 64 * 1024 * 1024;

@@ -1,15 +1,16 @@
 //! A file that carries everything to check records offline, from the charter on (`specs/bundle.md`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cbor::{Reader, Writer};
 use crate::charter::{Alliance, CharterFile, Role};
 use crate::fault::Fault;
 use crate::id::{AllianceId, Hash, MemberId, StatementId};
-use crate::key::Signature;
+use crate::key::{PublicKey, Signature};
 use crate::limits;
-use crate::log::witness_name;
-use crate::note::{NamedKey, UnverifiedCheckpoint};
+use crate::log::LogId;
+use crate::note::{Checkpoint, NamedKey, UnverifiedCheckpoint};
+use crate::policy::{LogPolicy, Standing, Witnesses};
 use crate::proof::LogProof;
 use crate::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader, check_audiences};
 use crate::statement::{SectionCommitment, UnverifiedStatement, VerifiedStatement};
@@ -103,8 +104,32 @@ impl Bundle {
     pub fn verify(bytes: &[u8], expected: Option<&AllianceId>) -> Result<VerifiedBundle, Fault> {
         let bundle = Self::decode(bytes)?;
         let alliance = CharterFile::decode(&bundle.charter)?.verify(expected)?;
-        let records = bundle.records.iter().map(|record| record.verify(&alliance)).collect::<Result<_, _>>()?;
+        let mut checkpoints = Checkpoints::new(&alliance);
+        let records = bundle.records.iter().map(|record| record.verify_with(&alliance, &mut checkpoints)).collect::<Result<_, _>>()?;
         Ok(VerifiedBundle { alliance, records })
+    }
+}
+
+/// The checkpoints of a bundle: many records stand under the same one, which is judged once.
+#[derive(Debug)]
+struct Checkpoints {
+    witnesses: Witnesses,
+    /// The last one that was accepted of each log, with its note.
+    accepted: BTreeMap<LogId, (String, Checkpoint)>,
+}
+
+impl Checkpoints {
+    fn new(alliance: &Alliance) -> Self {
+        Self { witnesses: Witnesses::of(alliance), accepted: BTreeMap::new() }
+    }
+
+    fn verify(&mut self, log: &LogId, key: PublicKey, note: &str) -> Result<Checkpoint, Fault> {
+        if let Some((_, checkpoint)) = self.accepted.get(log).filter(|(known, _)| known == note) {
+            return Ok(checkpoint.clone());
+        }
+        let checkpoint = UnverifiedCheckpoint::parse(note)?.verify(&NamedKey::new(log.origin(), key), self.witnesses.keys())?;
+        self.accepted.insert(*log, (note.to_owned(), checkpoint.clone()));
+        Ok(checkpoint)
     }
 }
 
@@ -131,6 +156,10 @@ impl BundleRecord {
     /// # Errors
     /// The faults of steps 3 to 15 of `specs/bundle.md`.
     pub fn verify(&self, alliance: &Alliance) -> Result<VerifiedRecord, Fault> {
+        self.verify_with(alliance, &mut Checkpoints::new(alliance))
+    }
+
+    fn verify_with(&self, alliance: &Alliance, checkpoints: &mut Checkpoints) -> Result<VerifiedRecord, Fault> {
         let statement = UnverifiedStatement::decode(&self.statement)?;
         let place = statement.place();
         if place.alliance != alliance.id() {
@@ -140,9 +169,7 @@ impl BundleRecord {
         let statement = statement.verify(&author.log, &self.signature)?;
 
         let proof = LogProof::parse(&self.proof)?;
-        let log = NamedKey::new(place.log().origin(), author.log);
-        let witness = NamedKey::new(witness_name(&alliance.id(), &author.id), author.witness);
-        let checkpoint = UnverifiedCheckpoint::parse(&proof.checkpoint)?.verify(&log, &[witness])?;
+        let checkpoint = checkpoints.verify(&place.log(), author.log, &proof.checkpoint)?;
         if proof.index != place.sequence {
             return Err(Fault::Index);
         }
@@ -153,12 +180,16 @@ impl BundleRecord {
         tree::verify_inclusion(&leaf, proof.index, checkpoint.head.size, &proof.path, &checkpoint.head.root)?;
 
         let sections = self.verify_disclosures(&statement)?;
+        let policy = LogPolicy::of(alliance, &author.id);
+        let cosigners = checkpoints.witnesses.cosigners(&checkpoint);
         Ok(VerifiedRecord {
             author: author.id,
             author_name: author.entry.name.clone(),
             role: author.entry.role,
             size: checkpoint.head.size,
-            seconds: checkpoint.cosignatures.first().map(|(_, seconds)| *seconds),
+            seconds: cosigners.iter().find(|(member, _)| *member == author.id).map(|(_, seconds)| *seconds),
+            standing: policy.judge(&cosigners),
+            witnesses: cosigners.into_iter().filter(|(member, _)| *member != author.id).collect(),
             statement,
             sections,
         })
@@ -301,6 +332,10 @@ pub struct VerifiedRecord {
     pub size: u64,
     /// When the author says that this was its newest checkpoint, seconds since 1970.
     pub seconds: Option<u64>,
+    /// How far the checkpoint is witnessed.
+    pub standing: Standing,
+    /// The other members that cosigned it, in charter order, each with its time in seconds since 1970. Regulators stand here too, and do not count.
+    pub witnesses: Vec<(MemberId, u64)>,
     /// The statement.
     pub statement: VerifiedStatement,
     /// What is shown of its sections.

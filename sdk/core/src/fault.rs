@@ -51,6 +51,8 @@ pub enum Fault {
     Wrap,
     /// A slip does not bring the epoch secret that was committed to (`circle.md`).
     Slip,
+    /// Not a witness policy, or one with keys of a kind that this build does not know (`witness.md`).
+    Policy,
     /// Not a signed note, or not a checkpoint (`log.md`).
     Note,
     /// A checkpoint of another log (`log.md`).
@@ -103,6 +105,7 @@ impl Fault {
             Self::Padding => "padding",
             Self::Wrap => "wrap",
             Self::Slip => "slip",
+            Self::Policy => "policy",
             Self::Note => "note",
             Self::Origin => "origin",
             Self::CheckpointSignature => "checkpoint-signature",
@@ -143,6 +146,7 @@ impl Fault {
             Self::Padding => "the sealed content carries hidden bytes",
             Self::Wrap => "the key of this section does not open in this circle",
             Self::Slip => "the key handed out is not the one that the circle agreed on",
+            Self::Policy => "the witness policy is malformed, or names keys of an unknown kind",
             Self::Note => "the checkpoint is malformed",
             Self::Origin => "the checkpoint is of another log",
             Self::CheckpointSignature => "the checkpoint is not signed by the log's owner",

@@ -17,6 +17,7 @@ pub mod log;
 pub mod membership;
 pub mod note;
 pub mod order;
+pub mod policy;
 pub mod proof;
 pub mod quorum;
 pub mod resolution;
@@ -25,6 +26,7 @@ pub mod section;
 pub mod statement;
 pub mod tile;
 pub mod tree;
+pub mod witness;
 
 pub use fault::Fault;
 pub use id::{AllianceId, CircleId, KeyId, MemberId, StatementId};

@@ -70,9 +70,13 @@ pub const WEIGHT: u64 = 1_000_000;
 pub const COMMENT: usize = 4096;
 
 /// A signed note.
-pub const NOTE: usize = 64 * 1024;
-/// Signature lines of a note.
-pub const NOTE_SIGNATURES: usize = 64;
+pub const NOTE: usize = 256 * 1024;
+/// Signature lines of a note: room for cosignatures of all [`MEMBERS`].
+pub const NOTE_SIGNATURES: usize = 1024;
+/// A witness policy as text.
+pub const POLICY: usize = 256 * 1024;
+/// The body of an add-checkpoint request: a note, and the most hashes.
+pub const ADD_CHECKPOINT: usize = NOTE + 4096;
 /// Hashes of a Merkle proof.
 pub const PATH: usize = 63;
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fault::Fault;
 use crate::id::Hash;
-use crate::key::{PublicKey, SecretKey};
+use crate::key::{PublicKey, SecretKey, Signature};
 use crate::limits;
 
 const ED25519: u8 = 0x01;
@@ -44,6 +44,24 @@ impl NamedKey {
     /// The C2SP verifier key (vkey) of a witness key.
     pub fn witness_vkey(&self) -> String {
         self.vkey(COSIGNATURE)
+    }
+
+    /// Reads a log's vkey; nothing where it is none, or of another kind of key.
+    pub fn from_log_vkey(vkey: &str) -> Option<Self> {
+        Self::from_vkey(vkey, ED25519)
+    }
+
+    /// Reads a witness's vkey; nothing where it is none, or of another kind of key.
+    pub fn from_witness_vkey(vkey: &str) -> Option<Self> {
+        Self::from_vkey(vkey, COSIGNATURE)
+    }
+
+    fn from_vkey(vkey: &str, algorithm: u8) -> Option<Self> {
+        let mut parts = vkey.splitn(3, '+');
+        let (name, id, material) = (parts.next()?, parts.next()?, BASE64.decode(parts.next()?).ok()?);
+        let key = material.strip_prefix(&[algorithm])?.try_into().ok()?;
+        let named = Self::new(name, PublicKey::new(key).ok()?);
+        (is_key_name(name) && hex::encode(note_key_id(name, algorithm, &named.key)) == id).then_some(named)
     }
 
     fn vkey(&self, algorithm: u8) -> String {
@@ -89,10 +107,35 @@ pub fn add_cosignature(note: &str, name: &str, key: &SecretKey, seconds: u64) ->
 
 /// The signature line of a cosignature over a checkpoint body at a time in seconds.
 pub fn cosign(body: &str, name: &str, key: &SecretKey, seconds: u64) -> String {
-    let signature = key.sign(cosigned_message(body, seconds).as_bytes());
+    cosignature_line(&NamedKey::new(name, key.public()), seconds, &sign_cosignature(body, key, seconds))
+}
+
+/// The bare signature of a cosignature.
+pub fn sign_cosignature(body: &str, key: &SecretKey, seconds: u64) -> Signature {
+    key.sign(cosigned_message(body, seconds).as_bytes())
+}
+
+/// Judges a bare cosignature over a checkpoint body.
+///
+/// # Errors
+/// [`Fault::Cosignature`], also for a time above [`limits::INTEGER`].
+pub fn verify_cosignature(body: &str, witness: &PublicKey, seconds: u64, signature: &Signature) -> Result<(), Fault> {
+    if seconds > limits::INTEGER {
+        return Err(Fault::Cosignature);
+    }
+    witness.verify(cosigned_message(body, seconds).as_bytes(), signature).map_err(|_| Fault::Cosignature)
+}
+
+/// The line that a log's bare signature makes.
+pub fn log_line(log: &NamedKey, signature: &Signature) -> String {
+    signature_line(&log.name, ED25519, &log.key, signature)
+}
+
+/// The line that a witness's bare cosignature makes.
+pub fn cosignature_line(witness: &NamedKey, seconds: u64, signature: &Signature) -> String {
     let mut timed = seconds.to_be_bytes().to_vec();
-    timed.extend_from_slice(&signature);
-    signature_line(name, COSIGNATURE, &key.public(), &timed)
+    timed.extend_from_slice(signature);
+    signature_line(&witness.name, COSIGNATURE, &witness.key, &timed)
 }
 
 fn cosigned_message(body: &str, seconds: u64) -> String {
@@ -158,6 +201,22 @@ impl<'a> UnverifiedCheckpoint<'a> {
         self.head.root
     }
 
+    /// Size and root that it claims, not yet to be believed.
+    pub fn claimed_head(&self) -> TreeHead {
+        self.head
+    }
+
+    /// The signature in the first line of a log key, not judged.
+    pub fn claimed_log_signature(&self, log: &NamedKey) -> Option<Signature> {
+        self.lines_of(log, ED25519).next()?.signature.as_slice().try_into().ok()
+    }
+
+    /// Time and signature in the first line of a witness key, not judged.
+    pub fn claimed_cosignature(&self, witness: &NamedKey) -> Option<(u64, Signature)> {
+        let (seconds, signature) = self.lines_of(witness, COSIGNATURE).next()?.signature.split_at_checked(8)?;
+        Some((u64::from_be_bytes(seconds.try_into().ok()?), signature.try_into().ok()?))
+    }
+
     /// Accepts the checkpoint of the log whose origin is `log.name`; of the witnesses known, those that cosigned it are returned with their times.
     ///
     /// # Errors
@@ -196,11 +255,7 @@ impl<'a> UnverifiedCheckpoint<'a> {
     fn verify_cosignature(&self, witness: &NamedKey, timed: &[u8]) -> Option<u64> {
         let (seconds, signature) = timed.split_at_checked(8)?;
         let seconds = u64::from_be_bytes(seconds.try_into().ok()?);
-        if seconds > limits::INTEGER {
-            return None;
-        }
-        let message = cosigned_message(self.body, seconds);
-        witness.key.verify(message.as_bytes(), signature.try_into().ok()?).ok()?;
+        verify_cosignature(self.body, &witness.key, seconds, signature.try_into().ok()?).ok()?;
         Some(seconds)
     }
 }
@@ -260,9 +315,13 @@ pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     text.parse().ok().filter(|value| *value <= limits::INTEGER)
 }
 
+fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('+') && !name.contains(char::is_whitespace)
+}
+
 fn parse_line(line: &str) -> Option<SignatureLine<'_>> {
     let (name, signature) = line.strip_prefix("— ")?.split_once(' ')?;
-    if name.is_empty() || name.contains('+') || name.contains(char::is_whitespace) {
+    if !is_key_name(name) {
         return None;
     }
     let bytes = BASE64.decode(signature).ok()?;

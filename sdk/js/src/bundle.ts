@@ -7,8 +7,10 @@ import { verifyCharter } from "./charter.js";
 import type { Charter, Member, Role } from "./charter.js";
 import { Fault, ensure } from "./fault.js";
 import { MAX_AUDIENCES, MAX_BUNDLE, MAX_FIELDS, MAX_PATH, MAX_RECORDS, MAX_SECTIONS } from "./limits.js";
-import { logOrigin, parseProof, witnessName } from "./log.js";
+import { logOrigin, parseProof } from "./log.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
+import type { NamedKey } from "./note.js";
+import { judge, witnessKeys } from "./policy.js";
 import { checkAudiences, checkBody, checkField, decodeBody, ensureNamesOnce, openAudience, openHeader, readField } from "./section.js";
 import type { Audience, Field } from "./section.js";
 import { decodeStatement, verifyStatement } from "./statement.js";
@@ -62,12 +64,24 @@ export interface VerifiedRecord {
   readonly size: number;
   /** When the author cosigned that checkpoint, seconds since 1970-01-01 UTC; null where there is no such line. */
   readonly checkpointTime: number | null;
+  /** The other members that cosigned that checkpoint, in charter order. Regulators stand here too, and do not count. */
+  readonly witnesses: readonly Cosigner[];
+  /** How many cosignatures that count the alliance asks for; 0 in an alliance of one. */
+  readonly needed: number;
+  /** Where there are as many: by when an honest witness had seen it, seconds since 1970-01-01 UTC. Else null: it is not witnessed. */
+  readonly witnessed: number | null;
   /** Ids of the statements that this one names in public. */
   readonly references: readonly string[];
   /** All sections, those without any disclosure too. */
   readonly sections: readonly VerifiedSection[];
   /** Fields not disclosed, over all sections. */
   readonly withheld: number;
+}
+
+/** A member whose cosignature of a checkpoint was checked. */
+export interface Cosigner extends MemberInfo {
+  /** When it cosigned, seconds since 1970-01-01 UTC. */
+  readonly time: number;
 }
 
 /** What the charter of a bundle says, and the way to its records. */
@@ -109,10 +123,11 @@ export async function openBundle(bytes: Uint8Array, alliance?: string): Promise<
   const { file, starts } = readBundle(copy);
   const charter = await verifyCharter(file, expected);
   const { id, name, purpose, chain, time, members } = charter;
+  const checkpoints: Checkpoints = new Map();
   const verify = async (index: number): Promise<VerifiedRecord> => {
     const start = starts[index];
     if (start === undefined) throw new RangeError("no such record");
-    return verifyRecord(readRecord(new Reader(copy, start)), charter);
+    return verifyRecord(readRecord(new Reader(copy, start)), charter, checkpoints);
   };
   return { alliance: hex(id), name, purpose, chain, time, members: members.map(info), records: { length: starts.length, verify } };
 }
@@ -190,13 +205,14 @@ function readSingleField(reader: Reader): SingleField {
 
 // Steps 3 to 15: one record.
 
-async function verifyRecord(record: RawRecord, charter: Charter): Promise<VerifiedRecord> {
+async function verifyRecord(record: RawRecord, charter: Charter, checkpoints: Checkpoints): Promise<VerifiedRecord> {
   const statement = decodeStatement(record.statement);
   ensure(equal(statement.alliance, charter.id), "statement-alliance", "a statement of another alliance");
   const author = charter.members.find(({ id }) => equal(id, statement.author));
   if (!author) throw new Fault("author", "not a member");
   await verifyStatement(statement, record.signature, author.log);
-  const { size, time: checkpointTime } = await verifyProof(record.proof, statement, author);
+  const { size, cosigned } = await verifyProof(record.proof, statement, author, charter, checkpoints);
+  const { needed, time: witnessed } = judge(charter, author.id, cosigned);
   const disclosed = verifyDisclosures(record.disclosures, statement.sections);
   const sections = statement.sections.map((section, index) => view(section, index, disclosed.get(index)));
   return {
@@ -207,25 +223,46 @@ async function verifyRecord(record: RawRecord, charter: Charter): Promise<Verifi
     incarnation: statement.incarnation,
     sequence: statement.sequence,
     size,
-    checkpointTime,
+    checkpointTime: cosigned.get(hex(author.id)) ?? null,
+    witnesses: charter.members.flatMap((member) => cosigner(member, author, cosigned)),
+    needed,
+    witnessed,
     references: statement.references.map(hex),
     sections,
     withheld: sections.reduce((sum, { withheld }) => sum + withheld, 0),
   };
 }
 
+/** What was accepted of the last checkpoint of each log: many records stand under the same one. */
+type Checkpoints = Map<string, { readonly note: string; readonly proven: Proven }>;
+
+/** What a checkpoint proves; who cosigned it, by member id in hex, and when. */
+interface Proven {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly cosigned: ReadonlyMap<string, number>;
+}
+
 /** Steps 7 to 11. */
-async function verifyProof(text: string, statement: Statement, author: Member): Promise<{ size: number; time: number | null }> {
+async function verifyProof(text: string, statement: Statement, author: Member, charter: Charter, checkpoints: Checkpoints): Promise<Proven> {
   const { index, path, checkpoint: note } = parseProof(text);
-  const checkpoint = parseCheckpoint(note);
   const { alliance, author: member, incarnation, sequence } = statement;
   const log = { name: logOrigin(alliance, member, incarnation), key: author.log };
-  const witness = { name: witnessName(alliance, member), key: author.witness };
-  const time = await verifyCheckpoint(checkpoint, log, witness);
+  const known = checkpoints.get(log.name);
+  const proven = known?.note === note ? known.proven : await verifyNote(note, log, charter);
+  checkpoints.set(log.name, { note, proven });
   ensure(index === sequence, "index", "a proof for another entry");
-  ensure(sequence < checkpoint.size, "checkpoint-size", "a checkpoint before this entry");
-  verifyInclusion(statement.id, index, checkpoint.size, path, checkpoint.root);
-  return { size: checkpoint.size, time };
+  ensure(sequence < proven.size, "checkpoint-size", "a checkpoint before this entry");
+  verifyInclusion(statement.id, index, proven.size, path, proven.root);
+  return proven;
+}
+
+async function verifyNote(note: string, log: NamedKey, charter: Charter): Promise<Proven> {
+  const checkpoint = parseCheckpoint(note);
+  const witnesses = witnessKeys(charter);
+  const times = await verifyCheckpoint(checkpoint, log, witnesses);
+  const cosigned = new Map(witnesses.flatMap(({ name }, i) => (times.has(name) ? [[hex(charter.members[i]!.id), times.get(name)!] as const] : [])));
+  return { size: checkpoint.size, root: checkpoint.root, cosigned };
 }
 
 interface Disclosed {
@@ -285,6 +322,11 @@ function view({ fields: count, audiences }: SectionCommitment, index: number, di
 
 function showAudience(index: number, { circle, epoch, counter, link, order }: Audience): ShownAudience {
   return { index, circle: hex(circle), epoch, counter, link: hex(link), order: order && { size: order.size, root: hex(order.root) } };
+}
+
+function cosigner(member: Member, author: Member, cosigned: ReadonlyMap<string, number>): Cosigner[] {
+  const time = cosigned.get(hex(member.id));
+  return time === undefined || member === author ? [] : [{ ...info(member), time }];
 }
 
 function info({ id, name, role }: Member): MemberInfo {

@@ -16,6 +16,8 @@ export type FaultCode =
   | "digest" | "sealed" | "padding" | "wrap"
   // log.md
   | "note" | "origin" | "checkpoint-signature" | "cosignature" | "inclusion" | "consistency" | "proof"
+  // witness.md
+  | "policy"
   // bundle.md
   | "statement-alliance" | "author" | "index" | "checkpoint-size" | "section-index";
 

@@ -1,7 +1,7 @@
 // @suyuan/verify for Node.js: bundles, and the parts that they are made of.
 
 export { openBundle, verifyBundle } from "./bundle.js";
-export type { MemberInfo, OpenBundle, ShownAudience, VerifiedBundle, VerifiedRecord, VerifiedSection } from "./bundle.js";
+export type { Cosigner, MemberInfo, OpenBundle, ShownAudience, VerifiedBundle, VerifiedRecord, VerifiedSection } from "./bundle.js";
 export { verifyCharter } from "./charter.js";
 export type { Charter, Member, Role } from "./charter.js";
 export { circleId, epochCommitment, unwrapKey } from "./circle.js";
@@ -10,6 +10,8 @@ export type { FaultCode } from "./fault.js";
 export { PublicKey, keyId, verify } from "./key.js";
 export { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log.js";
 export { parseCheckpoint, verifyCheckpoint } from "./note.js";
+export { checkPolicy, judge, parsePolicy, policyOf, quorum } from "./policy.js";
+export type { Policy, Quorum, Standing } from "./policy.js";
 export { checkDigest, openSection } from "./sealing.js";
 export type { Place } from "./sealing.js";
 export { checkAudiences, checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";

@@ -35,9 +35,11 @@ export const MAX_CHARTER_FILE = MAX_CHARTER + 256 * 1024;
 export const MAX_MEMBERS = 512;
 
 /** Bytes of a signed note (log.md). */
-export const MAX_NOTE = 64 * 1024;
+export const MAX_NOTE = 256 * 1024;
 /** Signature lines of a signed note (log.md). */
-export const MAX_SIGNATURES = 64;
+export const MAX_SIGNATURES = 1024;
+/** Bytes of a witness policy (witness.md). */
+export const MAX_POLICY = 256 * 1024;
 /** Hashes of an inclusion or consistency proof (log.md). */
 export const MAX_PATH = 63;
 

@@ -8,8 +8,10 @@ import { verify } from "./key.js";
 import type { PublicKey } from "./key.js";
 import { MAX_NOTE, MAX_SIGNATURES, MAX_UINT } from "./limits.js";
 
-const LOG_SIGNATURE = 0x01;
-const COSIGNATURE = 0x04;
+/** Type of a log's signature in a note. */
+export const LOG_SIGNATURE = 0x01;
+/** Type of a witness's timestamped signature in a note. */
+export const COSIGNATURE = 0x04;
 
 /** One signature line. */
 interface Line {
@@ -37,33 +39,36 @@ export interface NamedKey {
 /** Decodes a checkpoint: `note`. */
 export function parseCheckpoint(note: string): Checkpoint {
   // Counting characters first keeps the byte count cheap; no UTF-8 is shorter than its count of characters.
-  ensure(note.length <= MAX_NOTE && utf8(note).length <= MAX_NOTE, "note", "a note of more than 64 KiB");
+  ensure(note.length <= MAX_NOTE && utf8(note).length <= MAX_NOTE, "note", "a note of more than 256 KiB");
   ensure(!/[\u0000-\u0009\u000b-\u001f]/.test(note), "note", "control characters");
   const blank = note.lastIndexOf("\n\n");
   ensure(blank >= 0 && note.endsWith("\n"), "note", "no blank line, or no newline at the end");
   const text = note.slice(0, blank + 1);
   const lines = note.slice(blank + 2).split("\n").slice(0, -1);
-  ensure(lines.length >= 1 && lines.length <= MAX_SIGNATURES, "note", "no signature line, or more than 64");
+  ensure(lines.length >= 1 && lines.length <= MAX_SIGNATURES, "note", "no signature line, or more than 1024");
   return { ...parseBody(text), text, lines: lines.map(parseLine) };
 }
 
 /**
- * Checks who signed: `origin` unless the checkpoint is of this log, then `checkpoint-signature`, then `cosignature` where the witness has a
- * line. Yields the time of that line, in seconds since 1970-01-01 UTC, or null if there is none. Other keys' lines are ignored.
+ * Checks who signed: `origin` unless the checkpoint is of this log, then `checkpoint-signature`, then `cosignature` where a witness that is
+ * known has a line. Yields those witnesses by name, with the time of their first line in seconds since 1970-01-01 UTC. Other keys' lines are
+ * ignored.
  */
-export async function verifyCheckpoint(checkpoint: Checkpoint, log: NamedKey, witness?: NamedKey): Promise<number | null> {
+export async function verifyCheckpoint(checkpoint: Checkpoint, log: NamedKey, witnesses: readonly NamedKey[]): Promise<ReadonlyMap<string, number>> {
   ensure(checkpoint.origin === log.name, "origin", "a checkpoint of another log");
   const signatures = linesOf(checkpoint, log, LOG_SIGNATURE);
   ensure(signatures.length > 0, "checkpoint-signature", "the log has not signed");
   for (const signature of signatures) await verifyAs("checkpoint-signature", log.key, utf8(checkpoint.text), signature);
-  let time: number | null = null;
-  for (const cosignature of witness ? linesOf(checkpoint, witness, COSIGNATURE) : []) {
-    const claimed = cosignatureTime(cosignature);
-    const message = utf8(`cosignature/v1\ntime ${claimed}\n${checkpoint.text}`);
-    await verifyAs("cosignature", witness!.key, message, cosignature.subarray(8));
-    time ??= claimed;
+  const cosigned = new Map<string, number>();
+  for (const witness of witnesses) {
+    for (const cosignature of linesOf(checkpoint, witness, COSIGNATURE)) {
+      const claimed = cosignatureTime(cosignature);
+      const message = utf8(`cosignature/v1\ntime ${claimed}\n${checkpoint.text}`);
+      await verifyAs("cosignature", witness.key, message, cosignature.subarray(8));
+      if (!cosigned.has(witness.name)) cosigned.set(witness.name, claimed);
+    }
   }
-  return time;
+  return cosigned;
 }
 
 /** An unsigned decimal up to 2^53 - 1 without leading zeros, or null. */
@@ -91,14 +96,20 @@ function parseBody(text: string): { origin: string; size: number; root: Uint8Arr
 }
 
 function parseLine(line: string): Line {
-  const parts = /^\u2014 ([^+\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+) ([^ ]+)$/.exec(line);
+  const parts = /^\u2014 ([^ ]+) ([^ ]+)$/.exec(line);
   const bytes = parts && fromBase64(parts[2]!);
-  ensure(!!parts && !!bytes && bytes.length > 4, "note", "a signature line");
+  ensure(!!parts && isKeyName(parts[1]!) && !!bytes && bytes.length > 4, "note", "a signature line");
   return { name: parts[1]!, keyId: bytes.subarray(0, 4), signature: bytes.subarray(4) };
+}
+
+/** Whether a key may have this name: neither spaces nor plus signs. */
+export function isKeyName(name: string): boolean {
+  return /^[^+\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/.test(name);
 }
 
 /** The signatures of one key, found by its name and key id. */
 function linesOf({ lines }: Checkpoint, { name, key }: NamedKey, type: number): Uint8Array[] {
+  if (!lines.some((line) => line.name === name)) return [];
   const keyId = sha256(utf8(`${name}\n`), Uint8Array.of(type), key.bytes).subarray(0, 4);
   return lines.filter((line) => line.name === name && equal(line.keyId, keyId)).map(({ signature }) => signature);
 }

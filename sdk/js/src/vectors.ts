@@ -7,11 +7,13 @@ import { verifyBundle } from "./bundle.js";
 import { fromHex, hex } from "./bytes.js";
 import { check } from "./cbor.js";
 import { verifyCharter } from "./charter.js";
+import type { Charter, Member } from "./charter.js";
 import { circleId, epochCommitment, unwrapKey } from "./circle.js";
 import { Fault } from "./fault.js";
 import { PublicKey, keyId, verify } from "./key.js";
-import { chainNext, chainStart, parseProof } from "./log.js";
+import { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
+import { checkPolicy, judge, parsePolicy, policyOf, quorum, witnessKeys } from "./policy.js";
 import { bucket, openSection } from "./sealing.js";
 import { bodyLeaves, bodyRoot, checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";
 import { coseSign1, decodeStatement, verifyStatement } from "./statement.js";
@@ -131,6 +133,13 @@ function bytesOf(value: Json | undefined, name: string): Uint8Array {
   return bytes;
 }
 
+async function memberOf(input: Input): Promise<{ charter: Charter; author: Member }> {
+  const charter = await verifyCharter(input.bytes("file"));
+  const author = charter.members.find(({ id }) => hex(id) === input.text("author"));
+  if (!author) throw new TypeError("author is no member");
+  return { charter, author };
+}
+
 type Operation = (input: Input) => { [name: string]: Json } | Promise<{ [name: string]: Json }>;
 
 const OPERATIONS: { readonly [name: string]: Operation } = {
@@ -209,18 +218,39 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
   "log checkpoint": async (input) => {
     const checkpoint = parseCheckpoint(input.text("note"));
     const log = { name: input.text("origin"), key: PublicKey.from(input.bytes("log")) };
-    const time = await verifyCheckpoint(checkpoint, log, input.has("witness") ? input.namedKey("witness") : undefined);
-    return { size: checkpoint.size, root: hex(checkpoint.root), time };
+    const [time] = (await verifyCheckpoint(checkpoint, log, input.has("witness") ? [input.namedKey("witness")] : [])).values();
+    return { size: checkpoint.size, root: hex(checkpoint.root), time: time ?? null };
   },
   "log proof": (input) => {
     const { index, path } = parseProof(input.text("proof"));
     return { index, path: path.map(hex) };
   },
+  "witness quorum": (input) => ({ ...quorum(input.number("members")) }),
+  "witness policy": async (input) => {
+    const { size, accepted, cosigners } = await checkPolicy(parsePolicy(input.bytes("policy")), input.text("note"));
+    return { size, accepted, cosigners: [...cosigners] };
+  },
+  "witness derive": async (input) => {
+    const { charter, author } = await memberOf(input);
+    return { policy: hex(policyOf(charter, author, input.number("incarnation"))) };
+  },
+  "witness standing": async (input) => {
+    const { charter, author } = await memberOf(input);
+    const log = { name: logOrigin(charter.id, author.id, input.number("incarnation")), key: author.log };
+    const checkpoint = parseCheckpoint(input.text("note"));
+    const times = await verifyCheckpoint(checkpoint, log, witnessKeys(charter));
+    const cosigned = charter.members.flatMap(({ id }): [string, number][] => {
+      const time = times.get(witnessName(charter.id, id));
+      return time === undefined ? [] : [[hex(id), time]];
+    });
+    const { count, needed, time } = judge(charter, author.id, new Map(cosigned));
+    return { size: checkpoint.size, count, needed, time, witnesses: cosigned.filter(([id]) => id !== hex(author.id)) };
+  },
   "bundle verify": async (input) => {
     const { alliance, records } = await verifyBundle(input.bytes("bundle"), input.has("alliance") ? input.text("alliance") : undefined);
     return {
       alliance,
-      records: records.map(({ id, author, type, sequence, size, sections, withheld }) => ({
+      records: records.map(({ id, author, type, sequence, size, sections, withheld, needed, witnessed, witnesses }) => ({
         id,
         author: author.id,
         type,
@@ -228,6 +258,9 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
         size,
         fields: sections.flatMap(({ index, fields }) => fields.map(({ name, value }) => [index, name, value])),
         withheld,
+        needed,
+        witnessed,
+        witnesses: witnesses.map((witness) => [witness.id, witness.time]),
       })),
     };
   },

@@ -9,6 +9,7 @@ use suyuan_engine::ledger::Ledger;
 use super::frame::{self, Frame, filters};
 use super::text::{clean, stamp};
 use super::words::Lang;
+use crate::alarms::AlarmJson;
 use crate::state::{AppState, PeerStatus};
 use crate::trouble::Trouble;
 
@@ -27,7 +28,7 @@ struct Overview {
     circles: usize,
     connected: usize,
     peers: Vec<Peer>,
-    troubles: Vec<&'static str>,
+    troubles: Vec<String>,
 }
 
 struct Peer {
@@ -65,6 +66,8 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
     let known = state.peers.borrow().clone();
     let others = ledger.alliance.members().iter().filter(|member| member.id != ledger.me);
     let peers: Vec<_> = others.map(|member| Peer::new(member, known.iter().find(|status| status.member == member.id), ledger, frame.lang)).collect();
+    let alarms: Vec<String> = state.alarms.borrow().iter().map(|alarm| AlarmJson::new(alarm, ledger).text(frame.lang)).collect();
+    let troubles = Trouble::all(&state).into_iter().map(|trouble| trouble.text(frame.lang).to_owned());
     let overview = Overview {
         me: ledger.me.to_string(),
         role: frame::role(ledger, &ledger.me, frame.lang),
@@ -77,7 +80,7 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
         circles: ledger.circles.iter().count(),
         connected: peers.iter().filter(|peer| peer.connected).count(),
         peers,
-        troubles: Trouble::all(&state).into_iter().map(|trouble| trouble.text(frame.lang)).collect(),
+        troubles: troubles.chain(alarms).collect(),
         frame: frame.clone(),
     };
     frame::finish(frame, Ok(overview))

@@ -7,8 +7,9 @@ use axum::response::Response;
 use serde::Deserialize;
 use suyuan_core::charter::Role;
 use suyuan_core::circle::PUBLIC;
+use suyuan_core::policy::LogPolicy;
 use suyuan_engine::ledger::Ledger;
-use suyuan_engine::query::{RecordView, SectionContent, SectionView};
+use suyuan_engine::query::{RecordView, SectionContent, SectionView, Witnesses};
 use suyuan_trace::ProductPage;
 
 use super::display::{Line, display};
@@ -39,6 +40,9 @@ struct Page {
     about: Vec<About>,
     references: Vec<String>,
     published: bool,
+    witnessed: bool,
+    /// By how many of how many, or by whom and when.
+    witnesses: String,
     held_by: Vec<String>,
     /// The record's id where its reader has to say for what.
     ask: Option<String>,
@@ -106,6 +110,8 @@ async fn load(state: &AppState, id: &str, purpose: Option<String>, frame: &Frame
         about: if locked { Vec::new() } else { about(&record, state, &ledger) },
         references: record.references.iter().map(ToString::to_string).collect(),
         published: record.published,
+        witnessed: record.witnesses.standing.witnessed(),
+        witnesses: witnesses(&record, &ledger, frame.lang),
         held_by: shown.state.held_by.iter().map(|member| clean(&member.name)).collect(),
         ask: locked.then(|| record.id.to_string()),
         purpose,
@@ -113,6 +119,20 @@ async fn load(state: &AppState, id: &str, purpose: Option<String>, frame: &Frame
         sections,
         frame: frame.clone(),
     })
+}
+
+/// By whom and when a record is witnessed, or how many of how many have cosigned.
+fn witnesses(record: &RecordView, ledger: &Ledger, lang: Lang) -> String {
+    let Witnesses { standing, members } = &record.witnesses;
+    let policy = LogPolicy::of(&ledger.alliance, &record.author);
+    match standing.time {
+        Some(seconds) => {
+            let names: Vec<String> = members.iter().filter(|(id, _)| policy.counts(id)).map(|(id, _)| frame::member(ledger, id)).collect();
+            lang.fill("record.witnessed", &[names.join(lang.t("json.join")).as_str(), &stamp(seconds.saturating_mul(1000))])
+        }
+        None if standing.needed == 0 => lang.t("record.unwitnessed").to_owned(),
+        None => lang.fill("record.witnessing", &[standing.count.to_string().as_str(), &standing.needed.to_string()]),
+    }
 }
 
 fn about(record: &RecordView, state: &AppState, ledger: &Ledger) -> Vec<About> {

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use suyuan_core::charter::Role;
 use suyuan_core::circle::{PUBLIC, self_circle};
 use suyuan_core::log::LogId;
+use suyuan_core::policy::LogPolicy;
 use suyuan_core::section::Field;
 use suyuan_core::{CircleId, Fault, MemberId, StatementId};
 use suyuan_engine::ledger::Ledger;
@@ -108,6 +109,26 @@ pub struct Record {
     pub state: RecordState,
 }
 
+/// A member that cosigned a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WitnessName)]
+pub struct WitnessName {
+    /// Who.
+    pub member: MemberName,
+    /// When, seconds since 1970-01-01 UTC, by its own clock.
+    pub time: u64,
+    /// Whether it counts: a regulator's does not.
+    pub counts: bool,
+}
+
+impl WitnessName {
+    fn all(record: &RecordView, ledger: &Ledger) -> Vec<Self> {
+        let policy = LogPolicy::of(&ledger.alliance, &record.author);
+        let name = |(id, time): &(MemberId, u64)| Self { member: MemberName::of(id, ledger), time: *time, counts: policy.counts(id) };
+        record.witnesses.members.iter().map(name).collect()
+    }
+}
+
 /// How far a record has come.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -116,6 +137,14 @@ pub struct RecordState {
     pub durable: bool,
     /// A checkpoint that its author signed covers it.
     pub published: bool,
+    /// As many other members as the policy asks for, and it asks for any, have cosigned such a checkpoint.
+    pub witnessed: bool,
+    /// By when an honest one of them had seen it, seconds since 1970-01-01 UTC; null where it is not witnessed.
+    pub witness_time: Option<u64>,
+    /// How many cosignatures that count the policy asks for.
+    pub witnesses_needed: usize,
+    /// Who has cosigned the best checkpoint that covers it.
+    pub witnesses: Vec<WitnessName>,
     /// Other members that may hold it and whose nodes said that they have its log up to here.
     pub held_by: Vec<MemberName>,
 }
@@ -221,6 +250,10 @@ impl Record {
             state: RecordState {
                 durable: true,
                 published: record.published,
+                witnessed: record.witnesses.standing.witnessed(),
+                witness_time: record.witnesses.standing.time,
+                witnesses_needed: record.witnesses.standing.needed,
+                witnesses: WitnessName::all(record, ledger),
                 held_by: holding.map(|peer| MemberName::of(&peer.member, ledger)).collect(),
             },
         }

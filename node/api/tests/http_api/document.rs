@@ -12,7 +12,8 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", 
 
 /// A path in which every parameter has a value. One that nobody knows has none: whoever adds it says here what it is filled with.
 pub fn filled(path: &str) -> String {
-    let filled = path.replace("{id}", &"0".repeat(64)).replace("{member}", "nobody").replace("{incarnation}", "0");
+    let filled =
+        path.replace("{id}", &"0".repeat(64)).replace("{member}", "nobody").replace("{origin}", &"0".repeat(64)).replace("{incarnation}", "0");
     let filled = filled.replace("{version}", "0").replace("{name}", "consumer.css");
     let filled = filled.replace("{*tile}", "0/000").replace("{*rest}", "06901234567892/10/L1");
     assert!(!filled.contains('{'), "{path} has a parameter that this test does not know");

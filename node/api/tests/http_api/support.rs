@@ -149,6 +149,8 @@ fn start(folder: tempfile::TempDir, id: MemberId, charter: &CharterFile) -> Test
         held: watch::channel(false).1,
         disk: Disk { folder: folder.path().to_owned(), reserve: 0 },
         backup: Backup::Current,
+        alarms: watch::channel(Vec::new()).1,
+        witnessed_logs: Vec::new(),
     };
     let state = AppState::new(settings);
     TestNode { id, node, admin: admin_router(state.clone()), public: public_router(state.clone()), state, peers, tokens, folder }

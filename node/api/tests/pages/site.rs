@@ -103,7 +103,9 @@ fn start(founder: Founder, charter: &CharterFile, public_url: &str) -> Member {
     let hosts = Hosts::new(Vec::new());
     let (held, disk) = (watch::channel(false).1, Disk { folder: folder.path().to_owned(), reserve: 0 });
     let public_url = public_url.into();
-    let settings = Settings { handle: handle.clone(), auth: Arc::new(auth), peers: watched, public_url, hosts, held, disk, backup: Backup::Current };
+    let (alarms, witnessed_logs, backup) = (watch::channel(Vec::new()).1, Vec::new(), Backup::Current);
+    let auth = Arc::new(auth);
+    let settings = Settings { handle: handle.clone(), auth, peers: watched, public_url, hosts, held, disk, backup, alarms, witnessed_logs };
     let state = AppState::new(settings);
     let (public, admin) = (public_router(state.clone()), admin_router(state.clone()));
     Member { folder, id: entry.member(), handle, public, admin, state, peers, _node: node }

@@ -11,6 +11,7 @@ use suyuan_core::MemberId;
 use suyuan_core::charter::CharterFile;
 use suyuan_core::key::SecretKey;
 use suyuan_engine::wire::LogSize;
+use suyuan_engine::witnessing::Alarm;
 use suyuan_net::{NetConfig, Network};
 use suyuan_runtime::keyring::Keyring;
 use suyuan_runtime::node::{member_of, now};
@@ -26,6 +27,7 @@ use super::{Place, TOKEN_FILE, backup, charter};
 use crate::answer::{Answer, Failure, write_new, write_secret};
 use crate::cli;
 use crate::config::{self, Config};
+use crate::external;
 use crate::telemetry;
 
 pub fn run(at: &Place<'_>, flags: &cli::Run) -> Result<Answer, Failure> {
@@ -93,7 +95,9 @@ async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Fail
     let (peers, status) = watch::channel(Vec::new());
     let hosts = Hosts::new(config.hosts.iter().cloned());
     let (hold, held) = watch::channel(true);
-    let app = Settings { handle: node.handle.clone(), auth: Arc::new(auth), peers: status, public_url, hosts, held, disk, backup };
+    let (alarm, alarms) = watch::channel(Vec::new());
+    let (auth, witnessed_logs) = (Arc::new(auth), config.witness_logs.clone());
+    let app = Settings { handle: node.handle.clone(), auth, peers: status, public_url, hosts, held, disk, backup, alarms, witnessed_logs };
     let app = AppState::new(app);
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
@@ -101,12 +105,15 @@ async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Fail
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(suyuan_api::serve(admin, suyuan_api::admin_router(app.clone()), stopped(stopping.clone())));
+    for witness in &config.external_witnesses {
+        tokio::spawn(external::ask(node.handle.clone(), witness.clone(), stopping.clone()));
+    }
     let public_router = suyuan_api::public_router(app);
     match tls {
         Some(tls) => tasks.spawn(suyuan_api::serve_tls(public, public_router, Arc::new(tls), stopped(stopping))),
         None => tasks.spawn(suyuan_api::serve(public, public_router, stopped(stopping))),
     };
-    let watcher = tokio::spawn(watch_peers(network.clone(), peers));
+    let watcher = tokio::spawn(watch_peers(network.clone(), peers, alarm));
     let releaser = tokio::spawn(release(node.handle.clone(), network.clone(), hold));
     info!(admin = %config.admin, public = %config.public, "the node runs");
 
@@ -158,7 +165,7 @@ async fn release(handle: Handle, network: Network, hold: watch::Sender<bool>) {
 }
 
 /// Tells the pages how the peers are.
-async fn watch_peers(network: Network, peers: watch::Sender<Vec<PeerStatus>>) {
+async fn watch_peers(network: Network, peers: watch::Sender<Vec<PeerStatus>>, alarms: watch::Sender<Vec<Alarm>>) {
     let mut pace = tokio::time::interval(std::time::Duration::from_secs(1));
     loop {
         pace.tick().await;
@@ -172,6 +179,7 @@ async fn watch_peers(network: Network, peers: watch::Sender<Vec<PeerStatus>>) {
             trouble: peer.last_error.clone(),
             logs: held(&peer.member),
         };
+        alarms.send_replace(status.alarms);
         peers.send_replace(status.peers.iter().map(peer).collect());
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use suyuan_core::bundle::{Bundle, VerifiedBundle, VerifiedRecord};
-use suyuan_core::limits;
+use suyuan_core::charter::{Alliance, Role};
+use suyuan_core::{MemberId, limits};
 
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli::Verify;
@@ -31,12 +32,34 @@ fn words(verified: &VerifiedBundle, pinned: bool) -> String {
     }
     for record in &verified.records {
         text.push_str(&record_words(record));
+        text.push_str(&witness_words(record, alliance));
     }
-    text.push_str(
-        "\nNot proven: that what the authors say is true; that there are no other records; that a record names the right chain value before it, without which \
-         nodes that hold the whole log call it void; that everybody is shown the same logs (that takes witnesses). Times are the authors' own.",
-    );
+    let unwitnessed = verified.records.iter().filter(|record| !record.standing.witnessed()).count();
+    text.push_str("\nNot proven: that what the authors say is true; that there are no other records; that a record names the right chain value before it, without \
+         which nodes that hold the whole log call it void; ");
+    if unwitnessed > 0 {
+        text.push_str(&format!("that everybody is shown the same logs, for the {unwitnessed} record(s) not witnessed; "));
+    }
+    text.push_str("the times that authors state.");
     text
+}
+
+/// Who else has cosigned the checkpoint, and whether that suffices.
+fn witness_words(record: &VerifiedRecord, alliance: &Alliance) -> String {
+    let name = |(id, seconds): &(MemberId, u64)| {
+        alliance.member(id).map(|member| {
+            let regulator = if member.entry.role == Role::Regulator { ", a regulator, not counted" } else { "" };
+            format!("{} at {}{regulator}", visible(&member.entry.name), utc(*seconds))
+        })
+    };
+    let names: Vec<String> = record.witnesses.iter().filter_map(name).collect();
+    let by = if names.is_empty() { String::new() } else { format!(": {}", names.join("; ")) };
+    let (count, needed) = (record.standing.count, record.standing.needed);
+    match record.standing.time {
+        Some(time) => format!("  witnessed 已见证, witness time {}, by {count} other members of {needed} needed{by}\n", utc(time)),
+        None if needed == 0 => format!("  not witnessed 未见证: nobody else in the alliance counts as a witness{by}\n"),
+        None => format!("  not witnessed 未见证: {count} of the {needed} members needed have cosigned{by}\n"),
+    }
 }
 
 fn record_words(record: &VerifiedRecord) -> String {
@@ -73,11 +96,18 @@ fn report(verified: &VerifiedBundle, pinned: bool) -> Value {
                 .collect();
             json!({ "id": record.id(), "author": record.author, "name": record.author_name, "role": record.role,
             "type": record.statement.kind, "time": record.statement.time, "sequence": record.statement.place.sequence,
-            "size": record.size, "checkpointTime": record.seconds, "fields": fields, "withheld": record.withheld() })
+            "size": record.size, "checkpointTime": record.seconds, "fields": fields, "withheld": record.withheld(),
+            "witnessed": record.standing.time, "witnessesNeeded": record.standing.needed,
+            "witnesses": record.witnesses.iter().map(|(id, time)| json!({ "member": id, "time": time })).collect::<Vec<_>>() })
         })
         .collect();
+    let witnessed = verified.records.iter().all(|record| record.standing.witnessed());
+    let mut not_proven = vec!["truth", "completeness", "previous"];
+    if !witnessed {
+        not_proven.push("same-log-for-everybody");
+    }
     json!({ "proven": true, "alliance": verified.alliance.id(), "allianceExpected": pinned, "name": verified.alliance.charter().name,
-        "records": records, "notProven": ["truth", "completeness", "previous", "same-log-for-everybody"] })
+        "records": records, "notProven": not_proven })
 }
 
 /// Text from outside on a terminal: control characters and direction marks are spelled out.

@@ -13,3 +13,4 @@ mod restored;
 mod store;
 mod support;
 mod tls;
+mod witness;

@@ -74,6 +74,8 @@ impl Peer {
             Request::Listing { .. } | Request::Items { .. } => self.mending.take_if(|mending| mending == request).is_some(),
             // Heads of the order log are exchanged beside the sessions.
             Request::OrderHeads(_) => false,
+            // Told by the rounds of witnessing, which keep their own account.
+            Request::Cosigned(_) => false,
             Request::Grown(_) => self.telling.take().is_some_and(|size| {
                 self.told = self.told.max(size);
                 true

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use suyuan_core::id::Hash;
 use suyuan_core::log::LogId;
 use suyuan_core::membership::Admission;
+use suyuan_core::note::{NamedKey, TreeHead};
+use suyuan_core::witness::{self, AddCheckpoint};
 use suyuan_core::{MemberId, StatementId};
 
 use crate::author::AuthorError;
@@ -15,6 +18,7 @@ use crate::replica::BatchError;
 use crate::submission::{Refusal, Submission};
 use crate::view::StoreError;
 use crate::wire::{Batch, Item, LogSize};
+use crate::witnessing::VerifiedCosignature;
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -51,6 +55,29 @@ pub enum Command {
     Heads(Vec<(u64, String)>),
     /// Do what is due for the decisions of the alliance, while these members are reached.
     Decide(BTreeSet<MemberId>),
+    /// Cosign a checkpoint, if it continues what was cosigned before.
+    AddCheckpoint {
+        /// The request.
+        request: AddCheckpoint,
+        /// Key of its log, where the operator has named it beside those of the members.
+        named: Option<NamedKey>,
+    },
+    /// Keep cosignatures that came, and cosign checkpoints under which every entry is held.
+    Witness {
+        /// To be kept.
+        found: Vec<VerifiedCosignature>,
+        /// To be cosigned.
+        cosign: Vec<VerifiedCosignature>,
+    },
+    /// Put verified lines of witnesses outside the alliance on a checkpoint of the own log.
+    AddLines {
+        /// The checkpoint's tree.
+        head: TreeHead,
+        /// Signature lines.
+        lines: Vec<String>,
+    },
+    /// The checkpoint of a log that was cosigned last, by the hash of its origin.
+    LastCosigned(Hash),
     /// Open the alliance circle, where this member has to: nothing holds authoring back any longer.
     Found,
 }
@@ -64,12 +91,27 @@ pub enum Done {
     Opened(Box<Circle>),
     /// A batch was taken in.
     TakenIn(TakenIn),
-    /// Statements were taken in.
+    /// Statements, or lines, were taken in.
     Filled,
     /// What was due for the alliance's decisions is done.
     Decided,
+    /// The line of a cosignature, or why there is none.
+    Cosigned(Result<String, witness::Refusal>),
+    /// Cosignatures were kept and made.
+    Witnessed(Witnessed),
+    /// The note, where one was cosigned.
+    LastCosigned(Option<String>),
     /// The alliance circle is open, or it is another member's to open.
     Founded,
+}
+
+/// What a round of witnessing left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witnessed {
+    /// This node's cosignatures, written before they were signed.
+    pub cosigned: Vec<VerifiedCosignature>,
+    /// Cosignatures of checkpoints under which not every entry is held yet.
+    pub waiting: Vec<VerifiedCosignature>,
 }
 
 /// The answer to a command.

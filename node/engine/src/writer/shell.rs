@@ -17,6 +17,7 @@ use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
 use crate::void::VoidEntry;
 use crate::wire::LogSize;
+use crate::witnessing::Contradiction;
 
 /// The durable parts of a node: rows, keyring and anchor. When a method that changes one returns without an error, the change survives a loss of power.
 pub trait Disk {
@@ -130,6 +131,8 @@ pub struct Published {
 /// Something that no caller asked about and that is nobody's fault here.
 #[derive(Debug)]
 pub enum Notice {
+    /// A log has signed two trees that contradict each other: both checkpoints, and what proves it.
+    Contradiction(Box<Contradiction>),
     /// An entry is void: its author signed what does not hold. It stands in the author's log for good.
     Void {
         /// Which log.

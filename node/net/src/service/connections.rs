@@ -10,6 +10,7 @@ use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, ping};
 use suyuan_core::MemberId;
 use suyuan_engine::sync::Event;
+use suyuan_engine::witnessing::Event as Round;
 use suyuan_runtime::node::now as wall_clock;
 use tracing::{debug, info, warn};
 
@@ -106,6 +107,7 @@ impl Service {
             state.last_error = None;
             info!(member = %self.plan.members.known(&member).map_or("", |known| &known.name), "connected");
             self.step(Event::Connected(member));
+            self.round(Round::Connected(member));
         }
     }
 
@@ -125,6 +127,7 @@ impl Service {
             self.dialer.apart(&member, Instant::now());
             info!(member = %self.plan.members.known(&member).map_or("", |known| &known.name), "disconnected");
             self.step(Event::Disconnected(member));
+            self.round(Round::Disconnected(member));
         }
     }
 

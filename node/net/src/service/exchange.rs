@@ -6,6 +6,7 @@ use suyuan_core::{Fault, MemberId};
 use suyuan_engine::mend;
 use suyuan_engine::sync::{Action, Event};
 use suyuan_engine::wire::{Batch, LogSize, Request, Response};
+use suyuan_engine::witnessing::Event as Round;
 use suyuan_runtime::Handle;
 use tracing::{debug, error, info, warn};
 
@@ -64,7 +65,10 @@ impl Service {
             request_response::Event::OutboundFailure { request_id, error, .. } => {
                 if let Some((member, request)) = self.asked.remove(&request_id) {
                     self.went_wrong(&member, &error.to_string());
-                    self.step(Event::Failed { member, request });
+                    match request {
+                        Request::Cosigned(_) => self.round(Round::NotTold(member)),
+                        request => self.step(Event::Failed { member, request }),
+                    }
                 }
             }
             request_response::Event::ResponseSent { request_id, .. } => {
@@ -105,6 +109,9 @@ impl Service {
             state.traffic.bad_requests = state.traffic.bad_requests.saturating_add(1);
             return;
         };
+        if let Request::Cosigned(cosignatures) = request {
+            return self.cosigned(member, cosignatures, channel);
+        }
         let place = match request {
             Request::Grown(_) => None,
             _ => state.turnstile.enter(),
@@ -137,7 +144,7 @@ impl Service {
         }
     }
 
-    fn send(&mut self, member: MemberId, channel: ResponseChannel<Vec<u8>>, bytes: Vec<u8>) -> bool {
+    pub(super) fn send(&mut self, member: MemberId, channel: ResponseChannel<Vec<u8>>, bytes: Vec<u8>) -> bool {
         let len = bytes.len() as u64;
         let sent = self.swarm.behaviour_mut().sync.send_response(channel, bytes).is_ok();
         if let Some(peer) = self.peers.get_mut(&member).filter(|_| sent) {

@@ -6,13 +6,14 @@ mod formats;
 mod logs;
 mod sealed;
 mod sections;
+mod witnesses;
 
 use serde_json::{Value, json};
 
 use crate::fixture::World;
 use crate::run;
 
-pub const PARTS: [&str; 9] = ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "bundle"];
+pub const PARTS: [&str; 10] = ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "witness", "bundle"];
 
 /// Every file: part, name, content.
 pub fn all() -> Vec<(&'static str, &'static str, Value)> {
@@ -27,6 +28,8 @@ pub fn all() -> Vec<(&'static str, &'static str, Value)> {
         ("circle", "circle.json", sections::circle(&world)),
         ("log", "tree.json", logs::tree()),
         ("log", "checkpoint.json", logs::checkpoint(&world)),
+        ("witness", "standing.json", witnesses::standing(&world)),
+        ("witness", "policy.json", witnesses::policy(&world)),
         ("bundle", "bundle.json", bundles::bundle(&world)),
     ]
 }

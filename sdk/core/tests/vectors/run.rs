@@ -7,7 +7,9 @@ use suyuan_core::id::{AllianceId, CircleId, MemberId, StatementId};
 use suyuan_core::key::{PublicKey, key_id};
 use suyuan_core::log::{LogId, chain_next};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
+use suyuan_core::policy::{LogPolicy, Policy, Witnesses};
 use suyuan_core::proof::LogProof;
+use suyuan_core::quorum::Quorum;
 use suyuan_core::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader};
 use suyuan_core::statement::{Place, UnverifiedStatement, cose_sign1};
 use suyuan_core::{Fault, cbor, circle, sealing, tree};
@@ -53,6 +55,7 @@ pub fn run(part: &str, op: &str, input: &Value) -> Result<Value, Fault> {
         "sealing" => run_sealing(op, &input),
         "circle" => run_circle(op, &input),
         "log" => run_log(op, &input),
+        "witness" => run_witness(op, &input),
         "bundle" => run_bundle(&input),
         _ => panic!("no such part: {part}"),
     }
@@ -232,6 +235,31 @@ fn run_checkpoint(input: &In) -> Result<Value, Fault> {
     Ok(out)
 }
 
+fn run_witness(op: &str, input: &In) -> Result<Value, Fault> {
+    if op == "quorum" {
+        let found = Quorum::of(input.number("members") as usize);
+        return Ok(json!({ "faulty": found.liars(), "others": found.cosigners() }));
+    }
+    if op == "policy" {
+        let found = Policy::parse(&input.hex("policy"))?.check(input.text("note"))?;
+        let cosigners: Vec<_> = found.checkpoint.cosignatures.iter().map(|(name, _)| name.clone()).collect();
+        return Ok(json!({ "size": found.checkpoint.head.size, "accepted": found.accepted, "cosigners": cosigners }));
+    }
+    let alliance = CharterFile::decode(&input.hex("file"))?.verify(None)?;
+    let log = LogId { alliance: alliance.id(), member: MemberId(input.fixed("author")), incarnation: input.number("incarnation") };
+    if op == "derive" {
+        return Ok(json!({ "policy": hex::encode(Policy::of_log(&alliance, &log).ok_or(Fault::Author)?.to_bytes()) }));
+    }
+    let author = alliance.member(&log.member).ok_or(Fault::Author)?;
+    let witnesses = Witnesses::of(&alliance);
+    let checkpoint = UnverifiedCheckpoint::parse(input.text("note"))?.verify(&NamedKey::new(log.origin(), author.log), witnesses.keys())?;
+    let cosigners = witnesses.cosigners(&checkpoint);
+    let found = LogPolicy::of(&alliance, &author.id).judge(&cosigners);
+    let others: Vec<_> =
+        cosigners.iter().filter(|(member, _)| *member != author.id).map(|(member, time)| json!([member.to_string(), time])).collect();
+    Ok(json!({ "size": checkpoint.head.size, "count": found.count, "needed": found.needed, "time": found.time, "witnesses": others }))
+}
+
 fn run_bundle(input: &In) -> Result<Value, Fault> {
     let verified = Bundle::verify(&input.hex("bundle"), expected(input).as_ref())?;
     let records: Vec<_> = verified
@@ -244,7 +272,9 @@ fn run_bundle(input: &In) -> Result<Value, Fault> {
                 .flat_map(|section| section.fields.iter().map(|field| json!([section.index, field.name, field.value])))
                 .collect();
             json!({ "id": record.id().to_string(), "author": record.author.to_string(), "type": record.statement.kind,
-            "sequence": record.statement.place.sequence, "size": record.size, "fields": fields, "withheld": record.withheld() })
+            "sequence": record.statement.place.sequence, "size": record.size, "fields": fields, "withheld": record.withheld(),
+            "needed": record.standing.needed, "witnessed": record.standing.time,
+            "witnesses": record.witnesses.iter().map(|(member, time)| json!([member.to_string(), time])).collect::<Vec<_>>() })
         })
         .collect();
     Ok(json!({ "alliance": verified.alliance.id().to_string(), "records": records }))

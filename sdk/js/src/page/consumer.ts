@@ -8,6 +8,7 @@ import { clean, stamp } from "./display.js";
 import { RECALL, showRecalls } from "./recall.js";
 import { bare, element, isAbout, productName, shown } from "./record.js";
 import { productSubject } from "./subject.js";
+import { howMany, witnessed } from "./witness.js";
 import { known, t } from "./words.js";
 import type { Lang } from "./words.js";
 
@@ -110,7 +111,7 @@ function redraw(bundle: OpenBundle, { verified, reasons }: Outcome): Changes {
       changes.added++;
     } else open.delete(article);
     changes.text = fill(article, record) || changes.text;
-    mark(article, "verified", t(lang, "mark.verified"), details(record));
+    mark(article, "verified", t(lang, "mark.verified"), witnessed(lang, record), details(record));
   }
   // A record that does not hold has no id to be found by: what remains displayed is matched in order, as server and proof file have it.
   const remaining = [...open];
@@ -153,12 +154,12 @@ function fill(article: HTMLElement, record: VerifiedRecord): boolean {
   return lied;
 }
 
-function mark(article: HTMLElement, state: State, text: string, more?: HTMLElement): void {
+function mark(article: HTMLElement, state: State, text: string, ...more: HTMLElement[]): void {
   const box = article.querySelector<HTMLElement>(".mark")!;
   box.textContent = "";
   box.dataset["state"] = state;
   box.append(element("span", "words", text));
-  if (more) box.append(more);
+  box.append(...more);
 }
 
 function details(record: VerifiedRecord): HTMLElement {
@@ -191,7 +192,7 @@ function replace(id: string, text: string): boolean {
 /** The overall line. */
 function conclude({ verified, reasons }: Outcome, bound: boolean, changes: Changes): void {
   const total = verified.length + reasons.length + changes.unproven;
-  const more = [asOf(verified)];
+  const more = [verified.length > 0 ? howMany(lang, verified) : "", asOf(verified)];
   if (changes.text) more.push(t(lang, "verdict.changed"));
   if (changes.added > 0) more.push(t(lang, "verdict.added", changes.added));
   if (verified.length === 0) {

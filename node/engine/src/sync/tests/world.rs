@@ -208,7 +208,7 @@ impl World {
         let boast = if node.nature == Nature::Boaster { 1_000_000 } else { 0 };
         match request {
             Request::Heads => Some(Response::Heads(node.held.iter().map(|(log, size)| LogSize { log: *log, size: size + boast }).collect())),
-            Request::Grown(_) => Some(Response::Noted),
+            Request::Grown(_) | Request::Cosigned(_) => Some(Response::Noted),
             _ if node.nature == Nature::Mute => None,
             Request::Pull { log, from } => {
                 let len = node.held[log].saturating_sub(*from).min(limits::BATCH_ENTRIES as u64);

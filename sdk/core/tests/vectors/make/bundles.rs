@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use suyuan_core::bundle::{Bundle, BundleRecord, Content};
 use suyuan_core::cbor::Writer;
 use suyuan_core::id::{AllianceId, MemberId, StatementId};
+use suyuan_core::log::witness_name;
+use suyuan_core::note;
 use suyuan_core::section::Body;
 use suyuan_core::statement::{SectionCommitment, Statement, sign};
 
@@ -25,6 +27,7 @@ pub fn bundle(world: &World) -> Value {
     cases.ok("a record twice", "verify", case(&twice));
     cases.fault("another alliance expected", "verify", json!({ "bundle": encode(good.to_bytes()), "alliance": encode([1; 32]) }), "alliance");
     envelope(&mut cases, &good);
+    witnessed(&mut cases, world, &good);
 
     let mut lie = |name: &str, fault: &str, change: &dyn Fn(&mut BundleRecord)| {
         let mut bundle = good.clone();
@@ -40,6 +43,27 @@ pub fn bundle(world: &World) -> Value {
     cases.fault("a letter of the charter changed, alliance expected", "verify", case(&lied), "alliance");
     cases.fault("a letter of the charter changed, no alliance expected", "verify", json!({ "bundle": encode(lied.to_bytes()) }), "charter-signature");
     cases.finish()
+}
+
+/// Cosignatures of others come after the author's own.
+fn witnessed(cases: &mut Cases, world: &World, good: &Bundle) {
+    let body = note::checkpoint_body(&world.log.origin(), &world.head(5));
+    let line = |member: usize, seconds| {
+        note::cosign(&body, &witness_name(&world.log.alliance, &world.alliance.members()[member].id), &secret(member, "witness"), seconds)
+    };
+    let with = |lines: String| {
+        let mut bundle = good.clone();
+        bundle.records[1].proof.push_str(&lines);
+        json!({ "bundle": encode(bundle.to_bytes()), "alliance": world.alliance.id().to_string() })
+    };
+    cases.ok("witnessed by the other partner", "verify", with(line(1, 1_795_219_501)));
+    cases.ok("a regulator's cosignature is shown, and does not count", "verify", with(line(2, 1_795_219_502)));
+    cases.ok("witnessed, and by a regulator too", "verify", with([line(2, 1_795_219_502), line(1, 1_795_219_503)].concat()));
+    cases.fault("another witness's cosignature changed", "verify", with(line(1, 7).replacen("witness ", "witness A", 1)), "note");
+    let other = line(1, 7);
+    let moved = format!("{}{}", &other[..other.len() - 10], &line(1, 8)[other.len() - 10..]);
+    cases.fault("another witness's cosignature does not verify", "verify", with(moved), "cosignature");
+    cases.fault("a regulator's cosignature at 2^53", "verify", with(line(2, 1 << 53)), "cosignature");
 }
 
 fn envelope(cases: &mut Cases, good: &Bundle) {

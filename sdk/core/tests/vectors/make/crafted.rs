@@ -83,7 +83,7 @@ pub fn crafted(cases: &mut Cases, world: &World) {
     cases.ok("a time that no calendar holds", "verify", bundle_of(world, (1 << 53) - 1, Vec::new(), Vec::new(), ""));
     let name = witness_name(&world.log.alliance, &world.alliance.members()[1].id);
     let other = cosign("of something else", &name, &secret(1, "witness"), 1);
-    cases.ok("another member's cosignature is not looked at", "verify", bundle_of(world, 0, Vec::new(), Vec::new(), &other));
+    cases.fault("another member's cosignature of something else", "verify", bundle_of(world, 0, Vec::new(), Vec::new(), &other), "cosignature");
     audiences(cases, world);
     single_fields(cases, world);
     long_lists(cases, world);

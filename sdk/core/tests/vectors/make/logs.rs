@@ -120,7 +120,7 @@ pub fn checkpoint(world: &World) -> Value {
     faults("a hyphen for the dash", note.replace('—', "-"), "note");
     faults("base64 without padding", note.replacen(lines[2], lines[2].trim_end_matches('='), 1), "note");
     faults("root of 31 bytes", note.replacen(lines[2], &base64(&[0; 31]), 1), "note");
-    faults("65 signature lines", format!("{note}{}", stranger.repeat(63)), "note");
+    faults("1025 signature lines", format!("{note}{}", format!("{}\n", line("s", &[0; 5])).repeat(1023)), "note");
     let elsewhere = world.log.origin().replace("/0", "/1");
     let other_log = note::sign_checkpoint(&elsewhere, &world.head(5), &log, (&name, &witness), 1);
     faults("the log's next incarnation", other_log, "origin");
