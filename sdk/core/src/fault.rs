@@ -71,6 +71,8 @@ pub enum Fault {
     Consistency,
     /// A disclosure of a section that the statement does not have, or out of order (`bundle.md`).
     SectionIndex,
+    /// Two checkpoints that do not contradict each other (`equivocation.md`).
+    Agreement,
 }
 
 impl Fault {
@@ -109,6 +111,7 @@ impl Fault {
             Self::Inclusion => "inclusion",
             Self::Consistency => "consistency",
             Self::SectionIndex => "section-index",
+            Self::Agreement => "agreement",
         }
     }
 
@@ -147,6 +150,7 @@ impl Fault {
             Self::Inclusion => "the entry is not in the log that was signed",
             Self::Consistency => "the two states of the log contradict each other",
             Self::SectionIndex => "it shows a section that the record does not have",
+            Self::Agreement => "the two states of the log can both be true: nobody is convicted by them",
         }
     }
 }

@@ -158,6 +158,17 @@ impl<'a> UnverifiedCheckpoint<'a> {
         self.head.root
     }
 
+    /// The same note with the first signature line of the log's key and the first of its author's own witness key, and no other.
+    pub fn trimmed(&self, log: &NamedKey, witness: &NamedKey) -> String {
+        let mut note = format!("{}\n", self.body);
+        let lines = self.lines_of(log, ED25519).take(1).chain(self.lines_of(witness, COSIGNATURE).take(1));
+        for SignatureLine { name, key, signature } in lines {
+            let bytes = [&key[..], signature].concat();
+            note.push_str(&format!("— {name} {}\n", BASE64.encode(bytes)));
+        }
+        note
+    }
+
     /// Accepts the checkpoint of the log whose origin is `log.name`; of the witnesses known, those that cosigned it are returned with their times.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ import { fromHex, hex } from "./bytes.js";
 import { check } from "./cbor.js";
 import { verifyCharter } from "./charter.js";
 import { circleId, epochCommitment, unwrapKey } from "./circle.js";
+import { verifyEquivocation } from "./equivocation.js";
 import { Fault } from "./fault.js";
 import { PublicKey, keyId, verify } from "./key.js";
 import { chainNext, chainStart, parseProof } from "./log.js";
@@ -215,6 +216,11 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
   "log proof": (input) => {
     const { index, path } = parseProof(input.text("proof"));
     return { index, path: path.map(hex) };
+  },
+  "equivocation verify": async (input) => {
+    const expected = input.has("alliance") ? input.text("alliance") : undefined;
+    const { alliance, member, incarnation, sizes, times, common } = await verifyEquivocation(input.bytes("file"), expected);
+    return { alliance, member: member.id, incarnation, sizes: [...sizes], times: [...times], common };
   },
   "bundle verify": async (input) => {
     const { alliance, records } = await verifyBundle(input.bytes("bundle"), input.has("alliance") ? input.text("alliance") : undefined);

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod crafted;
+mod equivocations;
 mod formats;
 mod logs;
 mod sealed;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::fixture::World;
 use crate::run;
 
-pub const PARTS: [&str; 9] = ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "bundle"];
+pub const PARTS: [&str; 10] = ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "bundle", "equivocation"];
 
 /// Every file: part, name, content.
 pub fn all() -> Vec<(&'static str, &'static str, Value)> {
@@ -28,6 +29,7 @@ pub fn all() -> Vec<(&'static str, &'static str, Value)> {
         ("log", "tree.json", logs::tree()),
         ("log", "checkpoint.json", logs::checkpoint(&world)),
         ("bundle", "bundle.json", bundles::bundle(&world)),
+        ("equivocation", "equivocation.json", equivocations::equivocation(&world)),
     ]
 }
 
