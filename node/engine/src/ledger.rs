@@ -14,6 +14,7 @@ use crate::addresses::{self, Directory};
 use crate::circles::{self, Circles, Void};
 use crate::counters::Counters;
 use crate::decisions::{self, Decisions, EpochState};
+use crate::equivocation::Convictions;
 use crate::local::LocalKeys;
 use crate::logs::Logs;
 use crate::record::{HeldRecord, Opened};
@@ -43,6 +44,8 @@ pub struct Ledger {
     /// Newest epoch of the alliance circle that this member has opened as its leader and has lost the secret of; 0 where there is none. A keyring that comes from
     /// a backup has none of the secrets, and nobody could hand them to the steward.
     pub lost_epoch: u64,
+    /// Who signed two histories.
+    pub convictions: Convictions,
 }
 
 impl Ledger {
@@ -54,8 +57,9 @@ impl Ledger {
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
-        let decisions = Arc::new(decisions);
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs: Arc::default(), lost_epoch: 0 };
+        let convictions = Convictions::load(&alliance, view)?;
+        let (decisions, epochs) = (Arc::new(decisions), Arc::default());
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, convictions };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
@@ -83,12 +87,15 @@ impl Ledger {
         circles
     }
 
-    /// Gives effect to a record of the protocol's own types. Says why where an epoch statement is void; nothing where this node cannot open it or it
-    /// is of another type.
+    /// Gives effect to a record of the protocol's own types. Says why where an epoch statement is void; nothing where this node cannot open it, it
+    /// is of another type, or it lies beyond the last common point of two histories.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn learn(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<Option<Void>, StoreError> {
+        if self.is_beyond(record) {
+            return Ok(None);
+        }
         match record.statement.kind.as_str() {
             CIRCLE_TYPE => self.learn_circle(record, secrets),
             addresses::TYPE => self.learn_address(record, secrets).map(|()| None),
@@ -104,6 +111,9 @@ impl Ledger {
     pub fn relearn(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<(), StoreError> {
         for record in system_records(view, local)? {
             let record = record?;
+            if self.is_beyond(&record) {
+                continue;
+            }
             match record.statement.kind.as_str() {
                 addresses::TYPE => self.learn_address(&record, secrets)?,
                 kind if decisions::KINDS.contains(&kind) => self.learn_decision(&record, secrets)?,
@@ -111,6 +121,12 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Whether it lies beyond the last common point of two histories.
+    fn is_beyond(&self, record: &HeldRecord) -> bool {
+        let place = record.statement.place;
+        self.convictions.is_beyond(&place.log(), place.sequence)
     }
 
     fn learn_address(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<(), StoreError> {

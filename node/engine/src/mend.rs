@@ -55,7 +55,8 @@ pub fn lacking(
 ) -> Result<Vec<u64>, StoreError> {
     let Some(head) = ledger.logs.known(&gap.log) else { return Ok(Vec::new()) };
     let mut lacking = Vec::new();
-    for sequence in sequences.iter().copied().filter(|sequence| *sequence < head.size()) {
+    let wanted = |sequence: &u64| *sequence < head.size() && ledger.convictions.admits(&gap.log, sequence.saturating_add(1));
+    for sequence in sequences.iter().copied().filter(wanted) {
         let row = Row { log: head.number, sequence };
         let lacks = match HeldRecord::load(row, view, local)? {
             Some(record) => !holds(&record, &gap.circle, secrets),
@@ -132,6 +133,9 @@ pub fn fill(
             return Err(fault(Fault::Index));
         }
         next = sequence.saturating_add(1);
+        if !ledger.convictions.admits(log, next) {
+            return Err(BatchError::Frozen);
+        }
         let row = Row { log: head.number, sequence };
         let (id, previous) = entry(log, row, view, cursor)?;
         match take(item, row, &log.place(sequence), &id, &previous).map_err(fault)? {

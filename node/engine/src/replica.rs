@@ -27,6 +27,8 @@ use crate::wire::{Batch, Item, ItemSection};
 pub enum BatchError {
     /// It does not start where this node's copy ends. Nobody's fault: two answers crossed.
     Elsewhere,
+    /// The log has two histories, and this lies beyond their last common point. Not the sender's fault: it may not know yet.
+    Frozen,
     /// What was sent does not hold together: the sender's fault, at the entry given.
     Sender {
         /// What does not hold.
@@ -42,6 +44,7 @@ impl std::fmt::Display for BatchError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Elsewhere => f.write_str("the batch does not continue this node's copy"),
+            Self::Frozen => f.write_str("its author signed two histories, and what lies beyond their last common point is not taken"),
             Self::Sender { fault, sequence: Some(sequence) } => write!(f, "entry {sequence}: {fault}"),
             Self::Sender { fault, sequence: None } => write!(f, "the batch: {fault}"),
             Self::Store(error) => error.fmt(f),
@@ -97,6 +100,9 @@ pub fn verify(
     }
     if batch.entries.is_empty() {
         return Err(sender(Fault::Form));
+    }
+    if !ledger.convictions.admits(&batch.log, batch.from.saturating_add(batch.entries.len() as u64)) {
+        return Err(BatchError::Frozen);
     }
     let mut changes = Changes::default();
     let mut head = before.clone();

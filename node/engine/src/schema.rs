@@ -55,6 +55,8 @@ pub enum Table {
     Idempotency = b'd',
     /// Term of the alliance's order log, and whether certified, to the newest head that is known.
     OrderHead = b'r',
+    /// Log of a convicted member to what convicts it.
+    Evidence = b'f',
 }
 
 impl Table {
@@ -79,6 +81,7 @@ impl Table {
         Self::Slip,
         Self::Idempotency,
         Self::OrderHead,
+        Self::Evidence,
     ];
 }
 
