@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use suyuan_core::Fault;
 use suyuan_core::charter::Alliance;
-use suyuan_core::equivocation::{Conviction, Evidence, Shown};
+use suyuan_core::equivocation::{Contradiction, Conviction, Evidence, Shown};
 use suyuan_core::id::MemberId;
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
@@ -187,6 +187,16 @@ pub fn compare(
     let sides = ((own.checkpoint.as_str(), own.shown), (theirs.checkpoint.as_str(), theirs.shown.clone()));
     let evidence = Evidence::fork(&ledger.alliance, log, index, sides.0, sides.1).map_err(CompareError::Sender)?;
     Ok(Comparison { evidence: Some(Box::new(evidence)), ..same })
+}
+
+/// Whether evidence, if it holds, may say more than what is known: worth verifying.
+pub fn is_news(evidence: &Evidence, ledger: &Ledger) -> bool {
+    let log = evidence.log(ledger.alliance.id());
+    match (ledger.convictions.of(&log).map(|held| held.common()), &evidence.proof) {
+        (None, _) | (Some(None), Contradiction::Fork { .. }) => true,
+        (Some(Some(held)), Contradiction::Fork { index, .. }) => *index < held,
+        (Some(_), _) => false,
+    }
 }
 
 /// Verifies evidence that somebody offers. Nothing where it holds and says no more than what is known.

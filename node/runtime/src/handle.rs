@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
 use suyuan_core::MemberId;
+use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::log::LogId;
 use suyuan_engine::addresses;
 use suyuan_engine::circles::Circle;
@@ -145,6 +146,17 @@ impl Handle {
     /// [`SubmitError::Batch`] says whose fault it is.
     pub async fn fill(&self, log: LogId, items: Vec<Item>) -> Result<(), SubmitError> {
         self.ask(writer::Command::Fill { log, items }).await.map(|_| ())
+    }
+
+    /// Judges evidence that a member signed two histories, and keeps it. Nothing where it says no more than what is known.
+    ///
+    /// # Errors
+    /// [`SubmitError::Evidence`] where it convicts nobody.
+    pub async fn convict(&self, evidence: Evidence) -> Result<Option<Arc<Conviction>>, SubmitError> {
+        match self.ask(writer::Command::Convict(Box::new(evidence))).await? {
+            Done::Convicted(conviction) => Ok(conviction),
+            _ => Err(SubmitError::Stopped),
+        }
     }
 
     /// Holds back everything that would be authored, or lets it through again. While it is held back, a submission waits for at most ten seconds, and at most
