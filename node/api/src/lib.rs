@@ -5,6 +5,7 @@ pub mod auth;
 mod body;
 mod charter;
 mod circles;
+mod equivocation;
 mod export;
 mod guard;
 mod health;

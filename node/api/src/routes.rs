@@ -18,7 +18,8 @@ use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{
-    addresses, charter, circles, export, guard, health, logs, members, metrics, node_status, records, resolutions, sessions, tiles, tokens, verify,
+    addresses, charter, circles, equivocation, export, guard, health, logs, members, metrics, node_status, records, resolutions, sessions, tiles, tokens,
+    verify,
 };
 
 /// One row of the table.
@@ -164,6 +165,7 @@ pub fn table() -> Vec<Route> {
         row(Read, resolutions::__path_order, resolutions::order),
         row(Read, logs::__path_list, logs::list),
         row(Read, logs::__path_one, logs::one),
+        row(Read, equivocation::__path_file, equivocation::file),
         row(Read, charter::__path_file, charter::file),
         row(Read, charter::__path_json, charter::json),
         row(Read, verify::__path_verify, verify::verify),

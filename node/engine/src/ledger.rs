@@ -1,6 +1,6 @@
 //! What a node knows of its alliance, in memory: heads of logs, circles and counters. All of it is rebuilt from the store at start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use suyuan_core::charter::Alliance;
@@ -20,7 +20,7 @@ use crate::logs::Logs;
 use crate::record::{HeldRecord, Opened};
 use crate::schema::{Row, Table};
 use crate::secrets::EpochSecrets;
-use crate::view::{StoreError, View};
+use crate::view::{Changes, StoreError, View};
 
 /// The ledger's state beside its rows.
 #[derive(Clone, Debug)]
@@ -85,6 +85,30 @@ impl Ledger {
         circles.sort_unstable();
         circles.dedup();
         circles
+    }
+
+    /// Counts what is held for circles that were not known `before` these records came. The counts are written together with the records.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn count_new_circles(
+        &mut self,
+        before: &Self,
+        records: &[HeldRecord],
+        view: &impl View,
+        local: &LocalKeys,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let known = before.known_circles();
+        let rows: BTreeSet<Row> = records.iter().map(|record| record.row).collect();
+        for circle in self.known_circles().into_iter().filter(|circle| known.binary_search(circle).is_err()) {
+            self.counters.recount(&circle, &rows, view, local)?;
+            for record in records {
+                self.counters.count(record.addressed_to(&circle), &BTreeSet::new(), record.row.log, record.statement.id());
+            }
+        }
+        self.counters.save(&before.counters, local, changes);
+        Ok(())
     }
 
     /// Gives effect to a record of the protocol's own types. Says why where an epoch statement is void; nothing where this node cannot open it, it

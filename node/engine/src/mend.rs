@@ -124,6 +124,7 @@ pub fn fill(
         return Err(sender(Fault::Form));
     }
     let counters = ledger.counters.scratch(head.number);
+    let circles: BTreeSet<CircleId> = ledger.known_circles().into_iter().collect();
     let mut filled = Filled { changes: Changes::default(), counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
     let mut next = 0;
     for item in items {
@@ -141,7 +142,7 @@ pub fn fill(
         match take(item, row, &log.place(sequence), &id, &previous).map_err(fault)? {
             Taken::Record(record, slip) => {
                 filled.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
-                filled.add(*record, view, local, secrets, rng)?;
+                filled.add(*record, &circles, view, (local, secrets), rng)?;
             }
             Taken::Void(void) => {
                 void.save(&id, &mut filled.changes);
@@ -159,9 +160,9 @@ impl Filled {
     fn add(
         &mut self,
         mut record: HeldRecord,
+        circles: &BTreeSet<CircleId>,
         view: &impl View,
-        local: &LocalKeys,
-        secrets: &EpochSecrets,
+        (local, secrets): (&LocalKeys, &EpochSecrets),
         rng: &mut impl CryptoRng,
     ) -> Result<(), StoreError> {
         let mut known = BTreeSet::new();
@@ -170,7 +171,8 @@ impl Filled {
             merge(&mut record, before);
         }
         let subjects = open_all(&mut record, secrets);
-        self.counters.count(audiences(&record), &known, record.row.log, record.statement.id());
+        let counted = audiences(&record).filter(|header| circles.contains(&header.circle));
+        self.counters.count(counted, &known, record.row.log, record.statement.id());
         record.save(&subjects, local, rng, &mut self.changes)?;
         self.records.push(record);
         Ok(())

@@ -9,7 +9,7 @@ use suyuan_core::log::{chain_next, witness_name};
 use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint};
 use suyuan_core::section::{AudienceHeader, Body, SectionHeader, audience_commitment, check_audiences};
 use suyuan_core::statement::{Place, SectionCommitment, Statement};
-use suyuan_core::{Fault, sealing, tree};
+use suyuan_core::{CircleId, Fault, sealing, tree};
 
 use crate::counters::Counters;
 use crate::ledger::Ledger;
@@ -121,6 +121,8 @@ pub fn verify(
     }
 
     let counters = ledger.counters.scratch(head.number);
+    // Circles that are not known here are whatever somebody wrote: they are counted when they become known.
+    let known: BTreeSet<CircleId> = ledger.known_circles().into_iter().collect();
     let mut verified = Verified { changes, head, counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
     let mut next = batch.from;
     for item in batch.items {
@@ -136,7 +138,7 @@ pub fn verify(
                 verified.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
                 let subjects = open_all(&mut record, secrets);
                 let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
-                verified.counters.count(audiences, &BTreeSet::new(), row.log, *id);
+                verified.counters.count(audiences.filter(|header| known.contains(&header.circle)), &BTreeSet::new(), row.log, *id);
                 record.save(&subjects, local, rng, &mut verified.changes)?;
                 verified.records.push(*record);
             }

@@ -31,6 +31,8 @@ struct Following {
     size: u64,
     /// How far others said they have it.
     claims: BTreeMap<MemberId, u64>,
+    /// Whose copy lies on another history, by the root that they named last.
+    elsewhere: BTreeSet<MemberId>,
     /// The pull under way.
     asked: Option<(MemberId, u64)>,
     /// A batch that waits for the one being verified.
@@ -136,11 +138,15 @@ impl Sync {
         actions
     }
 
-    /// How far each member last said it has each log, this node's own size under its own id.
+    /// How far each member last said it has each log, this node's own size under its own id. Of a log with two histories this is said as far as these are one,
+    /// and not at all of a member whose copy is known to be another one.
     pub fn holders(&self) -> impl Iterator<Item = (LogId, BTreeMap<MemberId, u64>)> + '_ {
         self.logs.iter().map(|(log, following)| {
             let own = std::iter::once((self.me, following.size));
-            (*log, following.claims.iter().map(|(member, size)| (*member, *size)).chain(own).collect())
+            let common = self.convicted.get(log).and_then(|convicted| convicted.common);
+            let same = |member: &MemberId| common.is_some() || !following.elsewhere.contains(member);
+            let others = following.claims.iter().filter(|(member, _)| same(member));
+            (*log, others.map(|(member, size)| (*member, common.map_or(*size, |common| common.min(*size)))).chain(own).collect())
         })
     }
 
@@ -222,6 +228,7 @@ impl Sync {
         }
         for Head { log: LogSize { log, size }, .. } in heads {
             if let Some(following) = self.logs.get_mut(&log) {
+                following.elsewhere.remove(&member);
                 following.claim(member, size);
             }
         }

@@ -39,6 +39,8 @@ struct Page {
     about: Vec<About>,
     references: Vec<String>,
     published: bool,
+    /// Beyond the last common point of two histories that its author signed.
+    beyond: bool,
     held_by: Vec<String>,
     /// The record's id where its reader has to say for what.
     ask: Option<String>,
@@ -106,6 +108,7 @@ async fn load(state: &AppState, id: &str, purpose: Option<String>, frame: &Frame
         about: if locked { Vec::new() } else { about(&record, state, &ledger) },
         references: record.references.iter().map(ToString::to_string).collect(),
         published: record.published,
+        beyond: shown.state.beyond_common_point,
         held_by: shown.state.held_by.iter().map(|member| clean(&member.name)).collect(),
         ask: locked.then(|| record.id.to_string()),
         purpose,

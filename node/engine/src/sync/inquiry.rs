@@ -55,6 +55,11 @@ impl Sync {
 
     /// A member named other roots than this node's own copies have.
     pub(super) fn differing(&mut self, member: MemberId, logs: &[LogSize]) {
+        for LogSize { log, .. } in logs {
+            if let Some(following) = self.logs.get_mut(log) {
+                following.elsewhere.insert(member);
+            }
+        }
         let open = |log: &&LogSize| self.logs.contains_key(&log.log) && self.convicted.get(&log.log).is_none_or(|known| known.common.is_none());
         if let Some(LogSize { log, size }) = logs.iter().find(open).copied() {
             self.inquire(member, log, size, None);
