@@ -18,8 +18,8 @@ use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{
-    addresses, charter, circles, equivocation, export, guard, health, logs, members, metrics, node_status, records, resolutions, sessions, tiles, tokens,
-    verify,
+    addresses, charter, circles, equivocation, export, guard, health, logs, members, metrics, node_status, records, resolutions, sessions, tiles,
+    tokens, verify,
 };
 
 /// One row of the table.

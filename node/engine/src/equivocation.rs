@@ -4,13 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use suyuan_core::Fault;
-use suyuan_core::charter::Alliance;
 use suyuan_core::equivocation::{Contradiction, Conviction, Evidence, Shown};
-use suyuan_core::id::MemberId;
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
 use suyuan_core::tree::{self, Frontier};
+use suyuan_core::{AllianceId, Fault, MemberId};
 
 use crate::ledger::Ledger;
 use crate::logs::{self, LogHead};
@@ -24,15 +22,15 @@ use crate::wire::{Head, LogSize, ShownEntry};
 pub struct Convictions(BTreeMap<LogId, Arc<Conviction>>);
 
 impl Convictions {
-    /// Reads the evidence back, and verifies it again.
+    /// Reads the evidence back.
     ///
     /// # Errors
     /// [`StoreError`] when what is there is not what was written.
-    pub fn load(alliance: &Alliance, view: &impl View) -> Result<Self, StoreError> {
+    pub fn load(alliance: AllianceId, view: &impl View) -> Result<Self, StoreError> {
         let mut convictions = Self::default();
         for (key, bytes) in view.rows(Table::Evidence, &[], &[0xff; 41], usize::MAX)? {
             let damaged = |fault| StoreError(format!("evidence {}: {fault}", hex::encode(&key)));
-            let conviction = Evidence::decode(&bytes).and_then(|evidence| evidence.verify(alliance)).map_err(damaged)?;
+            let conviction = Evidence::decode(&bytes).and_then(|evidence| evidence.reread(alliance)).map_err(damaged)?;
             if row_key(&conviction.log()) != key {
                 return Err(damaged(Fault::Author));
             }

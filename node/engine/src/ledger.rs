@@ -57,7 +57,7 @@ impl Ledger {
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
-        let convictions = Convictions::load(&alliance, view)?;
+        let convictions = Convictions::load(alliance.id(), view)?;
         let (decisions, epochs) = (Arc::new(decisions), Arc::default());
         let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, convictions };
         for record in system_records(view, local)? {

@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::id::{AllianceId, Hash, MemberId, StatementId};
 use crate::limits;
 use crate::log::{LogId, witness_name};
-use crate::note::{Checkpoint, NamedKey, UnverifiedCheckpoint};
+use crate::note::{Checkpoint, NamedKey, TreeHead, UnverifiedCheckpoint};
 use crate::tree;
 
 /// The first element of a file.
@@ -60,11 +60,12 @@ pub struct Shown {
     pub path: Vec<Hash>,
 }
 
-/// Evidence that holds: a member that signed two histories. It exists only through [`Evidence::verify`].
+/// Evidence that holds: a member that signed two histories. It exists only through [`Evidence::verify`], and [`Evidence::reread`] of what was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conviction {
     log: LogId,
-    checkpoints: [Checkpoint; 2],
+    heads: [TreeHead; 2],
+    seconds: [Option<u64>; 2],
     common: Option<u64>,
     evidence: Evidence,
 }
@@ -77,13 +78,12 @@ impl Conviction {
 
     /// Sizes of the two checkpoints, ascending.
     pub fn sizes(&self) -> [u64; 2] {
-        [self.checkpoints[0].head.size, self.checkpoints[1].head.size]
+        self.heads.map(|head| head.size)
     }
 
     /// When the member says that each was its newest checkpoint, seconds since 1970-01-01 UTC.
     pub fn seconds(&self) -> [Option<u64>; 2] {
-        let claimed = |checkpoint: &Checkpoint| checkpoint.cosignatures.first().map(|(_, seconds)| *seconds);
-        [claimed(&self.checkpoints[0]), claimed(&self.checkpoints[1])]
+        self.seconds
     }
 
     /// How many entries both histories have in common, where that is proven too.
@@ -173,12 +173,34 @@ impl Evidence {
         let key = NamedKey::new(log.origin(), author.log);
         let witness = [NamedKey::new(witness_name(&alliance.id(), &author.id), author.witness)];
         let check = |note: &str| UnverifiedCheckpoint::parse(note)?.verify(&key, &witness);
-        let checkpoints = [check(&self.first)?, check(&self.second)?];
-        if checkpoints[0].head.size > checkpoints[1].head.size {
+        let (first, second) = (check(&self.first)?, check(&self.second)?);
+        let claimed = |checkpoint: &Checkpoint| checkpoint.cosignatures.first().map(|(_, seconds)| *seconds);
+        let seconds = [claimed(&first), claimed(&second)];
+        self.convict(log, [first.head, second.head], seconds)
+    }
+
+    /// Reads evidence that was verified before, without judging its signatures again: the member may have another key by now.
+    ///
+    /// # Errors
+    /// What else does not hold.
+    pub fn reread(self, alliance: AllianceId) -> Result<Conviction, Fault> {
+        let (log, witness) = (self.log(alliance), witness_name(&alliance, &self.member));
+        let (first, second) = (UnverifiedCheckpoint::parse(&self.first)?, UnverifiedCheckpoint::parse(&self.second)?);
+        if first.origin() != log.origin() || second.origin() != log.origin() {
+            return Err(Fault::Origin);
+        }
+        let head = |note: &UnverifiedCheckpoint<'_>| TreeHead { size: note.claimed_size(), root: note.claimed_root() };
+        let (heads, seconds) = ([head(&first), head(&second)], [first.claimed_seconds(&witness), second.claimed_seconds(&witness)]);
+        self.convict(log, heads, seconds)
+    }
+
+    /// Steps 5 to 8.
+    fn convict(self, log: LogId, heads: [TreeHead; 2], seconds: [Option<u64>; 2]) -> Result<Conviction, Fault> {
+        if heads[0].size > heads[1].size {
             return Err(Fault::CheckpointSize);
         }
-        let common = self.proof.check(&checkpoints)?;
-        Ok(Conviction { log, checkpoints, common, evidence: self })
+        let common = self.proof.check(&heads)?;
+        Ok(Conviction { log, heads, seconds, common, evidence: self })
     }
 }
 
@@ -195,8 +217,7 @@ impl Contradiction {
     }
 
     /// Steps 6 to 8. Returns the last common point where it is proven.
-    fn check(&self, [one, other]: &[Checkpoint; 2]) -> Result<Option<u64>, Fault> {
-        let (one, other) = (&one.head, &other.head);
+    fn check(&self, [one, other]: &[TreeHead; 2]) -> Result<Option<u64>, Fault> {
         let same_size = one.size == other.size;
         let (differ, common) = match self {
             Self::SameSize if same_size => (one.root != other.root, None),

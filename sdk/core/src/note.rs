@@ -11,6 +11,8 @@ use crate::limits;
 
 const ED25519: u8 = 0x01;
 const COSIGNATURE: u8 = 0x04;
+/// A time and an Ed25519 signature.
+const COSIGNATURE_BYTES: usize = 72;
 
 /// Size and root of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +158,13 @@ impl<'a> UnverifiedCheckpoint<'a> {
     /// The root it claims, not yet to be believed.
     pub fn claimed_root(&self) -> Hash {
         self.head.root
+    }
+
+    /// The time in the first cosignature under a name, not yet to be believed.
+    pub fn claimed_seconds(&self, name: &str) -> Option<u64> {
+        let line = self.lines.iter().find(|line| line.name == name && line.signature.len() == COSIGNATURE_BYTES)?;
+        let (seconds, _) = line.signature.split_first_chunk::<8>()?;
+        Some(u64::from_be_bytes(*seconds))
     }
 
     /// The same note with the first signature line of the log's key and the first of its author's own witness key, and no other.

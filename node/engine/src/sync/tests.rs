@@ -401,3 +401,65 @@ fn the_place_where_two_histories_part_is_found_by_halving_and_nobody_is_blamed_f
         assert_eq!((convicted[0], *convicted.last().unwrap()), (9, common), "at once, and then where they part");
     }
 }
+
+/// A gap that a member speaks of in some circle of author 1.
+fn a_gap(circle: u16) -> (Count, u64) {
+    let mut id = [7; 32];
+    id[..2].copy_from_slice(&circle.to_be_bytes());
+    (Count { of: Gap { circle: CircleId(id), log: log(1) }, next: 1, epoch: 0, mark: None }, 1)
+}
+
+#[test]
+fn invented_gaps_leave_room_and_time_for_others() {
+    let mut sync = of_four(5);
+    for who in [2, 3] {
+        sync.handle(Event::Connected(member(who)), 0);
+        sync.handle(heads(who, &[size(1, 5)]), 1);
+        sync.handle(answer(who, counters(), Response::Counters(Vec::new(), None)), 2);
+    }
+    let invented: Vec<(Count, u64)> = (0..2000).map(a_gap).collect();
+    sync.handle(Event::Gaps { member: member(2), counts: invented }, 3);
+    assert_eq!(sync.gaps().count(), limits::GAPS_OF_MEMBER, "so many, and no more, of one member's word");
+    let true_one = a_gap(9999);
+    sync.handle(Event::Gaps { member: member(3), counts: vec![true_one] }, 4);
+    assert_eq!(sync.gaps().count(), limits::GAPS_OF_MEMBER + 1);
+    // The first question is under way; the next one goes to the other member.
+    let gap = a_gap(0).0.of;
+    let listing = Request::Listing { gap, from: 0 };
+    sync.handle(answer(2, listing, Response::Listing(Vec::new(), None)), 5);
+    sync.handle(Event::Lacking { member: member(2), gap, sequences: Vec::new(), next: None }, 5);
+    let actions = sync.handle(Event::Tick, 6);
+    assert!(actions.contains(&ask(3, Request::Listing { gap: true_one.0.of, from: 0 })), "{actions:?}");
+}
+
+#[test]
+fn a_listing_that_hardly_advances_ends() {
+    let mut sync = of_four(5);
+    sync.handle(Event::Connected(member(2)), 0);
+    sync.handle(heads(2, &[size(1, 5)]), 1);
+    sync.handle(answer(2, counters(), Response::Counters(Vec::new(), None)), 2);
+    let (count, missing) = a_gap(1);
+    let listing = |from| Request::Listing { gap: count.of, from };
+    let actions = sync.handle(Event::Gaps { member: member(2), counts: vec![(count, missing)] }, 3);
+    assert!(actions.contains(&ask(2, listing(0))), "{actions:?}");
+    let lacking = |next| Event::Lacking { member: member(2), gap: count.of, sequences: Vec::new(), next };
+    sync.handle(answer(2, listing(0), Response::Listing(Vec::new(), Some(1024))), 4);
+    assert_eq!(sync.handle(lacking(Some(1024)), 4), [ask(2, listing(1024))], "a full one goes on");
+    sync.handle(answer(2, listing(1024), Response::Listing(Vec::new(), Some(1025))), 5);
+    sync.handle(lacking(Some(1025)), 5);
+    sync.handle(Event::Tick, 6);
+    assert_eq!(sync.gaps().count(), 0, "it has nothing more to give");
+}
+
+#[test]
+fn a_copy_on_another_history_is_not_said_to_hold_anything() {
+    let mut sync = of_four(5);
+    sync.handle(Event::Connected(member(2)), 0);
+    sync.handle(heads(2, &[size(1, 5)]), 1);
+    let holds = |sync: &Sync| sync.holders().any(|(of, held)| of == log(1) && held.contains_key(&member(2)));
+    assert!(holds(&sync));
+    sync.handle(Event::Differing { member: member(2), logs: vec![size(1, 5)] }, 2);
+    assert!(!holds(&sync));
+    sync.handle(heads(2, &[size(1, 5)]), 9000);
+    assert!(!holds(&sync), "heads were not asked for");
+}

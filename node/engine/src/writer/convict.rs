@@ -24,7 +24,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Convictions::save(&conviction, &mut changes);
         self.disk.write(&changes)?;
         // What has an effect no longer may have had it on anything: all of it is made anew.
-        let (alliance, me) = (self.state.ledger.alliance.clone(), self.state.ledger.me);
+        let (alliance, me) = (self.state.ledger.decisions.founding_alliance().clone(), self.state.ledger.me);
         let ledger = Ledger::load(alliance, me, self.disk.rows(), self.disk.keys().local, &self.state.secrets)?;
         let kept = ledger.convictions.of(&conviction.log()).cloned().ok_or_else(|| Fatal("evidence that was just written is not there".into()))?;
         self.learn(ledger);
