@@ -61,7 +61,8 @@ fn content(client: &Client, change: cli::Change) -> Result<Value, Failure> {
 fn member_id(client: &Client, named: &str) -> Result<String, Failure> {
     let members = client.json("/api/v1/members").map_err(|error| Failure::from_client(&error))?;
     let members: Vec<Value> = serde_json::from_str(&members).map_err(Failure::local)?;
-    let found: Vec<&str> = members.iter().filter(|member| member["name"] == named || member["id"] == named).filter_map(|member| member["id"].as_str()).collect();
+    let found: Vec<&str> =
+        members.iter().filter(|member| member["name"] == named || member["id"] == named).filter_map(|member| member["id"].as_str()).collect();
     match found.as_slice() {
         [id] => Ok((*id).to_owned()),
         [] => Err(Failure::usage(format!("the alliance has no member {named:?}; `suyuan charter show` lists them"))),
