@@ -1,4 +1,4 @@
-"""Verifies bundles offline and runs the test vectors; written from the pages beside it alone, sharing no code with the products.
+"""Verifies bundles and proofs of equivocation offline and runs the test vectors; written from the pages beside it alone, sharing no code with the products.
 Exit status: 0 accepted or all passed, 1 refused or a case failed, 2 wrong usage. AES-GCM (`open`, `unwrap`) needs package cryptography."""
 import argparse, base64, collections, functools, hashlib, hmac, io, json, pathlib, re, struct, sys  # noqa: E401
 class Fault(Exception): """A refusal; its argument is the fault's name in the pages."""
@@ -319,6 +319,31 @@ def disclosed(sections, last, section, header, audiences, content):
         need(last < index, "field-path") and section_field(salt, name, value, index, count, path, root)
     need(distinct([single[1] for single in content[1]]), "field-duplicate")
     return [[section, *single[1:3]] for single in content[1]]
+# ==== equivocation.md ===================================================================================================================
+PATH = many(ID, 0, 63)
+CONTRADICTION = either(NULL, row(ID, PATH), row(uint(), ID, PATH, ID, PATH))
+EVIDENCE = row(ID, uint(), tstr(1, 1024), tstr(1, 1024), CONTRADICTION)
+def equivocation_verify(file, alliance=None):
+    form = row(match("suyuan-equivocation"), SUITE, bstr(high=2**22 + 2**18), EVIDENCE)
+    _, _, charter, (member, incarnation, *notes, proof) = need(len(file) <= 2**22 + 2**18 + 2**13, "form") and structure(file, form, 1)
+    known = charter_verify(charter, alliance)
+    log, witness = need(member in known["entries"], "author") and known["entries"][member][3:5]
+    name = f"suyuan/{known['alliance'].hex()}/{member.hex()}/"
+    one, other = (log_checkpoint(note, name + str(incarnation), log, (name + "witness", witness.hex())) for note in notes)
+    (old, new), common = (need(one["size"] <= other["size"], "checkpoint-size") and (one["size"], other["size"])), None
+    need(old == new if proof is None else old < new if len(proof) == 2 else True, "proof")
+    if proof is None: differ = one["root"] != other["root"]
+    elif len(proof) == 2: differ = log_consistency(old, new, proof[0], other["root"], proof[1]) and proof[0] != one["root"]
+    else:
+        index, entry, path, another, along = proof
+        log_inclusion(entry, index, old, path, one["root"]) and log_inclusion(another, index, new, along, other["root"])
+        differ, common = entry != another, index if left_of(index, old, path) == left_of(index, new, along) else None
+    return need(differ, "agreement") and {"alliance": known["alliance"], "name": known["name"], "member": member, "incarnation": incarnation,
+                                          "sizes": [old, new], "times": [one.get("time"), other.get("time")], "common": common}
+def left_of(index, size, path):  # the siblings of a path that fits which lie on its left
+    if size < 2: return []
+    if index < half(size): return left_of(index, half(size), path[:-1])
+    return left_of(index - half(size), size - half(size), path[:-1]) + path[-1:]
 # ==== vectors/README.md, and the command line ===========================================================================================
 def load(name, value):
     if type(value) is list and name != "witness": return [load(name, item) for item in value]
@@ -349,19 +374,30 @@ def in_words(result, expected):
         lines.append("  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}.")
         lines += [f"  section {section}: {plain(name)} = {plain(value)}" for section, name, value in record["fields"]]
     return "\n".join(lines + ["\nNot proven: that contents and times are true, that no record is missing, that all see the same log where it is not witnessed."])
+
+
+def convicted(result, expected):
+    signed = " and ".join(f"{size} entries" + (f" at {time} s after 1970" if time is not None else "") for size, time in zip(*(result[k] for k in ("sizes", "times"))))
+    point = "is not known" if result["common"] is None else f"is entry {result['common']}: those before it are the same"
+    return (f"CONVICTED: alliance {result['alliance']} {'as' if expected else '(BUT NONE WAS)'} expected: {plain(result['name'])}\n"
+            f"Proven: member {result['member']} signed two histories of its log {result['incarnation']}: of {signed}.\n"
+            f"The point where they part {point}.\nNot proven: which one is true, whom each was shown to, that its times are true.")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=("bundle", "vectors"))
+    parser.add_argument("command", choices=("bundle", "equivocation", "vectors"))
     parser.add_argument("path", type=pathlib.Path, nargs="?", default=pathlib.Path(__file__).parent / "vectors")
     parser.add_argument("--alliance", type=bytes.fromhex)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     if chosen.command == "vectors": return run_vectors(chosen.path)
-    try: result = hexed({"ok": True, **bundle_verify(chosen.path.open("rb").read(2**26 + 1), chosen.alliance)})
+    verify, words = (bundle_verify, in_words) if chosen.command == "bundle" else (equivocation_verify, convicted)
+    try: result = hexed({"ok": True, **verify(chosen.path.open("rb").read(2**26 + 1), chosen.alliance)})
     except Fault as fault: result = {"ok": False, "fault": str(fault)}
     except OSError as error: parser.error(str(error))
-    words = f"Refused: {result['fault']}" if not result["ok"] else in_words(result, chosen.alliance)
-    print(json.dumps(result, ensure_ascii=False) if chosen.json else words)
+    text = f"Refused: {result['fault']}" if not result["ok"] else words(result, chosen.alliance)
+    print(json.dumps(result, ensure_ascii=False) if chosen.json else text)
     return 0 if result["ok"] else 1
 if __name__ == "__main__": sys.exit(main())

@@ -6,6 +6,7 @@ pub mod auth;
 mod body;
 mod charter;
 mod circles;
+mod equivocation;
 mod export;
 mod guard;
 mod health;

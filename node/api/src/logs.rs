@@ -12,6 +12,7 @@ use suyuan_engine::serve;
 use utoipa::ToSchema;
 
 use crate::body::Param;
+use crate::equivocation::Equivocation;
 use crate::members;
 use crate::problem::Problem;
 use crate::records::view::{LogName, MemberName};
@@ -35,6 +36,9 @@ pub(crate) struct Log {
     published: u64,
     /// Statements with a public section that its author has written and that are missing here.
     missing: u64,
+    /// That its member signed another history of it, where that is proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equivocation: Option<Equivocation>,
 }
 
 /// A log with what is needed to check it.
@@ -64,6 +68,7 @@ impl Log {
             root: hex::encode(tree.root),
             published,
             missing: Counter::missing(&ledger.counters.of(&PUBLIC, head.number)),
+            equivocation: ledger.convictions.of(&head.id).map(|conviction| Equivocation::new(conviction)),
         }
     }
 }

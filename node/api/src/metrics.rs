@@ -38,6 +38,7 @@ pub struct Metrics {
     circles: Gauge<u64, AtomicU64>,
     missing: Gauge<u64, AtomicU64>,
     connected: Gauge<u64, AtomicU64>,
+    convicted: Gauge<u64, AtomicU64>,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -64,7 +65,8 @@ impl Default for Metrics {
         let circles = gauge("circles", "Circles that this node is in");
         let missing = gauge("records_missing", "Records addressed to this node that are known to exist and not held");
         let connected = gauge("peers_connected", "Other members' nodes that are connected");
-        Self { registry, requests, duration, entries, published, logs, circles, missing, connected }
+        let convicted = gauge("logs_with_two_histories", "Logs of which their member signed two histories; more than none is an alarm");
+        Self { registry, requests, duration, entries, published, logs, circles, missing, connected, convicted }
     }
 }
 
@@ -79,6 +81,7 @@ impl Metrics {
         let circles = ledger.known_circles();
         self.missing.set(circles.iter().flat_map(|circle| ledger.counters.in_circle(circle)).map(|(_, counter)| counter.missing()).sum());
         self.connected.set(state.peers.borrow().iter().filter(|peer| peer.connected).count() as u64);
+        self.convicted.set(ledger.convictions.iter().count() as u64);
     }
 
     fn text(&self) -> Result<String, std::fmt::Error> {

@@ -139,7 +139,7 @@ fn state(held: &HeldProposal, decided: Option<&Decided>, decisions: &Decisions, 
 /// Every proposal, the newest first.
 pub(crate) fn all(ledger: &Ledger, now: u64) -> Vec<ResolutionJson> {
     let mut all: Vec<ResolutionJson> = ledger.decisions.proposals().iter().map(|(id, held)| ResolutionJson::new(id, held, ledger, now)).collect();
-    all.sort_by(|one, other| (other.waits_for_me, other.time, other.id).cmp(&(one.waits_for_me, one.time, one.id)));
+    all.sort_by_key(|one| std::cmp::Reverse((one.waits_for_me, one.time, one.id)));
     all
 }
 

@@ -18,8 +18,8 @@ use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{
-    addresses, charter, circles, export, guard, health, invitations, logs, members, metrics, node_status, records, resolutions, sessions, tiles,
-    tokens, verify,
+    addresses, charter, circles, equivocation, export, guard, health, invitations, logs, members, metrics, node_status, records, resolutions,
+    sessions, tiles, tokens, verify,
 };
 
 /// One row of the table.
@@ -169,6 +169,7 @@ pub fn table() -> Vec<Route> {
         row(Admin, invitations::__path_create, invitations::create),
         row(Read, logs::__path_list, logs::list),
         row(Read, logs::__path_one, logs::one),
+        row(Read, equivocation::__path_file, equivocation::file),
         row(Read, charter::__path_file, charter::file),
         row(Read, charter::__path_json, charter::json),
         row(Read, verify::__path_verify, verify::verify),

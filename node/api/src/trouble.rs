@@ -43,6 +43,10 @@ pub enum Backup {
 pub enum Trouble {
     /// The writer has stopped.
     Stopped,
+    /// Two histories of this member's own log were signed.
+    Convicted,
+    /// Two histories of another member's log were signed.
+    Equivocation,
     /// Nothing is authored until another node has said how far it has this member's log.
     Held,
     /// The disk is nearly full.
@@ -59,7 +63,7 @@ pub enum Trouble {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Trouble)]
 pub(crate) struct TroubleJson {
-    /// `stopped`, `held`, `disk`, `alliance-key`, `backup-never` or `backup-outdated`. The first three keep the node from writing.
+    /// `stopped`, `convicted`, `held`, `disk`, `equivocation`, `alliance-key`, `backup-never` or `backup-outdated`. The first four keep the node from writing.
     code: &'static str,
     /// What it is and what to do.
     #[serde(flatten)]
@@ -76,19 +80,25 @@ impl Trouble {
         };
         let ledger = state.handle.state().ledger;
         let lost = ledger.lost_epoch > 0 && ledger.circles.circle(&alliance_circle(&ledger.alliance.id())).is_none();
-        Self::of_writing(state).into_iter().chain(lost.then_some(Self::AllianceKey)).chain(backup).collect()
+        let others = ledger.convictions.iter().any(|conviction| conviction.log().member != ledger.me).then_some(Self::Equivocation);
+        Self::of_writing(state).into_iter().chain(others).chain(lost.then_some(Self::AllianceKey)).chain(backup).collect()
     }
 
     /// What keeps the node from writing.
     pub(crate) fn of_writing(state: &AppState) -> Vec<Self> {
         let stopped = state.handle.heads().has_changed().is_err();
-        let found = [(stopped, Self::Stopped), (*state.held.borrow(), Self::Held), (state.disk.is_full(), Self::Disk)];
+        let ledger = state.handle.state().ledger;
+        let convicted = !suyuan_engine::equivocation::may_author(&ledger, &ledger.me);
+        let held = *state.held.borrow() && !convicted;
+        let found = [(stopped, Self::Stopped), (convicted, Self::Convicted), (held, Self::Held), (state.disk.is_full(), Self::Disk)];
         found.into_iter().filter(|(there, _)| *there).map(|(_, trouble)| trouble).collect()
     }
 
     const fn row(self) -> (&'static str, &'static str) {
         match self {
             Self::Stopped => ("stopped", "trouble.stopped"),
+            Self::Convicted => ("convicted", "trouble.convicted"),
+            Self::Equivocation => ("equivocation", "trouble.equivocation"),
             Self::Held => ("held", "trouble.held"),
             Self::Disk => ("disk", "trouble.disk"),
             Self::AllianceKey => ("alliance-key", "trouble.alliance-key"),

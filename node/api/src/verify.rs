@@ -4,10 +4,12 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use suyuan_core::bundle::{Bundle, VerifiedBundle, VerifiedRecord};
 use suyuan_core::charter::{Alliance, Role};
+use suyuan_core::equivocation::{Conviction, EquivocationFile};
 use suyuan_core::{AllianceId, Fault, MemberId, StatementId};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::body::{BundleBytes, Parameters};
+use crate::equivocation::Equivocation;
 use crate::problem::{Kind, Problem};
 use crate::records::view::{FaultName, Fields, Unreadable};
 use crate::state::{AppState, blocking};
@@ -26,6 +28,9 @@ pub struct Report {
     pub alliance: Option<ProvenAlliance>,
     /// The records in the bundle's order.
     pub records: Vec<ProvenRecord>,
+    /// Who signed two histories, where the file proves that and is no bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equivocation: Option<Equivocation>,
     /// What was proven, in English and in Chinese.
     pub proven: Vec<Words>,
     /// What was not proven.
@@ -118,12 +123,18 @@ pub struct ProvenSection {
     pub unreadable: Vec<Unreadable>,
 }
 
-fn words(en: impl Into<String>, zh: impl Into<String>) -> Words {
+pub(crate) fn words(en: impl Into<String>, zh: impl Into<String>) -> Words {
     Words { en: en.into(), zh: zh.into() }
 }
 
-/// Checks a bundle. `expected` is the alliance id from the printed code, or from the reader's own contract.
+/// Checks a bundle, or a file that convicts a member. `expected` is the alliance id from the printed code, or from the reader's own contract.
 pub fn check(bundle: &[u8], expected: Option<&AllianceId>) -> Report {
+    if EquivocationFile::is_named(bundle) {
+        return match EquivocationFile::verify(bundle, expected) {
+            Ok((alliance, conviction)) => Report::convicted(&alliance, &conviction, expected.is_some()),
+            Err(fault) => Report::refused(fault),
+        };
+    }
     match Bundle::verify(bundle, expected) {
         Ok(verified) => Report::proven(&verified, expected.is_some()),
         Err(fault) => Report::refused(fault),
@@ -139,27 +150,61 @@ impl Report {
             fault: Some(FaultName::of(fault)),
             alliance: None,
             records: Vec::new(),
+            equivocation: None,
             proven: Vec::new(),
             not_proven: vec![nothing],
         }
     }
 
+    fn convicted(alliance: &Alliance, conviction: &Conviction, expected: bool) -> Self {
+        let name = alliance.member(&conviction.log().member).map(|member| member.entry.name.clone()).unwrap_or_default();
+        let found = Equivocation::new(conviction);
+        let mut not_proven = unexpected(alliance, expected);
+        not_proven.push(words("Which of the two is true, and whom each was shown to.", "哪一个版本属实，以及各自向谁出示。"));
+        not_proven.push(words("Who used the key: a stolen one signs as well as its owner's.", "密钥由谁使用：被盗的密钥同样可以签名。"));
+        not_proven.push(words("The times: they are the member's own claims.", "时间：均为该成员自述。"));
+        Self {
+            verified: true,
+            fault: None,
+            alliance: Some(ProvenAlliance { id: alliance.id(), name: alliance.charter().name.clone(), expected }),
+            records: Vec::new(),
+            proven: vec![charter_words(alliance), found.words(&name)],
+            equivocation: Some(found),
+            not_proven,
+        }
+    }
+
     fn proven(verified: &VerifiedBundle, expected: bool) -> Self {
         let (id, charter) = (verified.alliance.id(), verified.alliance.charter());
-        let mut proven = vec![words(
-            format!("The charter of the alliance \"{}\" is signed by all its {} founders.", charter.name, charter.members.len()),
-            format!("联盟“{}”的章程由全部 {} 家创始成员签署。", charter.name, charter.members.len()),
-        )];
+        let mut proven = vec![charter_words(&verified.alliance)];
         proven.extend(verified.records.iter().flat_map(|record| [Some(proven_record(record)), witnessed(record, &verified.alliance)]).flatten());
         Self {
             verified: true,
             fault: None,
             alliance: Some(ProvenAlliance { id, name: charter.name.clone(), expected }),
             records: verified.records.iter().map(|record| ProvenRecord::new(record, &verified.alliance)).collect(),
+            equivocation: None,
             proven,
             not_proven: not_proven(verified, expected),
         }
     }
+}
+
+fn charter_words(alliance: &Alliance) -> Words {
+    let charter = alliance.charter();
+    words(
+        format!("The charter of the alliance \"{}\" is signed by all its {} founders.", charter.name, charter.members.len()),
+        format!("联盟“{}”的章程由全部 {} 家创始成员签署。", charter.name, charter.members.len()),
+    )
+}
+
+/// What is open where nobody said which alliance it should be.
+fn unexpected(alliance: &Alliance, expected: bool) -> Vec<Words> {
+    let open = words(
+        format!("That {} is the alliance you mean: compare this id with the printed code or your contract.", alliance.id()),
+        format!("未证明 {} 就是您所指的联盟：请与印制的追溯码或合同核对此编号。", alliance.id()),
+    );
+    if expected { Vec::new() } else { vec![open] }
 }
 
 fn proven_record(record: &VerifiedRecord) -> Words {
@@ -188,13 +233,7 @@ fn witnessed(record: &VerifiedRecord, alliance: &Alliance) -> Option<Words> {
 
 fn not_proven(verified: &VerifiedBundle, expected: bool) -> Vec<Words> {
     let withheld: u64 = verified.records.iter().map(VerifiedRecord::withheld).sum();
-    let mut open = Vec::new();
-    if !expected {
-        open.push(words(
-            format!("That {} is the alliance you mean: compare this id with the printed code or your contract.", verified.alliance.id()),
-            format!("未证明 {} 就是您所指的联盟：请与印制的追溯码或合同核对此编号。", verified.alliance.id()),
-        ));
-    }
+    let mut open = unexpected(&verified.alliance, expected);
     if withheld > 0 {
         open.push(words(format!("What {withheld} withheld fields say."), format!("未公开的 {withheld} 个字段的内容。")));
     }
@@ -228,7 +267,7 @@ const fn role_zh(role: Role) -> &'static str {
 }
 
 /// `2026-11-20 08:30:00 UTC` of seconds since 1970 (proleptic Gregorian calendar).
-fn utc(seconds: u64) -> String {
+pub(crate) fn utc(seconds: u64) -> String {
     let (mut day, time) = (seconds / 86_400, seconds % 86_400);
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // Whole cycles of 400 years first, so that the loop is short for every number.

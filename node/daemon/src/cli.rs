@@ -81,7 +81,7 @@ pub enum Command {
     /// Draw up, sign, check and show charters 合作章程.
     #[command(subcommand)]
     Charter(Charter),
-    /// Check a bundle offline and say what it proves.
+    /// Check a bundle, or a proof that a member showed two histories, offline, and say what it proves.
     Verify(Verify),
     /// Recompute everything in the store of a stopped node.
     Fsck,

@@ -7,8 +7,10 @@ use suyuan_core::id::Hash;
 use suyuan_core::section::AudienceHeader;
 use suyuan_core::{CircleId, StatementId};
 
+use crate::limits;
 use crate::local::LocalKeys;
-use crate::schema::{Table, counter_key};
+use crate::record::HeldRecord;
+use crate::schema::{Row, Table, counter_key, index_key};
 use crate::view::{Changes, StoreError, View};
 
 /// One author's statements to one circle, as far as they were seen.
@@ -88,6 +90,31 @@ impl Counters {
             let next = header.counter.saturating_add(1);
             if (next, id) > (counter.next, counter.last) {
                 (counter.next, counter.last) = (next, id);
+            }
+        }
+    }
+
+    /// Counts anew what is held of one circle, but for the rows in `but`. What came before the circle was known was not counted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn recount(&mut self, circle: &CircleId, but: &BTreeSet<Row>, view: &impl View, local: &LocalKeys) -> Result<(), StoreError> {
+        self.0.retain(|(of, _), _| of != circle);
+        let name = local.name(Table::ByCircle, &circle.0);
+        let mut from = index_key(&name, Row { log: 0, sequence: 0 });
+        let end = index_key(&name, Row { log: u32::MAX, sequence: u64::MAX });
+        loop {
+            let rows = view.rows(Table::ByCircle, &from, &end, limits::LISTING)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            from = [last.as_slice(), &[0]].concat();
+            for (key, _) in rows {
+                let row = key.get(name.len()..).and_then(Row::from_key).ok_or_else(|| StoreError("a circle's row".into()))?;
+                if but.contains(&row) {
+                    continue;
+                }
+                if let Some(record) = HeldRecord::load(row, view, local)? {
+                    self.count(record.addressed_to(circle), &BTreeSet::new(), row.log, record.statement.id());
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a node knows of its alliance, in memory: heads of logs, circles and counters. All of it is rebuilt from the store at start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use suyuan_core::Fault;
@@ -16,12 +16,13 @@ use crate::addresses::{self, Directory};
 use crate::circles::{self, Circles, Void};
 use crate::counters::Counters;
 use crate::decisions::{self, Decisions, EpochState};
+use crate::equivocation::Convictions;
 use crate::local::LocalKeys;
 use crate::logs::Logs;
 use crate::record::{HeldRecord, Opened};
 use crate::schema::{Row, Table};
 use crate::secrets::EpochSecrets;
-use crate::view::{StoreError, View};
+use crate::view::{Changes, StoreError, View};
 use crate::witnessing::Gatherings;
 
 /// What a node begins with: the founding charter, and for a member that came later the history that it was given.
@@ -79,6 +80,8 @@ pub struct Ledger {
     pub lost_epoch: u64,
     /// Checkpoints with the cosignatures that came.
     pub gathered: Gatherings,
+    /// Who signed two histories.
+    pub convictions: Convictions,
 }
 
 impl Ledger {
@@ -91,9 +94,9 @@ impl Ledger {
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
-        let decisions = Arc::new(decisions);
-        let (epochs, gathered) = (Arc::default(), Gatherings::default());
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, gathered };
+        let convictions = Convictions::load(alliance.id(), view)?;
+        let (decisions, epochs, gathered) = (Arc::new(decisions), Arc::default(), Gatherings::default());
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, gathered, convictions };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
@@ -126,12 +129,39 @@ impl Ledger {
         circles
     }
 
-    /// Gives effect to a record of the protocol's own types. Says why where an epoch statement is void; nothing where this node cannot open it or it
-    /// is of another type.
+    /// Counts what is held for circles that were not known `before` these records came. The counts are written together with the records.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn count_new_circles(
+        &mut self,
+        before: &Self,
+        records: &[HeldRecord],
+        view: &impl View,
+        local: &LocalKeys,
+        changes: &mut Changes,
+    ) -> Result<(), StoreError> {
+        let known = before.known_circles();
+        let rows: BTreeSet<Row> = records.iter().map(|record| record.row).collect();
+        for circle in self.known_circles().into_iter().filter(|circle| known.binary_search(circle).is_err()) {
+            self.counters.recount(&circle, &rows, view, local)?;
+            for record in records {
+                self.counters.count(record.addressed_to(&circle), &BTreeSet::new(), record.row.log, record.statement.id());
+            }
+        }
+        self.counters.save(&before.counters, local, changes);
+        Ok(())
+    }
+
+    /// Gives effect to a record of the protocol's own types. Says why where an epoch statement is void; nothing where this node cannot open it, it
+    /// is of another type, or it lies beyond the last common point of two histories.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn learn(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<Option<Void>, StoreError> {
+        if self.is_beyond(record) {
+            return Ok(None);
+        }
         match record.statement.kind.as_str() {
             CIRCLE_TYPE => self.learn_circle(record, secrets),
             addresses::TYPE => self.learn_address(record, secrets).map(|()| None),
@@ -147,6 +177,9 @@ impl Ledger {
     pub fn relearn(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<(), StoreError> {
         for record in system_records(view, local)? {
             let record = record?;
+            if self.is_beyond(&record) {
+                continue;
+            }
             match record.statement.kind.as_str() {
                 addresses::TYPE => self.learn_address(&record, secrets)?,
                 kind if decisions::KINDS.contains(&kind) => self.learn_decision(&record, secrets)?,
@@ -154,6 +187,12 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Whether it lies beyond the last common point of two histories.
+    fn is_beyond(&self, record: &HeldRecord) -> bool {
+        let place = record.statement.place;
+        self.convictions.is_beyond(&place.log(), place.sequence)
     }
 
     fn learn_address(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ pub mod circles;
 pub mod counters;
 pub mod decisions;
 pub mod epoch;
+pub mod equivocation;
 pub mod fsck;
 pub mod history;
 pub mod json;

@@ -38,6 +38,8 @@ pub const LISTING: usize = 1024;
 pub const ITEMS: usize = 256;
 /// Gaps in circles that a node keeps in mind. Further ones are found again later.
 pub const GAPS: usize = 1024;
+/// Of them, those that one member speaks of.
+pub const GAPS_OF_MEMBER: usize = 128;
 /// Logs that are pulled at once. Each may have three batches in memory.
 pub const SYNC_PULLS: usize = 4;
 /// Cosignatures in one message.

@@ -43,6 +43,11 @@ impl LogHead {
         TreeHead { size: self.size(), root: self.frontier.root() }
     }
 
+    /// The complete subtrees over its entries.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
     /// The row that the next entry will have.
     pub fn next_row(&self) -> Row {
         Row { log: self.number, sequence: self.size() }

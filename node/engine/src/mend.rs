@@ -55,7 +55,8 @@ pub fn lacking(
 ) -> Result<Vec<u64>, StoreError> {
     let Some(head) = ledger.logs.known(&gap.log) else { return Ok(Vec::new()) };
     let mut lacking = Vec::new();
-    for sequence in sequences.iter().copied().filter(|sequence| *sequence < head.size()) {
+    let wanted = |sequence: &u64| *sequence < head.size() && ledger.convictions.admits(&gap.log, sequence.saturating_add(1));
+    for sequence in sequences.iter().copied().filter(wanted) {
         let row = Row { log: head.number, sequence };
         let lacks = match HeldRecord::load(row, view, local)? {
             Some(record) => !holds(&record, &gap.circle, secrets),
@@ -123,6 +124,7 @@ pub fn fill(
         return Err(sender(Fault::Form));
     }
     let counters = ledger.counters.scratch(head.number);
+    let circles: BTreeSet<CircleId> = ledger.known_circles().into_iter().collect();
     let mut filled = Filled { changes: Changes::default(), counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
     let mut next = 0;
     for item in items {
@@ -132,12 +134,15 @@ pub fn fill(
             return Err(fault(Fault::Index));
         }
         next = sequence.saturating_add(1);
+        if !ledger.convictions.admits(log, next) {
+            return Err(BatchError::Frozen);
+        }
         let row = Row { log: head.number, sequence };
         let (id, previous) = entry(log, row, view, cursor)?;
         match take(item, row, &log.place(sequence), &id, &previous).map_err(fault)? {
             Taken::Record(record, slip) => {
                 filled.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
-                filled.add(*record, view, local, secrets, rng)?;
+                filled.add(*record, &circles, view, (local, secrets), rng)?;
             }
             Taken::Void(void) => {
                 void.save(&id, &mut filled.changes);
@@ -155,9 +160,9 @@ impl Filled {
     fn add(
         &mut self,
         mut record: HeldRecord,
+        circles: &BTreeSet<CircleId>,
         view: &impl View,
-        local: &LocalKeys,
-        secrets: &EpochSecrets,
+        (local, secrets): (&LocalKeys, &EpochSecrets),
         rng: &mut impl CryptoRng,
     ) -> Result<(), StoreError> {
         let mut known = BTreeSet::new();
@@ -166,7 +171,8 @@ impl Filled {
             merge(&mut record, before);
         }
         let subjects = open_all(&mut record, secrets);
-        self.counters.count(audiences(&record), &known, record.row.log, record.statement.id());
+        let counted = audiences(&record).filter(|header| circles.contains(&header.circle));
+        self.counters.count(counted, &known, record.row.log, record.statement.id());
         record.save(&subjects, local, rng, &mut self.changes)?;
         self.records.push(record);
         Ok(())

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
-use suyuan_core::Fault;
 use suyuan_core::bundle::Content;
 use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::circle::{self, PUBLIC, Wrap};
@@ -12,6 +11,7 @@ use suyuan_core::key::Signature;
 use suyuan_core::sealing::{self, SectionKey};
 use suyuan_core::section::{self, ABOUT, AudienceHeader, Body, SectionHeader};
 use suyuan_core::statement::{RESERVED_TYPES, SectionCommitment, Statement, UnverifiedStatement, VerifiedStatement};
+use suyuan_core::{CircleId, Fault};
 
 use crate::local::LocalKeys;
 use crate::schema::{Row, Table, index_key, public_key};
@@ -65,6 +65,12 @@ pub struct HeldRecord {
 }
 
 impl HeldRecord {
+    /// Its audience headers of one circle.
+    pub fn addressed_to(&self, circle: &CircleId) -> impl Iterator<Item = &AudienceHeader> {
+        let audiences = self.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
+        audiences.filter(move |header| header.circle == *circle)
+    }
+
     /// Writes all rows but the log's own. `subjects` are what its opened sections are about.
     ///
     /// # Errors

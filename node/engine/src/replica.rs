@@ -9,7 +9,7 @@ use suyuan_core::log::{chain_next, witness_name};
 use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint};
 use suyuan_core::section::{AudienceHeader, Body, SectionHeader, audience_commitment, check_audiences};
 use suyuan_core::statement::{Place, SectionCommitment, Statement};
-use suyuan_core::{Fault, sealing, tree};
+use suyuan_core::{CircleId, Fault, sealing, tree};
 
 use crate::counters::Counters;
 use crate::ledger::Ledger;
@@ -27,6 +27,8 @@ use crate::wire::{Batch, Item, ItemSection};
 pub enum BatchError {
     /// It does not start where this node's copy ends. Nobody's fault: two answers crossed.
     Elsewhere,
+    /// The log has two histories, and this lies beyond their last common point. Not the sender's fault: it may not know yet.
+    Frozen,
     /// What was sent does not hold together: the sender's fault, at the entry given.
     Sender {
         /// What does not hold.
@@ -42,6 +44,7 @@ impl std::fmt::Display for BatchError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Elsewhere => f.write_str("the batch does not continue this node's copy"),
+            Self::Frozen => f.write_str("its author signed two histories, and what lies beyond their last common point is not taken"),
             Self::Sender { fault, sequence: Some(sequence) } => write!(f, "entry {sequence}: {fault}"),
             Self::Sender { fault, sequence: None } => write!(f, "the batch: {fault}"),
             Self::Store(error) => error.fmt(f),
@@ -98,6 +101,9 @@ pub fn verify(
     if batch.entries.is_empty() {
         return Err(sender(Fault::Form));
     }
+    if !ledger.convictions.admits(&batch.log, batch.from.saturating_add(batch.entries.len() as u64)) {
+        return Err(BatchError::Frozen);
+    }
     let mut changes = Changes::default();
     let mut head = before.clone();
     let mut chains: Vec<Hash> = Vec::with_capacity(batch.entries.len());
@@ -115,6 +121,8 @@ pub fn verify(
     }
 
     let counters = ledger.counters.scratch(head.number);
+    // Circles that are not known here are whatever somebody wrote: they are counted when they become known.
+    let known: BTreeSet<CircleId> = ledger.known_circles().into_iter().collect();
     let mut verified = Verified { changes, head, counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
     let mut next = batch.from;
     for item in batch.items {
@@ -130,7 +138,7 @@ pub fn verify(
                 verified.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
                 let subjects = open_all(&mut record, secrets);
                 let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
-                verified.counters.count(audiences, &BTreeSet::new(), row.log, *id);
+                verified.counters.count(audiences.filter(|header| known.contains(&header.circle)), &BTreeSet::new(), row.log, *id);
                 record.save(&subjects, local, rng, &mut verified.changes)?;
                 verified.records.push(*record);
             }

@@ -59,11 +59,13 @@ pub enum Table {
     Cosigned = b'z',
     /// Log number to its newest checkpoints with the cosignatures that came.
     Gathered = b'g',
+    /// Log of a convicted member to what convicts it.
+    Evidence = b'f',
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
@@ -85,6 +87,7 @@ impl Table {
         Self::OrderHead,
         Self::Cosigned,
         Self::Gathered,
+        Self::Evidence,
     ];
 }
 

@@ -10,6 +10,7 @@ use suyuan_core::{CircleId, MemberId};
 
 use crate::access::{self, Action};
 use crate::circles::Circle;
+use crate::equivocation;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
@@ -18,7 +19,7 @@ use crate::record::{HeldSection, Outline};
 use crate::schema::{Row, Table, index_key, log_key, slip_key};
 use crate::view::{StoreError, View};
 use crate::void::VoidEntry;
-use crate::wire::{Batch, Count, Gap, Item, ItemSection, LogSize, Request, Response};
+use crate::wire::{Batch, Count, Gap, Head, Item, ItemSection, LogSize, Request, Response};
 
 /// Answers a member's request. `published` is this node's own newest checkpoint, the only one that is not in the store.
 ///
@@ -34,22 +35,28 @@ pub fn answer(
 ) -> Result<Response, StoreError> {
     match request {
         Request::Heads => heads(ledger, published, view).map(Response::Heads),
-        Request::Grown(_) | Request::Cosigned(_) => Ok(Response::Noted),
+        Request::Grown(_) | Request::Cosigned(_) | Request::Convict(_) => Ok(Response::Noted),
         Request::Pull { log, from } => batch(log, *from, member, ledger, published, view, local).map(|batch| Response::Batch(batch.map(Box::new))),
         Request::Counters(from) => Ok(counters(from, member, ledger)),
         Request::Listing { gap, from } => listing(gap, *from, member, ledger, view, local),
         Request::OrderHeads(_) => Ok(Response::OrderHeads(ledger.decisions.heads().to_send())),
         Request::Items { log, sequences } => items(log, sequences, member, ledger, view, local).map(Response::Items),
+        Request::Show { log, index } => equivocation::show(log, *index, ledger, published, view).map(|shown| Response::Shown(shown.map(Box::new))),
     }
 }
 
-/// The logs that this node can serve, each as far as a checkpoint covers it.
-fn heads(ledger: &Ledger, published: Option<&str>, view: &impl View) -> Result<Vec<LogSize>, StoreError> {
+/// The logs that this node can serve, each as far as a checkpoint covers it; one with two histories, as far as these are one.
+fn heads(ledger: &Ledger, published: Option<&str>, view: &impl View) -> Result<Vec<Head>, StoreError> {
     let mut heads = Vec::new();
     for head in ledger.logs.iter().take(limits::HEADS) {
-        if let Some((_, size)) = checkpoint(&head.id, ledger, published, view)? {
-            heads.push(LogSize { log: head.id, size });
-        }
+        let Some((note, covered)) = checkpoint(&head.id, ledger, published, view)? else { continue };
+        let size = ledger.convictions.common(&head.id).map_or(covered, |common| common.min(covered));
+        let root = if size == covered {
+            UnverifiedCheckpoint::parse(&note).map_err(|_| StoreError(format!("checkpoint of {}", head.id.origin())))?.claimed_root()
+        } else {
+            equivocation::prefix(head, size, view)?.root()
+        };
+        heads.push(Head { log: LogSize { log: head.id, size }, root });
     }
     Ok(heads)
 }
@@ -99,8 +106,8 @@ fn batch(
     let (Some(head), Some((checkpoint, covered))) = (ledger.logs.known(log), checkpoint(log, ledger, published, view)?) else {
         return Ok(None);
     };
-    // What was written since the checkpoint is not published yet.
-    let end = covered;
+    // What was written since the checkpoint is not published yet, and beyond the last common point of two histories nothing is handed on.
+    let end = ledger.convictions.common(log).map_or(covered, |common| common.min(covered));
     if from >= end {
         return Ok(None);
     }

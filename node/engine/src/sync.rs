@@ -11,12 +11,15 @@ use suyuan_core::{CircleId, Fault, MemberId};
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::replica::BatchError;
-use crate::wire::{Batch, LogSize, Request, Response};
+use crate::wire::{Batch, Head, LogSize, Request, Response};
 
+mod inquiry;
 mod mending;
+mod own;
 mod peer;
 mod talk;
 
+use inquiry::{Convicted, Inquiry};
 use mending::Mending;
 use peer::{Peer, Pulling};
 pub use talk::{Action, Event, Limits, Why};
@@ -28,6 +31,8 @@ struct Following {
     size: u64,
     /// How far others said they have it.
     claims: BTreeMap<MemberId, u64>,
+    /// Whose copy lies on another history, by the root that they named last.
+    elsewhere: BTreeSet<MemberId>,
     /// The pull under way.
     asked: Option<(MemberId, u64)>,
     /// A batch that waits for the one being verified.
@@ -58,7 +63,12 @@ pub struct Sync {
     logs: BTreeMap<LogId, Following>,
     peers: BTreeMap<MemberId, Peer>,
     mending: Mending,
+    /// What members are being asked about copies that differ from this node's.
+    inquiries: BTreeMap<MemberId, Inquiry>,
+    convicted: BTreeMap<LogId, Convicted>,
     own_head_known: bool,
+    /// When these sessions began.
+    began: Option<u64>,
     /// Since when the own log is here as far as anybody has it.
     own_since: Option<u64>,
     /// Whether some of the own log came back from others.
@@ -89,7 +99,10 @@ impl Sync {
             logs,
             peers,
             mending: Mending::default(),
+            inquiries: BTreeMap::new(),
+            convicted: BTreeMap::new(),
             own_head_known: false,
+            began: None,
             own_since: None,
             recovered: false,
             contradicted: false,
@@ -101,8 +114,10 @@ impl Sync {
     /// Takes in what happened and says what to do. `now` is in milliseconds and never goes back.
     pub fn handle(&mut self, event: Event, now: u64) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.began.get_or_insert(now);
         match event {
             Event::Connected(member) => self.connected(&member, now),
+            Event::Unreachable(member) => self.unreachable(&member),
             Event::Disconnected(member) => self.disconnected(&member),
             Event::Answer { member, request, response } => self.answered(member, &request, response, now, &mut actions),
             Event::Failed { member, request } => self.failed(member, &request, now),
@@ -111,6 +126,9 @@ impl Sync {
             Event::Refused { log, error } => self.refused(log, error, now, &mut actions),
             Event::Gaps { member, counts } => self.found(member, counts),
             Event::Lacking { member, gap, sequences, next } => self.lacking(&member, &gap, sequences, next),
+            Event::Differing { member, logs } => self.differing(member, &logs),
+            Event::Compared { member, log, index, found } => self.compared(member, (log, index), found, now, &mut actions),
+            Event::Slander { member, fault } => self.penalise(member, Why::Slander(fault), now, &mut actions),
             Event::Filled => self.filled(),
             Event::NotFilled(error) => self.not_filled(error, now, &mut actions),
             Event::Local(logs) => logs.into_iter().for_each(|log| self.grown(log)),
@@ -120,11 +138,15 @@ impl Sync {
         actions
     }
 
-    /// How far each member last said it has each log, this node's own size under its own id.
+    /// How far each member last said it has each log, this node's own size under its own id. Of a log with two histories this is said as far as these are one,
+    /// and not at all of a member whose copy is known to be another one.
     pub fn holders(&self) -> impl Iterator<Item = (LogId, BTreeMap<MemberId, u64>)> + '_ {
         self.logs.iter().map(|(log, following)| {
             let own = std::iter::once((self.me, following.size));
-            (*log, following.claims.iter().map(|(member, size)| (*member, *size)).chain(own).collect())
+            let common = self.convicted.get(log).and_then(|convicted| convicted.common);
+            let same = |member: &MemberId| common.is_some() || !following.elsewhere.contains(member);
+            let others = following.claims.iter().filter(|(member, _)| same(member));
+            (*log, others.map(|(member, size)| (*member, common.map_or(*size, |common| common.min(*size)))).chain(own).collect())
         })
     }
 
@@ -142,6 +164,12 @@ impl Sync {
         }
     }
 
+    fn unreachable(&mut self, member: &MemberId) {
+        if let Some(peer) = self.peers.get_mut(member) {
+            peer.unreachable = true;
+        }
+    }
+
     fn disconnected(&mut self, member: &MemberId) {
         if let Some(peer) = self.peers.get_mut(member) {
             peer.disconnect();
@@ -150,6 +178,7 @@ impl Sync {
             following.asked.take_if(|(asked, _)| asked == member);
         }
         self.break_off(member);
+        self.break_off_inquiry(member);
     }
 
     fn answered(&mut self, member: MemberId, request: &Request, response: Result<Response, Fault>, now: u64, actions: &mut Vec<Action>) {
@@ -171,6 +200,9 @@ impl Sync {
             (Request::Counters(from), Response::Counters(_, next)) => self.counted(member, *from, next, now),
             // What is lacking of it is looked up by whoever has the store: `Event::Lacking`.
             (Request::Listing { .. }, Response::Listing(..)) => {}
+            // How it stands to this node's copy, too: `Event::Compared`.
+            (Request::Show { .. }, Response::Shown(shown)) => self.shown(member, shown.as_deref(), now, actions),
+            (Request::Convict(evidence), Response::Noted) => self.told(member, evidence),
             (Request::Items { sequences, .. }, Response::Items(items)) => self.items(member, items, sequences, actions),
             _ => {
                 self.release(member, request);
@@ -187,16 +219,17 @@ impl Sync {
         }
     }
 
-    fn heads(&mut self, member: MemberId, heads: Vec<LogSize>, now: u64) {
+    fn heads(&mut self, member: MemberId, heads: Vec<Head>, now: u64) {
         let wait = self.limits.heads_every.saturating_add(self.roll(self.limits.heads_every / 2));
         if let Some(peer) = self.peers.get_mut(&member) {
             peer.failures = 0;
             peer.answered = true;
             peer.heads_at = now.saturating_add(wait);
         }
-        for head in heads {
-            if let Some(following) = self.logs.get_mut(&head.log) {
-                following.claim(member, head.size);
+        for Head { log: LogSize { log, size }, .. } in heads {
+            if let Some(following) = self.logs.get_mut(&log) {
+                following.elsewhere.remove(&member);
+                following.claim(member, size);
             }
         }
     }
@@ -245,6 +278,9 @@ impl Sync {
         if matches!(request, Request::Listing { .. } | Request::Items { .. }) {
             self.break_off(&member);
         }
+        if matches!(request, Request::Show { .. }) {
+            self.break_off_inquiry(&member);
+        }
         if let Request::Pull { log, from } = request
             && let Some(following) = self.logs.get_mut(log)
         {
@@ -276,8 +312,19 @@ impl Sync {
         following.size = following.size.max(size);
         // The checkpoint bears this node's own signature: more was published than is here, whoever sent it. Written on, the log would have two histories.
         self.contradicted |= log.member == self.me && matches!(error, BatchError::Sender { fault: Fault::Consistency, .. });
-        if let (BatchError::Sender { .. }, Some((member, _))) = (&error, sender) {
-            self.penalise(member, Why::Batch { log, error }, now, actions);
+        let Some((member, _)) = sender else { return };
+        match error {
+            // Its copy may be another history of the same log, which its owner signed as well. It is asked, and only blamed where it is not.
+            BatchError::Sender { fault: Fault::Consistency, sequence: None } if following.size > 0 => {
+                let size = following.size;
+                // Nor is it pulled from until it has said anew how much it has.
+                following.claims.remove(&member);
+                self.inquire(member, log, size, Some(error));
+            }
+            BatchError::Sender { .. } => self.penalise(member, Why::Batch { log, error }, now, actions),
+            // It has not heard of the other history yet, and is asked again when it has said anew how much it has.
+            BatchError::Frozen => drop(following.claims.remove(&member)),
+            BatchError::Elsewhere | BatchError::Store(_) => {}
         }
     }
 
@@ -298,6 +345,7 @@ impl Sync {
         self.settle_own(now, actions);
         self.plan_pulls(now, actions);
         self.plan_mending(now, actions);
+        self.plan_inquiries(now, actions);
         let own: Vec<(LogId, u64)> = self.logs.iter().filter(|(log, _)| log.member == self.me).map(|(log, own)| (*log, own.size)).collect();
         for (member, peer) in &mut self.peers {
             if peer.wants_heads(now) {
@@ -314,48 +362,15 @@ impl Sync {
         }
     }
 
-    /// When the own log is here, counters are compared with all who answered, and what is lacking of this member's own statements is fetched first: else the next
-    /// one would carry a counter that others have seen. Whoever keeps this waiting is not waited for long.
-    fn settle_own(&mut self, now: u64, actions: &mut Vec<Action>) {
-        if self.own_head_known || !self.knows_own_head(now) {
-            self.own_since = None;
-            return;
-        }
-        if self.own_since.is_none() {
-            self.own_since = Some(now);
-            for peer in self.peers.values_mut() {
-                peer.counted = false;
-                peer.counters_at = peer.counters_at.min(now);
-            }
-        }
-        let waited = self.own_since.is_some_and(|since| now.saturating_sub(since) >= self.limits.own_gaps);
-        // Where something was lost, whoever is not connected yet may know of more.
-        let heard = |peer: &Peer| self.recovered || (peer.answered && peer.may_be_asked(now));
-        let counting = self.peers.values().any(|peer| !peer.counted && heard(peer));
-        if waited || !(counting || self.mending.concerns(&self.me)) {
-            self.own_head_known = true;
-            actions.push(Action::OwnHeadKnown);
-        }
-    }
-
-    /// Somebody has answered, and nobody who is to be believed has more. Alone in the alliance there is nobody to ask.
-    fn knows_own_head(&self, now: u64) -> bool {
-        let heard = self.peers.is_empty() || self.peers.values().any(|peer| peer.answered);
-        let more = self.logs.iter().filter(|(log, _)| log.member == self.me).any(|(_, own)| {
-            let believed = |member| self.peers.get(member).is_some_and(|peer| peer.rest_until <= now);
-            own.taking.is_some() || own.claims.iter().any(|(member, size)| *size > own.size && believed(member))
-        });
-        heard && !more && !self.contradicted
-    }
-
     fn plan_pulls(&mut self, now: u64, actions: &mut Vec<Action>) {
         let mut under_way = self.logs.values().filter(|log| log.asked.is_some() || log.taking.is_some()).count();
         let (before, after): (Vec<LogId>, Vec<LogId>) = self.logs.keys().partition(|log| self.turn.is_some_and(|turn| **log <= turn));
         for log in after.into_iter().chain(before) {
+            let limit = self.limit(&log);
             let Some(following) = self.logs.get_mut(&log) else { continue };
             let running = following.taking.is_some();
             let full = following.asked.is_some() || following.ready.is_some() || (under_way >= self.limits.pulls && !running);
-            if full || following.claims.values().all(|size| *size <= following.next()) {
+            if full || following.next() >= limit || following.claims.values().all(|size| *size <= following.next()) {
                 continue;
             }
             if let Some(member) = source(&log, following, &self.peers, self.me, &self.limits, now) {

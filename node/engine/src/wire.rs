@@ -2,6 +2,7 @@
 
 use suyuan_core::cbor::{Reader, Writer};
 use suyuan_core::circle::{Slip, Wrap};
+use suyuan_core::equivocation::{Evidence, Shown};
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::key::Signature;
 use suyuan_core::log::LogId;
@@ -45,6 +46,15 @@ pub enum Request {
     },
     /// I have cosigned these checkpoints, 1 to 128; nothing is asked.
     Cosigned(Vec<Cosignature>),
+    /// Which entry does your copy of this log have here, and under which checkpoint?
+    Show {
+        /// The log.
+        log: LogId,
+        /// The entry's index.
+        index: u64,
+    },
+    /// This convicts a member; nothing is asked.
+    Convict(Box<Evidence>),
 }
 
 /// One author's statements to one circle.
@@ -78,14 +88,32 @@ pub struct LogSize {
     pub size: u64,
 }
 
+/// How far somebody has a log, and the root over that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The log and its size.
+    pub log: LogSize,
+    /// Root of its tree. Nobody has signed that it is this node's: it only tells whether there is something to look at.
+    pub root: Hash,
+}
+
+/// An entry, and the checkpoint that covers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownEntry {
+    /// The checkpoint, as its author signed it.
+    pub checkpoint: String,
+    /// The entry with its path.
+    pub shown: Shown,
+}
+
 /// The answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     /// To `Heads`.
-    Heads(Vec<LogSize>),
+    Heads(Vec<Head>),
     /// To `Pull`: entries, or nothing where there are none from there on.
     Batch(Option<Box<Batch>>),
-    /// To `Grown`.
+    /// To `Grown` and `Convict`.
     Noted,
     /// To `Counters`: by circle and log, and the circle to go on with, if there are more.
     Counters(Vec<Count>, Option<CircleId>),
@@ -95,6 +123,8 @@ pub enum Response {
     OrderHeads(Vec<(u64, String)>),
     /// To `Items`: those that may be held, as far as a response has room, ascending by sequence.
     Items(Vec<Item>),
+    /// To `Show`; nothing where that is not covered by a checkpoint.
+    Shown(Option<Box<ShownEntry>>),
 }
 
 /// Entries of one log, with the opened part of what the receiver may hold.
@@ -159,9 +189,14 @@ impl Request {
                 write_sequences(&mut writer, sequences)
             }
             Self::OrderHeads(heads) => write_heads(writer.uint(9), heads),
+            Self::Show { log, index } => write_size(writer.uint(8), log, *index),
             Self::Cosigned(cosignatures) => {
                 writer.uint(6).array(cosignatures.len());
                 cosignatures.iter().for_each(|cosignature| cosignature.write(&mut writer));
+                &mut writer
+            }
+            Self::Convict(evidence) => {
+                evidence.write(writer.uint(8));
                 &mut writer
             }
         };
@@ -196,6 +231,8 @@ impl Request {
                 let cosignatures = 0..reader.array_in(1..=limits::COSIGNATURES)?;
                 cosignatures.map(|_| Cosignature::read(&mut reader, alliance)).collect::<Result<_, _>>().map(Self::Cosigned)
             }
+            8 if reader.clone().array_in(5..=5).is_ok() => Evidence::read(&mut reader).map(|evidence| Self::Convict(Box::new(evidence))),
+            8 => read_size(&mut reader, alliance).map(|LogSize { log, size }| Self::Show { log, index: size }),
             _ => Err(Fault::Form),
         }
     }
@@ -208,8 +245,8 @@ impl Response {
         match self {
             Self::Heads(heads) => {
                 writer.uint(0).array(heads.len());
-                for head in heads {
-                    write_size(&mut writer, &head.log, head.size);
+                for Head { log, root } in heads {
+                    write_size(writer.array(2), &log.log, log.size).bytes(root);
                 }
             }
             Self::Batch(None) => {
@@ -247,6 +284,10 @@ impl Response {
             Self::OrderHeads(heads) => {
                 write_heads(writer.uint(9), heads);
             }
+            Self::Shown(None) => {
+                writer.uint(8).null();
+            }
+            Self::Shown(Some(shown)) => shown.shown.write(writer.uint(8).array(3).text(&shown.checkpoint)),
         }
         writer.finish()
     }
@@ -261,7 +302,7 @@ impl Response {
         match reader.uint()? {
             0 => {
                 let heads = 0..reader.array_in(0..=limits::HEADS)?;
-                heads.map(|_| read_size(&mut reader, alliance)).collect::<Result<_, _>>().map(Self::Heads)
+                heads.map(|_| read_head(&mut reader, alliance)).collect::<Result<_, _>>().map(Self::Heads)
             }
             1 if reader.null() => Ok(Self::Batch(None)),
             1 => Batch::read(&mut reader, alliance).map(|batch| Self::Batch(Some(Box::new(batch)))),
@@ -277,6 +318,12 @@ impl Response {
                 items.map(|_| Item::read(&mut reader)).collect::<Result<_, _>>().map(Self::Items)
             }
             9 => read_heads(&mut reader).map(Self::OrderHeads),
+            8 if reader.null() => Ok(Self::Shown(None)),
+            8 => {
+                reader.array(3)?;
+                let checkpoint = reader.text(0..=suyuan_core::limits::NOTE)?.to_owned();
+                Ok(Self::Shown(Some(Box::new(ShownEntry { checkpoint, shown: Shown::read(&mut reader)? }))))
+            }
             _ => Err(Fault::Form),
         }
     }
@@ -296,6 +343,11 @@ fn read_heads(reader: &mut Reader<'_>) -> Result<Vec<(u64, String)>, Fault> {
         Ok((reader.uint()?, reader.text(1..=suyuan_core::limits::NOTE)?.to_owned()))
     };
     (0..reader.array_in(0..=limits::ORDER_HEADS)?).map(|_| head(reader)).collect()
+}
+
+fn read_head(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Head, Fault> {
+    reader.array(2)?;
+    Ok(Head { log: read_size(reader, alliance)?, root: reader.fixed()? })
 }
 
 fn read_counters(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Response, Fault> {

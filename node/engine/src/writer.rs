@@ -19,6 +19,7 @@ use crate::wire::LogSize;
 mod circle;
 mod command;
 mod commit;
+mod convict;
 mod decide;
 mod incoming;
 mod once;
@@ -113,6 +114,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 Command::Circle(request) => self.open_circle(request, now)?.map(|circle| Done::Opened(Box::new(circle))),
                 Command::TakeIn(batch) => self.take_in(*batch, now)?.map(Done::TakenIn),
                 Command::Fill { log, items } => self.fill(&log, items)?.map(|()| Done::Filled),
+                Command::Convict(evidence) => self.convict(*evidence, now)?.map(Done::Convicted),
                 Command::Found => self.found_alliance(now).map(|()| Ok(Done::Founded))?,
             };
             self.outlet.tell(vec![(ticket, outcome)]);

@@ -98,3 +98,68 @@ fn a_secret_that_was_kept_before_a_crash_is_taken_and_a_begun_log_is_founded_onc
     let restored = Ledger::load(alliance.clone(), g.id(), &g.view, &g.local, &without).unwrap();
     assert!(restored.circles.circle(&circle).is_none() && !epoch::alliance_is_unopened(&restored.circles, &restored));
 }
+
+/// A batch as its author would give it away, with everything in it.
+fn everything(from: &Member) -> suyuan_engine::wire::Batch {
+    let request = suyuan_engine::wire::Request::Pull { log: from.own_log(), from: 0 };
+    let answer = suyuan_engine::serve::answer(&request, &from.id(), &from.ledger, from.published.as_deref(), &from.view, &from.local).unwrap();
+    let suyuan_engine::wire::Response::Batch(Some(batch)) = answer else { panic!("a batch") };
+    *batch
+}
+
+/// Addresses a note to any circle.
+fn address(author: &mut Member, circle: CircleId, secret: &EpochSecret) {
+    author.secrets.insert(circle, 1, secret.clone());
+    let fields = vec![Field { name: "a".into(), value: "1".into() }];
+    author.write(vec![Plan { kind: "note".into(), references: Vec::new(), time: 1, sections: vec![(vec![(circle, 1)], fields)] }], None);
+}
+
+#[test]
+fn invented_circles_leave_nothing_to_count() {
+    let alliance = alliance();
+    let (g, mut z, mut r) = (Member::new(0, &alliance), Member::new(1, &alliance), Member::new(2, &alliance));
+    r.pull(&g, g.own_log());
+    let before = r.ledger.counters.clone();
+    for number in 0..200u8 {
+        address(&mut z, CircleId([number; 32]), &Zeroizing::new([1; 32]));
+    }
+    r.take_in(everything(&z)).unwrap();
+    assert_eq!(r.ledger.logs.head(&z.own_log()).size(), 200);
+    // Of zeros, which is the public one, one statement is counted: its section is sealed, so it is not even that.
+    assert_eq!(r.ledger.counters, before);
+    assert!(r.view.rows(Table::Counter, &[], &[0xff; 21], 1000).unwrap().len() < 5);
+}
+
+#[test]
+fn what_came_before_its_circle_was_known_is_counted_when_it_is() {
+    let alliance = alliance();
+    let (mut g, mut z, mut r) = (Member::new(0, &alliance), Member::new(1, &alliance), Member::new(2, &alliance));
+    z.pull(&g, g.own_log());
+    let members = [z.id(), r.id()].map(|member| CircleMember { member, rights: Rights::Write });
+    let members = members.into_iter().map(|member| if member.member == r.id() { CircleMember { rights: Rights::Read, ..member } } else { member });
+    let request = epoch::CircleRequest {
+        circle: None,
+        name: "x".into(),
+        purpose: String::new(),
+        tier: Tier::Codevelopment,
+        members: members.collect(),
+        terms: Terms::default(),
+        until: None,
+    };
+    let circle = g.open_circle(request);
+    z.pull(&g, g.own_log());
+    for _ in 0..3 {
+        z.put(&format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"{circle}","fields":{{"a":1}}}}]}}]}}"#));
+    }
+    let counter = |r: &Member, of: &Member| r.ledger.counters.of(&circle, r.ledger.logs.head(&of.own_log()).number);
+    r.take_in(everything(&z)).unwrap();
+    assert_eq!(counter(&r, &z).held, 0, "nobody said yet that there is such a circle");
+    let restarted = Ledger::load(alliance.clone(), r.id(), &r.view, &r.local, &r.secrets).unwrap();
+    r.ledger = restarted;
+    r.pull(&g, g.own_log());
+    assert_eq!((counter(&r, &z).held, counter(&r, &z).next), (3, 3));
+    assert_eq!((counter(&r, &z).mark, counter(&r, &z).last), (counter(&z, &z).mark, counter(&z, &z).last));
+    assert_eq!(counter(&r, &g).held, 1, "the opening itself");
+    let again = Ledger::load(alliance.clone(), r.id(), &r.view, &r.local, &r.secrets).unwrap();
+    assert_eq!(again.counters, r.ledger.counters, "and it is on the disk");
+}

@@ -8,6 +8,7 @@ use futures::StreamExt;
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, Swarm};
+use suyuan_core::equivocation::Conviction;
 use suyuan_core::log::LogId;
 use suyuan_core::{Fault, MemberId};
 use suyuan_engine::addresses::Directory;
@@ -57,6 +58,7 @@ enum Done {
     Filled { result: Result<(), SubmitError> },
     Heard { member: MemberId, result: Result<Vec<VerifiedCosignature>, Fault> },
     Judged { result: Result<Witnessed, SubmitError> },
+    Convicted { by: Option<MemberId>, result: Result<Option<Arc<Conviction>>, SubmitError> },
     Resolved { member: MemberId, addresses: Vec<Multiaddr> },
 }
 
@@ -119,8 +121,13 @@ impl Service {
         let addresses = |member: &MemberId| addresses(&plan, &state.ledger.addresses, member);
         let reachable: Vec<MemberId> = plan.members.iter().map(|(member, _)| *member).filter(|member| !addresses(member).is_empty()).collect();
         let (finished, results) = mpsc::channel(limits::RESULTS);
+        let mut sync = Sync::new(state.ledger.me, sync::followed(&state.ledger), plan.sync, spread);
+        state.ledger.convictions.iter().for_each(|conviction| sync.convict(conviction));
+        for (member, _) in plan.members.iter().filter(|(member, _)| !reachable.contains(member)) {
+            sync.handle(Event::Unreachable(*member), 0);
+        }
         Ok(Self {
-            sync: Sync::new(state.ledger.me, sync::followed(&state.ledger), plan.sync, spread),
+            sync,
             rounds: Rounds::new(state.ledger.me, plan.members.iter().map(|(member, _)| *member)),
             dialer: Dialer::new(reachable, seed, started),
             stated: state.ledger.addresses.clone(),
@@ -230,7 +237,20 @@ impl Service {
                 Err(SubmitError::Batch(error)) => Event::NotFilled(error),
                 Err(_) => Event::NotFilled(BatchError::Elsewhere),
             }),
+            Done::Convicted { by, result } => self.convicted(by, result),
             Done::Resolved { member, addresses } => self.dial(member, addresses),
+        }
+    }
+
+    /// Evidence was judged: that of another member's word, or what this node found itself.
+    fn convicted(&mut self, by: Option<MemberId>, result: Result<Option<Arc<Conviction>>, SubmitError>) {
+        match (result, by) {
+            (Ok(Some(conviction)), _) => {
+                self.sync.convict(&conviction);
+                self.step(Event::Tick);
+            }
+            (Err(SubmitError::Evidence(fault)), Some(member)) => self.step(Event::Slander { member, fault }),
+            (Ok(None) | Err(_), _) => {}
         }
     }
 

@@ -149,6 +149,11 @@ impl writer::Outlet for Outlet {
             }
             Notice::NoEffect { statement, why } => warn!(%statement, why = why.explain(), "an epoch statement has no effect"),
             Notice::Unfit { statement, fault } => warn!(%statement, %fault, "a key that was handed out does not fit its circle"),
+            Notice::Convicted(conviction) => {
+                let [first, second] = conviction.sizes();
+                let common = conviction.common();
+                error!(log = %conviction.log().origin(), first, second, ?common, "ALARM: a member signed two histories of its log; it is frozen until the alliance decides");
+            }
             Notice::NotKept { statement, why } => warn!(%statement, %why, "a circle's key was not kept"),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
+use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::id::Hash;
 use suyuan_core::log::LogId;
 use suyuan_core::membership::Admission;
@@ -178,6 +179,17 @@ impl Handle {
     pub async fn add_checkpoint(&self, request: AddCheckpoint, named: Option<NamedKey>) -> Result<Result<String, Refusal>, SubmitError> {
         match self.ask(writer::Command::AddCheckpoint { request, named }).await? {
             Done::Cosigned(cosigned) => Ok(cosigned),
+            _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// Judges evidence that a member signed two histories, and keeps it. Nothing where it says no more than what is known.
+    ///
+    /// # Errors
+    /// [`SubmitError::Evidence`] where it convicts nobody.
+    pub async fn convict(&self, evidence: Evidence) -> Result<Option<Arc<Conviction>>, SubmitError> {
+        match self.ask(writer::Command::Convict(Box::new(evidence))).await? {
+            Done::Convicted(conviction) => Ok(conviction),
             _ => Err(SubmitError::Stopped),
         }
     }

@@ -77,6 +77,8 @@ pub enum Fault {
     Entry,
     /// A head of the order log that is not certified (`history.md`).
     Head,
+    /// Two checkpoints that do not contradict each other (`equivocation.md`).
+    Agreement,
 }
 
 impl Fault {
@@ -118,6 +120,7 @@ impl Fault {
             Self::SectionIndex => "section-index",
             Self::Entry => "entry",
             Self::Head => "head",
+            Self::Agreement => "agreement",
         }
     }
 
@@ -159,6 +162,7 @@ impl Fault {
             Self::SectionIndex => "it shows a section that the record does not have",
             Self::Entry => "a decision of the alliance does not hold where it stands",
             Self::Head => "the head of the decisions is not signed by enough members",
+            Self::Agreement => "the two states of the log can both be true: nobody is convicted by them",
         }
     }
 }

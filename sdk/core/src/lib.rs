@@ -8,6 +8,7 @@ pub mod cbor;
 pub mod charter;
 pub mod circle;
 pub mod domain;
+pub mod equivocation;
 pub mod fault;
 pub mod history;
 pub mod id;

@@ -87,3 +87,10 @@ pub const HISTORY_HEADS: usize = 3;
 pub const BUNDLE: usize = 64 * 1024 * 1024;
 /// Records of a bundle.
 pub const BUNDLE_RECORDS: usize = 1024;
+
+/// A checkpoint in evidence of equivocation, with its author's own signature lines alone.
+pub const EVIDENCE_NOTE: usize = 1024;
+/// Evidence of equivocation: two checkpoints and two paths.
+pub const EVIDENCE: usize = 8 * 1024;
+/// A file that convicts a member.
+pub const EQUIVOCATION: usize = CHARTER_FILE + EVIDENCE;

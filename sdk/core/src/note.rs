@@ -11,6 +11,8 @@ use crate::limits;
 
 const ED25519: u8 = 0x01;
 const COSIGNATURE: u8 = 0x04;
+/// A time and an Ed25519 signature.
+const COSIGNATURE_BYTES: usize = 72;
 
 /// Size and root of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +217,24 @@ impl<'a> UnverifiedCheckpoint<'a> {
     pub fn claimed_cosignature(&self, witness: &NamedKey) -> Option<(u64, Signature)> {
         let (seconds, signature) = self.lines_of(witness, COSIGNATURE).next()?.signature.split_at_checked(8)?;
         Some((u64::from_be_bytes(seconds.try_into().ok()?), signature.try_into().ok()?))
+    }
+
+    /// The time in the first cosignature under a name, not yet to be believed.
+    pub fn claimed_seconds(&self, name: &str) -> Option<u64> {
+        let line = self.lines.iter().find(|line| line.name == name && line.signature.len() == COSIGNATURE_BYTES)?;
+        let (seconds, _) = line.signature.split_first_chunk::<8>()?;
+        Some(u64::from_be_bytes(*seconds))
+    }
+
+    /// The same note with the first signature line of the log's key and the first of its author's own witness key, and no other.
+    pub fn trimmed(&self, log: &NamedKey, witness: &NamedKey) -> String {
+        let mut note = format!("{}\n", self.body);
+        let lines = self.lines_of(log, ED25519).take(1).chain(self.lines_of(witness, COSIGNATURE).take(1));
+        for SignatureLine { name, key, signature } in lines {
+            let bytes = [&key[..], signature].concat();
+            note.push_str(&format!("— {name} {}\n", BASE64.encode(bytes)));
+        }
+        note
     }
 
     /// Accepts the checkpoint of the log whose origin is `log.name`; of the witnesses known, those that cosigned it are returned with their times.

@@ -62,16 +62,32 @@ pub(crate) fn split(n: usize) -> usize {
 /// # Errors
 /// [`Fault::Inclusion`].
 pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> Result<(), Fault> {
+    let reached = climb(leaf, index, size, path, |_| {}).ok_or(Fault::Inclusion)?;
+    if reached == *root { Ok(()) } else { Err(Fault::Inclusion) }
+}
+
+/// The tree of the `index` leaves before the one whose inclusion path this is: the siblings on its left are the roots of that tree's complete subtrees,
+/// whatever the size of the tree that the path leads through. Nothing where the path is not of the right length.
+pub fn before(index: u64, size: u64, path: &[Hash]) -> Option<Frontier> {
+    let mut peaks = Vec::new();
+    climb(&[0; 32], index, size, path, |left| peaks.push(*left))?;
+    peaks.reverse();
+    Frontier::from_parts(index, peaks)
+}
+
+/// The root that an inclusion path leads to; `left` is told each sibling on the left, the smallest subtree first.
+fn climb(leaf: &Hash, index: u64, size: u64, path: &[Hash], mut left: impl FnMut(&Hash)) -> Option<Hash> {
     if index >= size || path.len() > limits::PATH {
-        return Err(Fault::Inclusion);
+        return None;
     }
     let (mut node, mut last) = (index, size.saturating_sub(1));
     let mut hash = *leaf;
     for sibling in path {
         if last == 0 {
-            return Err(Fault::Inclusion);
+            return None;
         }
         if node & 1 == 1 || node == last {
+            left(sibling);
             hash = node_hash(sibling, &hash);
             while node & 1 == 0 && node != 0 {
                 node >>= 1;
@@ -83,7 +99,7 @@ pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root:
         node >>= 1;
         last >>= 1;
     }
-    if last == 0 && hash == *root { Ok(()) } else { Err(Fault::Inclusion) }
+    (last == 0).then_some(hash)
 }
 
 /// Checks that the tree of `old` leaves with `old_root` is the start of the tree of `new` leaves with `new_root` (RFC 9162 section 2.1.4.2).

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: verify a bundle, or run the shared vectors.
+// The command line: verify a bundle or a proof of equivocation, or run the shared vectors.
 
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -7,13 +7,16 @@ import { parseArgs } from "node:util";
 
 import { openBundle } from "./bundle.js";
 import type { OpenBundle, VerifiedRecord } from "./bundle.js";
+import { verifyEquivocation } from "./equivocation.js";
 import { Fault } from "./fault.js";
-import { MAX_BUNDLE } from "./limits.js";
+import { MAX_BUNDLE, MAX_EQUIVOCATION } from "./limits.js";
 import { runVectors } from "./vectors.js";
 
 const USAGE = `suyuan-verify: checks Suyuan bundles offline
 
   cli.js bundle FILE [--alliance HEX] [--json]   verify a bundle, record by record
+  cli.js equivocation FILE [--alliance HEX] [--json]
+                                                 verify a file that convicts a member of two histories
   cli.js vectors [DIR]                           run the shared test vectors (default: specs/vectors of this checkout)
 
 Exit status: 0 everything holds, 1 something does not, 2 wrong usage.`;
@@ -31,6 +34,7 @@ async function main(args: string[]): Promise<number> {
     });
     const [command, path, ...more] = positionals;
     if (command === "bundle" && path !== undefined && more.length === 0) return await bundle(path, values.alliance, values.json);
+    if (command === "equivocation" && path !== undefined && more.length === 0) return await equivocation(path, values.alliance, values.json);
     if (command === "vectors" && more.length === 0) return await vectors(path ?? VECTORS);
     console.error(USAGE);
   } catch (error) {
@@ -54,6 +58,23 @@ async function bundle(path: string, alliance: string | undefined, json: boolean)
   for (let i = 0; i < records.length; i++) results.push(await attempt(() => records.verify(i)));
   console.log(json ? JSON.stringify({ ...about, records: results }, null, 2) : [heading(about), ...results.map(line)].join("\n"));
   return results.some((result) => "fault" in result) ? 1 : 0;
+}
+
+async function equivocation(path: string, alliance: string | undefined, json: boolean): Promise<number> {
+  try {
+    if (statSync(path).size > MAX_EQUIVOCATION) throw new Fault("form", "more than a charter file and 8 KiB");
+    const conviction = await verifyEquivocation(readFileSync(path), alliance);
+    const { member, incarnation, sizes, times, common } = conviction;
+    const signed = sizes.map((size, at) => `${size} entries${times[at] === null ? "" : `, ${when(times[at]! * 1000)}`}`);
+    const point = common === null ? "where they part is not proven" : `the first ${common} entries are the same`;
+    const words = `CONVICTED ${printable(member.name)} ${member.id}\n    two histories of its log ${incarnation}: ${signed.join("; ")}\n    ${point}`;
+    console.log(json ? JSON.stringify(conviction, null, 2) : `alliance ${conviction.alliance}\n${words}`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    console.log(json ? JSON.stringify({ fault: error.code, message: error.message }) : `REFUSED ${error.message}`);
+    return 1;
+  }
 }
 
 async function attempt(verify: () => Promise<VerifiedRecord>): Promise<VerifiedRecord | { fault: string; message: string }> {

@@ -19,7 +19,9 @@ export type FaultCode =
   // witness.md
   | "policy"
   // bundle.md
-  | "statement-alliance" | "author" | "index" | "checkpoint-size" | "section-index";
+  | "statement-alliance" | "author" | "index" | "checkpoint-size" | "section-index"
+  // equivocation.md
+  | "agreement";
 
 /**
  * The data is not what it claims to be. `code` is the spec's name of the fault, the same in every implementation; `message` adds which

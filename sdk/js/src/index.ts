@@ -5,6 +5,8 @@ export type { Cosigner, MemberInfo, OpenBundle, ShownAudience, VerifiedBundle, V
 export { verifyCharter } from "./charter.js";
 export type { Charter, Member, Role } from "./charter.js";
 export { circleId, epochCommitment, unwrapKey } from "./circle.js";
+export { isEquivocation, verifyEquivocation } from "./equivocation.js";
+export type { Conviction } from "./equivocation.js";
 export { Fault } from "./fault.js";
 export type { FaultCode } from "./fault.js";
 export { PublicKey, keyId, verify } from "./key.js";

@@ -47,3 +47,8 @@ export const MAX_PATH = 63;
 export const MAX_RECORDS = 1024;
 /** Bytes of a bundle (bundle.md). */
 export const MAX_BUNDLE = 64 * 1024 * 1024;
+
+/** Bytes of a checkpoint in evidence (equivocation.md). */
+export const MAX_EVIDENCE_NOTE = 1024;
+/** Bytes of a file that convicts (equivocation.md). */
+export const MAX_EQUIVOCATION = MAX_CHARTER_FILE + 8 * 1024;

@@ -77,6 +77,25 @@ export function verifyInclusionOfHash(
   ensure(last === 0 && equal(hash, root), code, "the path does not lead to the root");
 }
 
+/** The siblings on the left of an inclusion path that fits: the roots of the complete subtrees over the leaves before `index`. */
+export function leftSiblings(index: number, size: number, path: readonly Uint8Array[]): Uint8Array[] {
+  const left: Uint8Array[] = [];
+  let place = index;
+  let last = size - 1;
+  for (const sibling of path) {
+    if (isOdd(place) || place === last) {
+      left.push(sibling);
+      while (!isOdd(place) && place > 0) {
+        place = half(place);
+        last = half(last);
+      }
+    }
+    place = half(place);
+    last = half(last);
+  }
+  return left;
+}
+
 /** Checks that the tree of `newSize` leaves continues the one of `oldSize`: `consistency`. RFC 9162 section 2.1.4.2. */
 export function verifyConsistency(
   oldSize: number,

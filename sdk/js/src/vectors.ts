@@ -9,6 +9,7 @@ import { check } from "./cbor.js";
 import { verifyCharter } from "./charter.js";
 import type { Charter, Member } from "./charter.js";
 import { circleId, epochCommitment, unwrapKey } from "./circle.js";
+import { verifyEquivocation } from "./equivocation.js";
 import { Fault } from "./fault.js";
 import { PublicKey, keyId, verify } from "./key.js";
 import { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log.js";
@@ -245,6 +246,11 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
     });
     const { count, needed, time } = judge(charter, author.id, new Map(cosigned));
     return { size: checkpoint.size, count, needed, time, witnesses: cosigned.filter(([id]) => id !== hex(author.id)) };
+  },
+  "equivocation verify": async (input) => {
+    const expected = input.has("alliance") ? input.text("alliance") : undefined;
+    const { alliance, member, incarnation, sizes, times, common } = await verifyEquivocation(input.bytes("file"), expected);
+    return { alliance, member: member.id, incarnation, sizes: [...sizes], times: [...times], common };
   },
   "bundle verify": async (input) => {
     const { alliance, records } = await verifyBundle(input.bytes("bundle"), input.has("alliance") ? input.text("alliance") : undefined);

@@ -12,6 +12,7 @@ use suyuan_engine::serve;
 use super::frame::{self, Frame, filters};
 use super::text::{clean, stamp};
 use super::words::Lang;
+use crate::equivocation::Equivocation;
 use crate::problem::Problem;
 use crate::state::{AppState, Reading};
 
@@ -34,6 +35,8 @@ struct Log {
     root: String,
     chain: String,
     checkpoint: Option<String>,
+    /// That its member signed two histories, in words.
+    equivocation: Option<String>,
 }
 
 impl Log {
@@ -43,6 +46,10 @@ impl Log {
         let tree = head.tree_head();
         let member = &head.id.member;
         Ok(Self {
+            equivocation: reader.ledger.convictions.of(&head.id).map(|conviction| {
+                let words = Equivocation::new(conviction).words(&frame::member(reader.ledger, member));
+                if lang == Lang::Zh { words.zh } else { words.en }
+            }),
             name: frame::member(reader.ledger, member),
             role: frame::role(reader.ledger, member, lang),
             member: member.to_string(),

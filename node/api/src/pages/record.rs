@@ -43,6 +43,8 @@ struct Page {
     witnessed: bool,
     /// By how many of how many, or by whom and when.
     witnesses: String,
+    /// Beyond the last common point of two histories that its author signed.
+    beyond: bool,
     held_by: Vec<String>,
     /// The record's id where its reader has to say for what.
     ask: Option<String>,
@@ -112,6 +114,7 @@ async fn load(state: &AppState, id: &str, purpose: Option<String>, frame: &Frame
         published: record.published,
         witnessed: record.witnesses.standing.witnessed(),
         witnesses: witnesses(&record, &ledger, frame.lang),
+        beyond: shown.state.beyond_common_point,
         held_by: shown.state.held_by.iter().map(|member| clean(&member.name)).collect(),
         ask: locked.then(|| record.id.to_string()),
         purpose,

@@ -56,6 +56,8 @@ struct Listed {
     about: Vec<String>,
     sections: Vec<Chip>,
     published: bool,
+    /// Beyond the last common point of two histories that its author signed.
+    beyond: bool,
 }
 
 struct Chip {
@@ -99,6 +101,7 @@ impl Listed {
             about: record.about.iter().map(|subject| named(subject, lang)).collect(),
             sections: chips.collect(),
             published: record.published,
+            beyond: ledger.convictions.is_beyond(&record.log, record.sequence),
         }
     }
 }

@@ -147,6 +147,9 @@ pub struct RecordState {
     pub witnesses: Vec<WitnessName>,
     /// Other members that may hold it and whose nodes said that they have its log up to here.
     pub held_by: Vec<MemberName>,
+    /// Its author signed another history, and this lies beyond what both have in common: it has no effect until the alliance decides.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub beyond_common_point: bool,
 }
 
 /// A section as this node may show it.
@@ -255,6 +258,7 @@ impl Record {
                 witnesses_needed: record.witnesses.standing.needed,
                 witnesses: WitnessName::all(record, ledger),
                 held_by: holding.map(|peer| MemberName::of(&peer.member, ledger)).collect(),
+                beyond_common_point: ledger.convictions.is_beyond(&record.log, record.sequence),
             },
         }
     }

@@ -155,12 +155,22 @@ async fn until_stopped(handle: &Handle) -> Result<(), Failure> {
     }
 }
 
-/// Lets this member write as soon as another node has said how far it has this member's log; alone, at once.
+/// Lets this member write as soon as the others have said how far they have this member's log, and holds it again when something speaks against that; alone,
+/// at once.
 async fn release(handle: Handle, network: Network, hold: watch::Sender<bool>) {
-    let alone = handle.state().ledger.alliance.members().len() == 1;
-    if alone || network.own_head_known().wait_for(|known| *known).await.is_ok() {
+    if handle.state().ledger.alliance.members().len() == 1 {
         handle.hold_authoring(false).await;
         hold.send_replace(false);
+        return;
+    }
+    let mut known = network.own_head_known();
+    loop {
+        let held = !*known.borrow_and_update();
+        handle.hold_authoring(held).await;
+        hold.send_replace(held);
+        if known.changed().await.is_err() {
+            return;
+        }
     }
 }
 

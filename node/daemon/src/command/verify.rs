@@ -1,22 +1,64 @@
-//! `suyuan verify`: what a bundle proves, in words.
+//! `suyuan verify`: what a bundle proves, or a file that convicts a member, in words.
 
 use serde_json::{Value, json};
 use suyuan_core::bundle::{Bundle, VerifiedBundle, VerifiedRecord};
 use suyuan_core::charter::{Alliance, Role};
-use suyuan_core::{MemberId, limits};
+use suyuan_core::equivocation::{Conviction, EquivocationFile};
+use suyuan_core::{Fault, MemberId, limits};
 
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli::Verify;
 
 pub fn run(flags: &Verify) -> Result<Answer, Failure> {
     let bytes = read_file(&flags.file, limits::BUNDLE)?;
-    match Bundle::verify(&bytes, flags.alliance.as_ref()) {
-        Ok(verified) => Ok(Answer::new(words(&verified, flags.alliance.is_some()), report(&verified, flags.alliance.is_some()))),
-        Err(fault) => {
-            let text = format!("NOT PROVEN 未通过验证: {fault}.\nDo not rely on anything in this file.");
-            Ok(Answer::no(text, json!({ "proven": false, "fault": fault.code(), "explanation": fault.explain() })))
-        }
+    let pinned = flags.alliance.is_some();
+    if EquivocationFile::is_named(&bytes) {
+        return Ok(match EquivocationFile::verify(&bytes, flags.alliance.as_ref()) {
+            Ok((alliance, conviction)) => Answer::new(verdict(&alliance, &conviction, pinned), sentence(&alliance, &conviction, pinned)),
+            Err(fault) => refused(fault),
+        });
     }
+    Ok(match Bundle::verify(&bytes, flags.alliance.as_ref()) {
+        Ok(verified) => Answer::new(words(&verified, pinned), report(&verified, pinned)),
+        Err(fault) => refused(fault),
+    })
+}
+
+fn refused(fault: Fault) -> Answer {
+    let text = format!("NOT PROVEN 未通过验证: {fault}.\nDo not rely on anything in this file.");
+    Answer::no(text, json!({ "proven": false, "fault": fault.code(), "explanation": fault.explain() }))
+}
+
+const UNPINNED: &str = "  ! Nobody said which alliance this should be. Compare the id with your printed code or contract, or use --alliance.\n";
+
+/// Who signed two histories, and of what.
+fn verdict(alliance: &Alliance, conviction: &Conviction, pinned: bool) -> String {
+    let log = conviction.log();
+    let name = alliance.member(&log.member).map(|member| visible(&member.entry.name)).unwrap_or_default();
+    let mut text =
+        format!("CONVICTED 已证实: {name} signed two histories of its log\n  alliance {}, id {}\n", visible(&alliance.charter().name), alliance.id());
+    if !pinned {
+        text.push_str(UNPINNED);
+    }
+    text.push_str(&format!("  member id {}, log {}\n", log.member, log.incarnation));
+    for (size, seconds) in conviction.sizes().into_iter().zip(conviction.seconds()) {
+        let time = seconds.map_or("no time claimed".to_owned(), |seconds| format!("time claimed {}", utc(seconds)));
+        text.push_str(&format!("  a checkpoint over {size} entries, {time}\n"));
+    }
+    text.push_str(&match conviction.common() {
+        Some(common) => format!("  last common point: the first {common} entries are the same, entry {common} is not\n"),
+        None => "  the last common point is not proven by this file\n".to_owned(),
+    });
+    text.push_str("\nNot proven: which of the two is true; whom each was shown to; who used the key. Times are the member's own.");
+    text
+}
+
+fn sentence(alliance: &Alliance, conviction: &Conviction, pinned: bool) -> Value {
+    let log = conviction.log();
+    let name = alliance.member(&log.member).map(|member| member.entry.name.as_str());
+    json!({ "proven": true, "kind": "equivocation", "alliance": alliance.id(), "allianceExpected": pinned, "name": alliance.charter().name,
+        "member": log.member, "memberName": name, "incarnation": log.incarnation, "sizes": conviction.sizes(), "times": conviction.seconds(),
+        "common": conviction.common(), "notProven": ["which-is-true", "shown-to-whom", "who-used-the-key"] })
 }
 
 fn words(verified: &VerifiedBundle, pinned: bool) -> String {
@@ -28,7 +70,7 @@ fn words(verified: &VerifiedBundle, pinned: bool) -> String {
         alliance.id()
     );
     if !pinned {
-        text.push_str("  ! Nobody said which alliance this should be. Compare the id with your printed code or contract, or use --alliance.\n");
+        text.push_str(UNPINNED);
     }
     for record in &verified.records {
         text.push_str(&record_words(record));

@@ -18,6 +18,8 @@ pub(super) struct Mending {
     /// What was asked for already: until they say more, these members have nothing more to give.
     settled: BTreeMap<(Gap, MemberId), Known>,
     running: Option<Running>,
+    /// Who was asked last: others come before it, so that none takes up all the time.
+    turn: Option<MemberId>,
 }
 
 /// What a node knows of one author in one circle: number of statements, newest epoch.
@@ -44,13 +46,17 @@ impl Sync {
 
     /// Notes gaps that a member can fill. What may still come with the entries that this node has not pulled yet is no gap.
     pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>) {
+        let mut named = self.mending.gaps.values().filter(|known| known.contains_key(&member)).count();
         for (Count { of, next, epoch, .. }, missing) in counts {
             let known = (next, epoch);
             let Some(log) = self.logs.get(&of.log) else { continue };
             let behind = log.claims.get(&member).map(|size| size.saturating_sub(log.size));
             let gap = behind.is_some_and(|behind| behind == 0 || missing > behind);
-            let room = self.mending.gaps.contains_key(&of) || self.mending.gaps.len() < limits::GAPS;
+            let noted = self.mending.gaps.get(&of);
+            let again = noted.is_some_and(|known| known.contains_key(&member));
+            let room = again || (named < limits::GAPS_OF_MEMBER && (noted.is_some() || self.mending.gaps.len() < limits::GAPS));
             if gap && room && self.mending.settled.get(&(of, member)) != Some(&known) {
+                named = named.saturating_add(usize::from(!again));
                 self.mending.gaps.entry(of).or_default().insert(member, known);
             }
         }
@@ -64,7 +70,9 @@ impl Sync {
     pub(super) fn lacking(&mut self, member: &MemberId, gap: &Gap, sequences: Vec<u64>, next: Option<u64>) {
         if let Some(running) = self.mending.running.as_mut().filter(|running| running.member == *member && running.gap == *gap) {
             running.wanted = sequences;
-            running.listing = next.filter(|next| running.listing.is_none_or(|before| *next > before));
+            // So many rows were looked at for one that goes on: what advances less is made up, and would go on for ever.
+            let least = running.listing.map(|before| before.saturating_add(limits::LISTING as u64));
+            running.listing = next.filter(|next| least.is_some_and(|least| *next >= least));
             running.busy = false;
         }
     }
@@ -105,6 +113,7 @@ impl Sync {
     pub(super) fn plan_mending(&mut self, now: u64, actions: &mut Vec<Action>) {
         if self.mending.running.is_none() {
             self.mending.running = self.mending.begin(&self.me, &self.peers, now);
+            self.mending.turn = self.mending.running.as_ref().map(|running| running.member).or(self.mending.turn);
         }
         let Some(running) = self.mending.running.as_mut().filter(|running| !running.busy) else { return };
         let (gap, member) = (running.gap, running.member);
@@ -132,13 +141,21 @@ impl Mending {
         self.gaps.keys().chain(running).any(|gap| gap.log.member == *author)
     }
 
-    /// The next gap that somebody can fill now, in the own log before others; its author's own node comes first.
+    /// The next gap that somebody can fill now: of the member whose turn it is, in the own log before others, and from its author's own node where that can be asked.
     fn begin(&self, me: &MemberId, peers: &BTreeMap<MemberId, Peer>, now: u64) -> Option<Running> {
         let able = |member: &MemberId| peers.get(member).is_some_and(|peer| peer.may_be_asked(now) && peer.mending.is_none());
+        let (before, after): (Vec<&MemberId>, Vec<&MemberId>) =
+            peers.keys().filter(|member| able(member)).partition(|member| Some(**member) <= self.turn);
         let own = |(gap, _): &(&Gap, _)| gap.log.member == *me;
-        self.gaps.iter().filter(own).chain(self.gaps.iter()).find_map(|(gap, known)| {
-            let author = known.get_key_value(&gap.log.member).filter(|(member, _)| able(member));
-            let (member, known) = author.or_else(|| known.iter().find(|(member, _)| able(member)))?;
+        after.into_iter().chain(before).find_map(|member| {
+            let author_first = |gap: &Gap, known: &BTreeMap<MemberId, Known>| {
+                let author = gap.log.member;
+                author == *member || !(known.contains_key(&author) && able(&author))
+            };
+            let (gap, known) = self.gaps.iter().filter(own).chain(self.gaps.iter()).find_map(|(gap, known)| {
+                let mine = known.get(member).filter(|_| author_first(gap, known))?;
+                Some((gap, mine))
+            })?;
             Some(Running { gap: *gap, member: *member, known: *known, wanted: Vec::new(), listing: Some(0), busy: false })
         })
     }

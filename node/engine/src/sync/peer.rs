@@ -18,6 +18,8 @@ pub(super) struct Pulling {
 #[derive(Debug, Default)]
 pub(super) struct Peer {
     pub connected: bool,
+    /// Whether it was dialled and did not answer, or has no address, since it was last connected.
+    pub unreachable: bool,
     /// Whether it has ever said which logs it has.
     pub answered: bool,
     /// When it is next asked for its heads.
@@ -26,6 +28,9 @@ pub(super) struct Peer {
     pub pulling: Option<Pulling>,
     /// The request that fills a gap.
     pub mending: Option<Request>,
+    /// The question about one entry, and the evidence that is on its way.
+    pub inquiring: Option<Request>,
+    pub telling_of: Option<Request>,
     asked_counters: bool,
     /// From which circle on it is next asked for counters, and when.
     pub counters_from: Option<CircleId>,
@@ -48,6 +53,7 @@ pub(super) struct Peer {
 impl Peer {
     pub fn connect(&mut self, limits: &Limits, now: u64) {
         self.connected = true;
+        self.unreachable = false;
         self.heads_at = now;
         self.counters_at = now.saturating_add(limits.counters_after);
         self.counters_from = None;
@@ -60,6 +66,8 @@ impl Peer {
         self.asked_counters = false;
         self.pulling = None;
         self.mending = None;
+        self.inquiring = None;
+        self.telling_of = None;
         self.telling = None;
         // What was pushed may have been lost.
         self.told = 0;
@@ -76,11 +84,18 @@ impl Peer {
             Request::OrderHeads(_) => false,
             // Told by the rounds of witnessing, which keep their own account.
             Request::Cosigned(_) => false,
+            Request::Show { .. } => self.inquiring.take_if(|inquiring| inquiring == request).is_some(),
+            Request::Convict(_) => self.telling_of.take_if(|telling| telling == request).is_some(),
             Request::Grown(_) => self.telling.take().is_some_and(|size| {
                 self.told = self.told.max(size);
                 true
             }),
         }
+    }
+
+    /// Whether it may still say how much it has of this node's log.
+    pub fn is_awaited(&self, now: u64) -> bool {
+        !self.answered && if self.connected { self.rest_until <= now } else { !self.unreachable }
     }
 
     pub fn may_be_asked(&self, now: u64) -> bool {

@@ -1,8 +1,10 @@
 //! What goes into the sessions and what comes out of them.
 
+use suyuan_core::equivocation::Evidence;
 use suyuan_core::log::LogId;
 use suyuan_core::{Fault, MemberId};
 
+use crate::equivocation::{CompareError, Comparison};
 use crate::limits;
 use crate::replica::BatchError;
 use crate::wire::{Batch, Count, Gap, Item, LogSize, Request, Response};
@@ -57,6 +59,8 @@ impl Default for Limits {
 pub enum Event {
     /// A member can be asked.
     Connected(MemberId),
+    /// It cannot be reached for the time being: it was dialled in vain, or nobody knows where.
+    Unreachable(MemberId),
     /// It no longer can; what it was asked will not be answered.
     Disconnected(MemberId),
     /// It answered, or what it sent could not be decoded.
@@ -109,6 +113,31 @@ pub enum Event {
         /// Where the listing goes on.
         next: Option<u64>,
     },
+    /// It named other roots of logs than this node's copies have at these sizes, by [`crate::equivocation::differing`].
+    Differing {
+        /// Who.
+        member: MemberId,
+        /// The logs, with the sizes that it named.
+        logs: Vec<LogSize>,
+    },
+    /// What it showed of a log was held against this node's copy, by [`crate::equivocation::compare`].
+    Compared {
+        /// Who showed it.
+        member: MemberId,
+        /// Of which log.
+        log: LogId,
+        /// Which entry.
+        index: u64,
+        /// How it stands to this node's copy.
+        found: Result<Comparison, CompareError>,
+    },
+    /// It offered evidence that convicts nobody.
+    Slander {
+        /// Who.
+        member: MemberId,
+        /// What does not hold.
+        fault: Fault,
+    },
     /// Statements were verified and written.
     Filled,
     /// Statements were not.
@@ -145,6 +174,13 @@ pub enum Action {
         /// The statements.
         items: Vec<Item>,
     },
+    /// A log has two histories. Judge the evidence, keep it, and tell the sessions by [`super::Sync::convict`].
+    Convict {
+        /// Whose copy of the log showed it; it is not at fault.
+        member: MemberId,
+        /// What convicts the log's owner.
+        evidence: Box<Evidence>,
+    },
     /// A member sent what it should not have: say so. It is asked for no entries until then.
     Penalise {
         /// Who.
@@ -154,8 +190,10 @@ pub enum Action {
         /// Until when it is not asked.
         until: u64,
     },
-    /// This node now knows that it holds its own log as far as anybody does. Said once.
+    /// This node now knows that it holds its own log as far as anybody does.
     OwnHeadKnown,
+    /// After that, something turned up that speaks against it: nothing is authored until it is known again.
+    OwnHeadDisputed,
 }
 
 /// What a member did wrong.
@@ -174,6 +212,15 @@ pub enum Why {
         /// What does not hold.
         error: BatchError,
     },
+    /// What it showed of a log is not under a checkpoint of its owner.
+    Shown {
+        /// Of which log.
+        log: LogId,
+        /// What does not hold.
+        fault: Fault,
+    },
+    /// It accused a member with evidence that does not hold.
+    Slander(Fault),
 }
 
 impl std::fmt::Display for Why {
@@ -182,6 +229,8 @@ impl std::fmt::Display for Why {
             Self::Undecodable(fault) => write!(f, "its answer cannot be decoded: {fault}"),
             Self::Unasked => f.write_str("it answered something else than it was asked"),
             Self::Short(log) => write!(f, "it withholds entries of {} that it said it has", log.origin()),
+            Self::Shown { log, fault } => write!(f, "what it showed of {} does not hold: {fault}", log.origin()),
+            Self::Slander(fault) => write!(f, "it accused a member, and the evidence does not hold: {fault}"),
             Self::Batch { log, error } => write!(f, "its batch of {} was refused: {error}", log.origin()),
         }
     }

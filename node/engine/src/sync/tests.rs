@@ -5,6 +5,7 @@
 use suyuan_core::{AllianceId, StatementId};
 
 use super::*;
+use crate::equivocation::{CompareError, Comparison};
 use crate::wire::{Count, Gap, Item};
 
 mod world;
@@ -34,7 +35,16 @@ fn batch(log: LogId, from: u64, len: u64) -> Box<Batch> {
 
 /// Node 0 of an alliance of four, with nothing.
 fn four() -> Sync {
-    Sync::new(member(0), (0..4).map(|author| size(author, 0)).collect(), Limits::default(), 7)
+    of_four(0)
+}
+
+/// The same with so many entries of each log; nobody is there yet.
+fn of_four(held: u64) -> Sync {
+    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, held)).collect(), Limits::default(), 7);
+    for who in 1..4 {
+        assert_eq!(sync.handle(Event::Unreachable(member(who)), 0), []);
+    }
+    sync
 }
 
 fn ask(who: u8, request: Request) -> Action {
@@ -50,7 +60,7 @@ fn answer(who: u8, request: Request, response: Response) -> Event {
 }
 
 fn heads(who: u8, sizes: &[LogSize]) -> Event {
-    answer(who, Request::Heads, Response::Heads(sizes.to_vec()))
+    answer(who, Request::Heads, Response::Heads(sizes.iter().map(|log| Head { log: *log, root: [0; 32] }).collect()))
 }
 
 fn counters() -> Request {
@@ -184,7 +194,7 @@ fn nothing_is_authored_while_own_statements_are_known_to_be_lacking_but_not_for_
     let gap = Gap { circle: CircleId([8; 32]), log: log(0) };
     let count = (Count { of: gap, next: 6, epoch: 1, mark: None }, 2);
     let start = || {
-        let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 3)).collect(), Limits::default(), 7);
+        let mut sync = of_four(3);
         for who in [1, 2] {
             sync.handle(Event::Connected(member(who)), 0);
             sync.handle(heads(who, &[size(0, 3), size(1, 3)]), 0);
@@ -271,4 +281,185 @@ fn an_own_checkpoint_over_more_that_does_not_fit_holds_authoring_back() {
         actions.append(&mut sync.handle(Event::Tick, second * 1000));
     }
     assert!(!actions.contains(&Action::OwnHeadKnown), "{actions:?}");
+}
+
+#[test]
+fn one_answer_is_not_enough_where_others_can_be_reached() {
+    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 5)).collect(), Limits::default(), 7);
+    let known = |actions: &[Action]| actions.contains(&Action::OwnHeadKnown);
+    sync.handle(Event::Unreachable(member(3)), 0);
+    sync.handle(Event::Connected(member(1)), 0);
+    let mut actions = sync.handle(heads(1, &[size(0, 3)]), 1);
+    actions.append(&mut sync.handle(answer(1, counters(), Response::Counters(Vec::new(), None)), 2));
+    actions.append(&mut sync.handle(Event::Gaps { member: member(1), counts: Vec::new() }, 2));
+    assert!(!known(&actions), "2 has been dialled, and may know more: {actions:?}");
+    sync.handle(Event::Connected(member(2)), 3000);
+    let actions = sync.handle(Event::Tick, 3001);
+    assert!(!known(&actions), "it is there, and has not said how much it has");
+    let actions = sync.handle(heads(2, &[size(0, 9)]), 3002);
+    assert_eq!(actions, [ask(2, pull(0, 5))], "more than the first knew");
+    // Who never answers is not waited for for ever.
+    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 5)).collect(), Limits::default(), 7);
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[size(0, 3)]), 1);
+    let mut until = |from: u64, to: u64| (from..to).any(|tenth| known(&sync.handle(Event::Tick, tenth * 100)));
+    assert!(!until(1, 200) && until(200, 420), "20 s for what it says, and 20 s for comparing counters");
+}
+
+#[test]
+fn what_speaks_against_the_own_log_later_holds_authoring_again() {
+    let mut sync = of_four(5);
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[size(0, 5)]), 1);
+    sync.handle(answer(1, counters(), Response::Counters(Vec::new(), None)), 2);
+    assert_eq!(sync.handle(Event::Gaps { member: member(1), counts: Vec::new() }, 2), [Action::OwnHeadKnown]);
+    sync.handle(Event::Connected(member(2)), 1000);
+    sync.handle(heads(2, &[size(0, 9)]), 1001);
+    sync.handle(answer(2, pull(0, 5), Response::Batch(Some(batch(log(0), 5, 4)))), 1002);
+    let actions = sync.handle(Event::Refused { log: size(0, 5), error: parts() }, 1003);
+    assert!(actions.contains(&Action::OwnHeadDisputed), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Penalise { .. })), "who shows it is not to blame");
+    let actions: Vec<Action> = (2..100).flat_map(|second| sync.handle(Event::Tick, second * 1000)).collect();
+    assert!(!actions.contains(&Action::OwnHeadKnown));
+}
+
+fn parts() -> BatchError {
+    BatchError::Sender { fault: Fault::Consistency, sequence: None }
+}
+
+/// Node 0 holds ten entries of log 1 and was sent a batch by 2 that does not continue them.
+fn refused() -> Sync {
+    let mut sync = of_four(10);
+    sync.handle(Event::Connected(member(2)), 0);
+    sync.handle(heads(2, &[]), 0);
+    sync.handle(Event::Holds { member: member(2), log: size(1, 30) }, 0);
+    let now = Limits::default().relay_after;
+    sync.handle(Event::Tick, now);
+    sync.handle(answer(2, pull(1, 10), Response::Batch(Some(batch(log(1), 10, 20)))), now);
+    let actions = sync.handle(Event::Refused { log: size(1, 10), error: parts() }, now);
+    assert_eq!(actions.last(), Some(&ask(2, show(9))), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Penalise { .. } | Action::Ask { request: Request::Pull { .. }, .. })));
+    sync
+}
+
+fn show(index: u64) -> Request {
+    Request::Show { log: log(1), index }
+}
+
+fn shown() -> Response {
+    let shown = suyuan_core::equivocation::Shown { entry: StatementId([0; 32]), path: Vec::new() };
+    Response::Shown(Some(Box::new(crate::wire::ShownEntry { checkpoint: String::new(), shown })))
+}
+
+fn evidence() -> Box<suyuan_core::equivocation::Evidence> {
+    let proof = suyuan_core::equivocation::Contradiction::SameSize;
+    Box::new(suyuan_core::equivocation::Evidence { member: member(1), incarnation: 0, first: String::new(), second: String::new(), proof })
+}
+
+fn compared(index: u64, found: Result<Comparison, CompareError>) -> Event {
+    Event::Compared { member: member(2), log: log(1), index, found }
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_the_sender_s_fault_only_where_its_copy_is_the_same() {
+    let mut sync = refused();
+    let now = Limits::default().relay_after;
+    assert_eq!(sync.handle(answer(2, show(9), shown()), now), []);
+    let same = Comparison { before: true, entry: true, evidence: None };
+    let actions = sync.handle(compared(9, Ok(same)), now);
+    assert!(matches!(&actions[..], [Action::Penalise { why: Why::Batch { .. }, .. }, ..]), "{actions:?}");
+    // Nor may it show what is not under a checkpoint of the owner, or nothing at all.
+    let mut sync = refused();
+    sync.handle(answer(2, show(9), shown()), now);
+    let actions = sync.handle(compared(9, Err(CompareError::Sender(Fault::Inclusion))), now);
+    assert!(matches!(&actions[..], [Action::Penalise { why: Why::Shown { .. }, .. }, ..]), "{actions:?}");
+    let mut sync = refused();
+    let actions = sync.handle(answer(2, show(9), Response::Shown(None)), now);
+    assert!(matches!(&actions[..], [Action::Penalise { why: Why::Batch { .. }, .. }, ..]), "{actions:?}");
+    // Who goes away, or does not answer, may have been honest.
+    for event in [Event::Disconnected(member(2)), Event::Failed { member: member(2), request: show(9) }] {
+        assert!(!refused().handle(event, now).iter().any(|action| matches!(action, Action::Penalise { .. })));
+    }
+}
+
+#[test]
+fn the_place_where_two_histories_part_is_found_by_halving_and_nobody_is_blamed_for_showing_it() {
+    for common in 0..10 {
+        let mut sync = refused();
+        let now = Limits::default().relay_after;
+        let (mut index, mut convicted) = (9, Vec::new());
+        for _ in 0..5 {
+            assert_eq!(sync.handle(answer(2, show(index), shown()), now), []);
+            let (before, entry) = (index <= common, index < common);
+            let evidence = (!entry).then(evidence);
+            let actions = sync.handle(compared(index, Ok(Comparison { before, entry, evidence })), now);
+            convicted.extend(actions.iter().filter(|action| matches!(action, Action::Convict { .. })).map(|_| index));
+            assert!(!actions.iter().any(|action| matches!(action, Action::Penalise { .. })));
+            let Some(Action::Ask { request: Request::Show { index: next, .. }, .. }) = actions.last() else { break };
+            index = *next;
+        }
+        assert_eq!((convicted[0], *convicted.last().unwrap()), (9, common), "at once, and then where they part");
+    }
+}
+
+/// A gap that a member speaks of in some circle of author 1.
+fn a_gap(circle: u16) -> (Count, u64) {
+    let mut id = [7; 32];
+    id[..2].copy_from_slice(&circle.to_be_bytes());
+    (Count { of: Gap { circle: CircleId(id), log: log(1) }, next: 1, epoch: 0, mark: None }, 1)
+}
+
+#[test]
+fn invented_gaps_leave_room_and_time_for_others() {
+    let mut sync = of_four(5);
+    for who in [2, 3] {
+        sync.handle(Event::Connected(member(who)), 0);
+        sync.handle(heads(who, &[size(1, 5)]), 1);
+        sync.handle(answer(who, counters(), Response::Counters(Vec::new(), None)), 2);
+    }
+    let invented: Vec<(Count, u64)> = (0..2000).map(a_gap).collect();
+    sync.handle(Event::Gaps { member: member(2), counts: invented }, 3);
+    assert_eq!(sync.gaps().count(), limits::GAPS_OF_MEMBER, "so many, and no more, of one member's word");
+    let true_one = a_gap(9999);
+    sync.handle(Event::Gaps { member: member(3), counts: vec![true_one] }, 4);
+    assert_eq!(sync.gaps().count(), limits::GAPS_OF_MEMBER + 1);
+    // The first question is under way; the next one goes to the other member.
+    let gap = a_gap(0).0.of;
+    let listing = Request::Listing { gap, from: 0 };
+    sync.handle(answer(2, listing, Response::Listing(Vec::new(), None)), 5);
+    sync.handle(Event::Lacking { member: member(2), gap, sequences: Vec::new(), next: None }, 5);
+    let actions = sync.handle(Event::Tick, 6);
+    assert!(actions.contains(&ask(3, Request::Listing { gap: true_one.0.of, from: 0 })), "{actions:?}");
+}
+
+#[test]
+fn a_listing_that_hardly_advances_ends() {
+    let mut sync = of_four(5);
+    sync.handle(Event::Connected(member(2)), 0);
+    sync.handle(heads(2, &[size(1, 5)]), 1);
+    sync.handle(answer(2, counters(), Response::Counters(Vec::new(), None)), 2);
+    let (count, missing) = a_gap(1);
+    let listing = |from| Request::Listing { gap: count.of, from };
+    let actions = sync.handle(Event::Gaps { member: member(2), counts: vec![(count, missing)] }, 3);
+    assert!(actions.contains(&ask(2, listing(0))), "{actions:?}");
+    let lacking = |next| Event::Lacking { member: member(2), gap: count.of, sequences: Vec::new(), next };
+    sync.handle(answer(2, listing(0), Response::Listing(Vec::new(), Some(1024))), 4);
+    assert_eq!(sync.handle(lacking(Some(1024)), 4), [ask(2, listing(1024))], "a full one goes on");
+    sync.handle(answer(2, listing(1024), Response::Listing(Vec::new(), Some(1025))), 5);
+    sync.handle(lacking(Some(1025)), 5);
+    sync.handle(Event::Tick, 6);
+    assert_eq!(sync.gaps().count(), 0, "it has nothing more to give");
+}
+
+#[test]
+fn a_copy_on_another_history_is_not_said_to_hold_anything() {
+    let mut sync = of_four(5);
+    sync.handle(Event::Connected(member(2)), 0);
+    sync.handle(heads(2, &[size(1, 5)]), 1);
+    let holds = |sync: &Sync| sync.holders().any(|(of, held)| of == log(1) && held.contains_key(&member(2)));
+    assert!(holds(&sync));
+    sync.handle(Event::Differing { member: member(2), logs: vec![size(1, 5)] }, 2);
+    assert!(!holds(&sync));
+    sync.handle(heads(2, &[size(1, 5)]), 9000);
+    assert!(!holds(&sync), "heads were not asked for");
 }

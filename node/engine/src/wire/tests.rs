@@ -31,6 +31,15 @@ fn a_batch() -> Batch {
     }
 }
 
+fn shown() -> Shown {
+    Shown { entry: StatementId([5; 32]), path: vec![[1; 32], [2; 32]] }
+}
+
+fn evidence() -> Box<Evidence> {
+    let proof = suyuan_core::equivocation::Contradiction::Fork { index: 7, first: shown(), second: shown() };
+    Box::new(Evidence { member: MemberId([3; 32]), incarnation: 0, first: "one".into(), second: "other".into(), proof })
+}
+
 fn requests() -> Vec<Request> {
     let size = LogSize { log: log(1), size: 7 };
     vec![
@@ -40,14 +49,17 @@ fn requests() -> Vec<Request> {
         Request::Counters(CircleId([0; 32])),
         Request::Listing { gap: gap(1), from: 12 },
         Request::Items { log: log(2), sequences: vec![1, 2, 900] },
+        Request::Show { log: log(1), index: 1 << 40 },
+        Request::Convict(evidence()),
     ]
 }
 
 fn responses() -> Vec<Response> {
     let size = LogSize { log: log(1), size: 7 };
+    let head = Head { log: size, root: [9; 32] };
     let count = Count { of: gap(1), next: 8, epoch: 2, mark: Some([6; 32]) };
     vec![
-        Response::Heads(vec![size, size]),
+        Response::Heads(vec![head, head]),
         Response::Batch(None),
         Response::Batch(Some(Box::new(a_batch()))),
         Response::Noted,
@@ -57,6 +69,8 @@ fn responses() -> Vec<Response> {
         Response::Listing(Vec::new(), Some(1024)),
         Response::Items(vec![an_item(3)]),
         Response::Items(Vec::new()),
+        Response::Shown(None),
+        Response::Shown(Some(Box::new(ShownEntry { checkpoint: "note".into(), shown: shown() }))),
     ]
 }
 
@@ -93,11 +107,13 @@ fn what_is_out_of_bounds_or_order_is_refused() {
     assert!(!refused(items((0..limits::ITEMS as u64).collect())));
     assert!(refused(items(vec![1, 1])) && refused(items(vec![2, 1])), "not ascending");
     let refused = |response: Response| Response::decode(&response.to_bytes(), &ALLIANCE).is_err();
-    assert!(refused(Response::Heads(vec![LogSize { log: log(1), size: 0 }; limits::HEADS + 1])));
+    assert!(refused(Response::Heads(vec![Head { log: LogSize { log: log(1), size: 0 }, root: [0; 32] }; limits::HEADS + 1])));
     assert!(refused(Response::Counters(vec![Count { of: gap(1), next: 0, epoch: 0, mark: None }; limits::COUNTS + 1], None)));
     assert!(refused(Response::Listing((0..=limits::LISTING as u64).collect(), None)));
     assert!(refused(Response::Listing(vec![3, 3], None)));
     assert!(refused(Response::Items(vec![an_item(1); limits::ITEMS + 1])));
+    let long = ShownEntry { checkpoint: String::new(), shown: Shown { path: vec![[0; 32]; suyuan_core::limits::PATH + 1], ..shown() } };
+    assert!(refused(Response::Shown(Some(Box::new(long)))));
     let batch = |change: &dyn Fn(&mut Batch)| {
         let mut batch = a_batch();
         change(&mut batch);

@@ -21,7 +21,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// The leader's first act: the alliance circle with all founders.
     pub(super) fn found_alliance(&mut self, now: u64) -> Result<(), Fatal> {
         let ledger = self.state.ledger.clone();
-        if !self.is_behind()? && epoch::alliance_is_unopened(&ledger.circles, &ledger) {
+        if self.held()?.is_none() && epoch::alliance_is_unopened(&ledger.circles, &ledger) {
             let opened = self.open_circle(epoch::alliance_request(&ledger), now)?;
             opened.map_err(|error| Fatal(format!("the alliance circle cannot be opened: {error}")))?;
         }
@@ -29,8 +29,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     }
 
     pub(super) fn open_circle(&mut self, request: CircleRequest, now: u64) -> Result<Result<Circle, SubmitError>, Fatal> {
-        if self.is_behind()? {
-            return Ok(Err(SubmitError::Held));
+        if let Some(why) = self.held()? {
+            return Ok(Err(why));
         }
         let new = match epoch::draw_up(request, &self.state.ledger, &self.state.secrets, now, &mut self.rng) {
             Ok(new) => new,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
+use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::id::Hash;
 use suyuan_core::log::LogId;
 use suyuan_core::membership::Admission;
 use suyuan_core::note::{NamedKey, TreeHead};
 use suyuan_core::witness::{self, AddCheckpoint};
-use suyuan_core::{MemberId, StatementId};
+use suyuan_core::{Fault, MemberId, StatementId};
 
 use crate::author::AuthorError;
 use crate::circles::Circle;
@@ -78,6 +80,8 @@ pub enum Command {
     },
     /// The checkpoint of a log that was cosigned last, by the hash of its origin.
     LastCosigned(Hash),
+    /// Judge and keep evidence that a member signed two histories.
+    Convict(Box<Evidence>),
     /// Open the alliance circle, where this member has to: nothing holds authoring back any longer.
     Found,
 }
@@ -101,6 +105,8 @@ pub enum Done {
     Witnessed(Witnessed),
     /// The note, where one was cosigned.
     LastCosigned(Option<String>),
+    /// Evidence was judged. Nothing where it says no more than what was known.
+    Convicted(Option<Arc<Conviction>>),
     /// The alliance circle is open, or it is another member's to open.
     Founded,
 }
@@ -159,6 +165,10 @@ pub enum SubmitError {
     Author(AuthorError),
     /// A batch of another member's log was not taken in.
     Batch(BatchError),
+    /// Evidence that was offered convicts nobody: the fault of who offered it.
+    Evidence(Fault),
+    /// This member signed two histories of its log, and writes nothing until the alliance has decided.
+    Convicted,
     /// The keyring could not be written; its reason.
     Keyring(String),
     /// No other node has said yet how far it has this member's log, or its end has not come back from them. Trying again later helps.
@@ -174,6 +184,11 @@ impl fmt::Display for SubmitError {
             Self::Conflict => f.write_str("this idempotency key was used for another request; use a new one"),
             Self::Author(error) => error.fmt(f),
             Self::Batch(error) => error.fmt(f),
+            Self::Evidence(fault) => write!(f, "the evidence convicts nobody: {fault}"),
+            Self::Convicted => f.write_str(
+                "two histories of this member's log were signed with its key, and nothing is written until the alliance has decided; \
+                 look at the evidence with `suyuan verify`, find out where the second history was written, and call the other members",
+            ),
             Self::Keyring(why) => write!(f, "the keyring could not be written: {why}"),
             Self::Held => f.write_str(
                 "no other member's node has said yet how far it has this member's log, or the end of it is still being fetched, and nothing is written until then; \

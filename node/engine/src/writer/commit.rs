@@ -38,8 +38,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if group.is_empty() {
             return Ok(());
         }
-        if self.is_behind()? {
-            self.outlet.tell(group.into_iter().map(|pending| (pending.ticket, Err(SubmitError::Held))).collect());
+        if let Some(why) = self.held()? {
+            self.outlet.tell(group.into_iter().map(|pending| (pending.ticket, Err(why.clone()))).collect());
             return Ok(());
         }
         let mut draft = self.draft();

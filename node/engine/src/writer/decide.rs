@@ -25,7 +25,7 @@ use crate::view::Changes;
 impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// Does what is due, one thing after the other, as long as there is something and not for ever.
     pub(super) fn decide(&mut self, reached: &BTreeSet<MemberId>, now: u64) -> Result<(), Fatal> {
-        if self.is_behind()? {
+        if self.held()?.is_some() {
             return Ok(());
         }
         for _ in 0..limits::ACTS {

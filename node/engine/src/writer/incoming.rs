@@ -66,9 +66,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
 
     fn accept(&mut self, accepted: Accepted) -> Result<(), Fatal> {
         let before = self.state.ledger.clone();
-        let Accepted { changes, head, counters, records, slips } = accepted;
+        let Accepted { mut changes, head, counters, records, slips } = accepted;
         let opened = self.accept_slips(&slips, &records, &before)?;
-        self.disk.write(&changes)?;
         let mut ledger = Ledger::clone(&before);
         ledger.counters.merge(counters);
         if let Some(head) = head {
@@ -81,6 +80,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 self.outlet.notice(Notice::NoEffect { statement: record.statement.id(), why });
             }
         }
+        ledger.count_new_circles(&before, &records, self.disk.rows(), self.disk.keys().local, &mut changes)?;
+        self.disk.write(&changes)?;
         if opened.contains(&alliance_circle(&ledger.alliance.id())) {
             ledger.relearn(self.disk.rows(), self.disk.keys().local, &secrets)?;
         }

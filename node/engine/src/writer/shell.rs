@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use suyuan_core::circle::{EpochSecret, PrekeySecret};
+use suyuan_core::equivocation::Conviction;
 use suyuan_core::id::Hash;
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::LogId;
@@ -154,6 +155,8 @@ pub enum Notice {
         /// Why.
         fault: Fault,
     },
+    /// A member signed two histories.
+    Convicted(Arc<Conviction>),
     /// A circle's key was not kept. A steward that hands out two secrets of one epoch, or more than a keyring holds, harms its own circles alone.
     NotKept {
         /// The epoch statement.

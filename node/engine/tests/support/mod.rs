@@ -166,18 +166,20 @@ impl Member {
 
     /// Takes a batch in, as a node does.
     pub fn take_in(&mut self, batch: Batch) -> Result<(), BatchError> {
-        let verified = replica::verify(batch, &self.ledger, &self.view, &self.local, &self.secrets, &mut self.rng)?;
+        let before = self.ledger.clone();
+        let mut verified = replica::verify(batch, &self.ledger, &self.view, &self.local, &self.secrets, &mut self.rng)?;
         for slip in &verified.slips {
             let record = verified.records.iter().find(|record| record.statement.id() == slip.statement).unwrap();
             let content = epoch::accept(slip, record, &self.ledger, &encryption(self.index)).unwrap();
             self.secrets.insert(content.circle, content.epoch, content.secret);
         }
-        self.view.apply(&verified.changes);
         self.ledger.logs.set(verified.head);
         self.ledger.counters.merge(verified.counters);
         for record in &verified.records {
             self.ledger.learn(record, &self.secrets).unwrap();
         }
+        self.ledger.count_new_circles(&before, &verified.records, &self.view, &self.local, &mut verified.changes).unwrap();
+        self.view.apply(&verified.changes);
         Ok(())
     }
 }

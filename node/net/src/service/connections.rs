@@ -88,6 +88,7 @@ impl Service {
         debug!(%member, error, "a member's node was not reached");
         self.dialer.failed(&member, Instant::now());
         self.went_wrong(&member, error);
+        self.step(Event::Unreachable(member));
     }
 
     pub(super) fn went_wrong(&mut self, member: &MemberId, error: &str) {

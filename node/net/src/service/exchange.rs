@@ -2,11 +2,12 @@
 
 use libp2p::PeerId;
 use libp2p::request_response::{self, InboundRequestId, Message, ResponseChannel};
+use suyuan_core::equivocation::Evidence;
 use suyuan_core::{Fault, MemberId};
-use suyuan_engine::mend;
 use suyuan_engine::sync::{Action, Event};
 use suyuan_engine::wire::{Batch, LogSize, Request, Response};
 use suyuan_engine::witnessing::Event as Round;
+use suyuan_engine::{equivocation, mend};
 use suyuan_runtime::Handle;
 use tracing::{debug, error, info, warn};
 
@@ -22,6 +23,11 @@ impl Service {
                 let handle = self.handle().clone();
                 self.beside(async move { Done::Filled { result: handle.fill(log, items).await } });
             }
+            Action::Convict { member, evidence } => {
+                let shown_by = self.plan.members.known(&member).map_or("", |known| &known.name);
+                warn!(shown_by, log = %evidence.log(self.handle().state().ledger.alliance.id()).origin(), "a log has two histories");
+                self.convict(None, *evidence);
+            }
             Action::Penalise { member, why, until } => {
                 let name = self.plan.members.known(&member).map_or("", |known| &known.name);
                 warn!(member = name, id = %member, %why, seconds = until.saturating_sub(self.now()) / 1000, "a member's node sent what does not hold; it is not asked for a while");
@@ -34,6 +40,10 @@ impl Service {
                 info!("this node holds its own log as far as anybody who answered");
                 self.plan.shared.own_head_known.send_replace(true);
             }
+            Action::OwnHeadDisputed => {
+                error!("ALARM: another history of this node's own log was shown; nothing is written until it is clear");
+                self.plan.shared.own_head_known.send_replace(false);
+            }
         }
     }
 
@@ -45,6 +55,11 @@ impl Service {
         }
         let id = self.swarm.behaviour_mut().sync.send_request(&known.peer, bytes);
         self.asked.insert(id, (member, request));
+    }
+
+    fn convict(&mut self, by: Option<MemberId>, evidence: Evidence) {
+        let handle = self.handle().clone();
+        self.beside(async move { Done::Convicted { by, result: handle.convict(evidence).await } });
     }
 
     fn take_in(&mut self, batch: Box<Batch>) {
@@ -113,13 +128,19 @@ impl Service {
             return self.cosigned(member, cosignatures, channel);
         }
         let place = match request {
-            Request::Grown(_) => None,
+            Request::Grown(_) | Request::Convict(_) => None,
             _ => state.turnstile.enter(),
         };
         match (request, place) {
             (Request::Grown(log), _) if state.turnstile.pass() => {
                 self.send(member, channel, Response::Noted.to_bytes());
                 self.step(Event::Holds { member, log });
+            }
+            (Request::Convict(evidence), _) if state.turnstile.pass() => {
+                self.send(member, channel, Response::Noted.to_bytes());
+                if equivocation::is_news(&evidence, &self.handle().state().ledger) {
+                    self.convict(Some(member), *evidence);
+                }
             }
             (request, Some(place)) => {
                 let (turnstile, slots, handle) = (state.turnstile.clone(), self.slots.clone(), self.handle().clone());
@@ -157,7 +178,20 @@ impl Service {
 /// What an answer about circles says, held against this node's own ledger.
 fn study(member: MemberId, request: &Request, response: &Response, handle: &Handle) -> Option<Event> {
     let state = handle.state();
+    let published = state.published.as_ref().map(|published| published.checkpoint.as_str());
+    let rows = handle.store().as_ref();
     match (request, response) {
+        (Request::Heads, Response::Heads(heads)) => match equivocation::differing(heads, &state.ledger, rows) {
+            Ok(logs) => (!logs.is_empty()).then_some(Event::Differing { member, logs }),
+            Err(error) => {
+                error!(%error, "the logs that another node named cannot be compared");
+                None
+            }
+        },
+        (Request::Show { log, index }, Response::Shown(Some(shown))) => {
+            let found = equivocation::compare(log, *index, shown, &state.ledger, published, rows);
+            Some(Event::Compared { member, log: *log, index: *index, found })
+        }
         (Request::Counters(_), Response::Counters(counts, _)) => Some(Event::Gaps { member, counts: mend::gaps(counts, &state.ledger) }),
         (Request::Listing { gap, .. }, Response::Listing(listed, next)) => {
             match mend::lacking(gap, listed, &state.ledger, &state.secrets, handle.store().as_ref(), handle.local()) {

@@ -11,7 +11,7 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, noise, tcp, yamux};
 use suyuan_core::AllianceId;
 use suyuan_engine::serve;
-use suyuan_engine::wire::{LogSize, Request, Response};
+use suyuan_engine::wire::{Head, LogSize, Request, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -227,7 +227,7 @@ async fn a_lying_member_is_named_and_another_source_is_used() {
         let request = Request::decode(&bytes[4..], &log.alliance).unwrap();
         let response = serve::answer(&request, &victim, &state.ledger, None, copy.store().as_ref(), copy.local()).unwrap();
         let response = match response {
-            Response::Heads(_) => Response::Heads(vec![claimed]),
+            Response::Heads(_) => Response::Heads(vec![Head { log: claimed, root: [0; 32] }]),
             Response::Batch(Some(mut batch)) => {
                 pulls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let middle = batch.items.len() / 2;

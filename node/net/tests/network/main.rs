@@ -4,6 +4,7 @@
 
 mod converge;
 mod decide;
+mod equivocation;
 mod gaps;
 mod hostile;
 mod moves;

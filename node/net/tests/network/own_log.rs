@@ -10,7 +10,7 @@ use suyuan_runtime::SubmitError;
 
 use super::support::{Alliance, Running, converged, grant, own_head_known, residue, wait};
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let to = to.join(entry.file_name());
@@ -23,7 +23,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Puts an earlier copy of store and anchor back, or none at all.
-fn restore(folder: &Path, old: Option<&Path>) {
+pub fn restore(folder: &Path, old: Option<&Path>) {
     std::fs::remove_dir_all(folder.join("store")).unwrap();
     std::fs::remove_file(folder.join("anchor")).unwrap();
     if let Some(old) = old {

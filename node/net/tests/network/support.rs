@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use suyuan_core::charter::{Charter, CharterFile, Entry, MemberKeys, Role};
@@ -129,7 +130,11 @@ impl Alliance {
     }
 
     fn node_config(&self, number: usize) -> NodeConfig {
-        let folder = self.founders[number].folder.path();
+        self.node_config_at(self.founders[number].folder.path())
+    }
+
+    /// The same member in another folder.
+    pub fn node_config_at(&self, folder: &Path) -> NodeConfig {
         let keyring = Keyring::open(folder, &Passphrase::none()).unwrap();
         NodeConfig { data: folder.to_owned(), charter: self.charter.clone(), keyring }
     }

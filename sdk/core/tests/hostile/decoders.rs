@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use suyuan_core::bundle::{Bundle, VerifiedRecord};
 use suyuan_core::charter::{CharterFile, Entry};
 use suyuan_core::circle::{PrekeySecret, Slip, SlipAddress, SlipContent};
+use suyuan_core::equivocation::{EquivocationFile, Evidence};
 use suyuan_core::id::{AllianceId, CircleId, MemberId, StatementId};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
 use suyuan_core::proof::LogProof;
@@ -55,6 +56,31 @@ fn charters() {
             assert_eq!(entry.to_bytes(), bytes, "a second spelling");
         }
     });
+}
+
+#[test]
+fn equivocations() {
+    let inputs = vector_bytes("equivocation/equivocation.json", "verify", "file");
+    let world = World::new();
+    let head = |note: &String| UnverifiedCheckpoint::parse(note).map(|note| (note.claimed_size(), note.claimed_root())).unwrap();
+    let heads = |evidence: &Evidence| [head(&evidence.first), head(&evidence.second)];
+    let known: Vec<_> = inputs.iter().filter_map(|bytes| EquivocationFile::decode(bytes).ok()).map(|file| file.evidence).collect();
+    let mut signed = BTreeSet::new();
+    for evidence in known.iter().filter(|evidence| (*evidence).clone().verify(&world.alliance).is_ok()) {
+        signed.extend(heads(evidence));
+    }
+    let mut convicted = 0;
+    storm("equivocation", &inputs, 5000, |bytes| {
+        let Ok(file) = EquivocationFile::decode(bytes) else { return };
+        assert_eq!(file.to_bytes(), bytes, "a second spelling");
+        assert!(EquivocationFile::is_named(bytes));
+        assert_eq!(Evidence::decode(&file.evidence.to_bytes()), Ok(file.evidence.clone()));
+        let Ok(conviction) = file.evidence.verify(&world.alliance) else { return };
+        convicted += 1;
+        assert_eq!(conviction.log(), world.log, "somebody else was convicted");
+        assert!(heads(conviction.evidence()).iter().all(|head| signed.contains(head)), "by what it did not sign");
+    });
+    assert!(convicted > 0, "none was worth trying");
 }
 
 /// Id of a record, section, name and value of a field.

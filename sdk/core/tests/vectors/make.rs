@@ -2,6 +2,7 @@
 
 mod bundles;
 mod crafted;
+mod equivocations;
 mod formats;
 mod logs;
 mod sealed;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::fixture::World;
 use crate::run;
 
-pub const PARTS: [&str; 10] = ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "witness", "bundle"];
+pub const PARTS: [&str; 11] = ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "witness", "bundle", "equivocation"];
 
 /// Every file: part, name, content.
 pub fn all() -> Vec<(&'static str, &'static str, Value)> {
@@ -31,6 +32,7 @@ pub fn all() -> Vec<(&'static str, &'static str, Value)> {
         ("witness", "standing.json", witnesses::standing(&world)),
         ("witness", "policy.json", witnesses::policy(&world)),
         ("bundle", "bundle.json", bundles::bundle(&world)),
+        ("equivocation", "equivocation.json", equivocations::equivocation(&world)),
     ]
 }
 

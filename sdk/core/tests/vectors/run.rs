@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use suyuan_core::bundle::Bundle;
 use suyuan_core::charter::CharterFile;
+use suyuan_core::equivocation::EquivocationFile;
 use suyuan_core::id::{AllianceId, CircleId, MemberId, StatementId};
 use suyuan_core::key::{PublicKey, key_id};
 use suyuan_core::log::{LogId, chain_next};
@@ -57,6 +58,7 @@ pub fn run(part: &str, op: &str, input: &Value) -> Result<Value, Fault> {
         "log" => run_log(op, &input),
         "witness" => run_witness(op, &input),
         "bundle" => run_bundle(&input),
+        "equivocation" => run_equivocation(&input),
         _ => panic!("no such part: {part}"),
     }
 }
@@ -278,4 +280,11 @@ fn run_bundle(input: &In) -> Result<Value, Fault> {
         })
         .collect();
     Ok(json!({ "alliance": verified.alliance.id().to_string(), "records": records }))
+}
+
+fn run_equivocation(input: &In) -> Result<Value, Fault> {
+    let (alliance, conviction) = EquivocationFile::verify(&input.hex("file"), expected(input).as_ref())?;
+    let log = conviction.log();
+    Ok(json!({ "alliance": alliance.id().to_string(), "member": log.member.to_string(), "incarnation": log.incarnation,
+        "sizes": conviction.sizes(), "times": conviction.seconds(), "common": conviction.common() }))
 }

@@ -207,8 +207,11 @@ impl World {
         let node = &self.nodes[at];
         let boast = if node.nature == Nature::Boaster { 1_000_000 } else { 0 };
         match request {
-            Request::Heads => Some(Response::Heads(node.held.iter().map(|(log, size)| LogSize { log: *log, size: size + boast }).collect())),
-            Request::Grown(_) | Request::Cosigned(_) => Some(Response::Noted),
+            Request::Heads => Some(Response::Heads(
+                node.held.iter().map(|(log, size)| Head { log: LogSize { log: *log, size: size + boast }, root: [0; 32] }).collect(),
+            )),
+            Request::Grown(_) | Request::Cosigned(_) | Request::Convict(_) => Some(Response::Noted),
+            Request::Show { .. } => Some(Response::Shown(None)),
             _ if node.nature == Nature::Mute => None,
             Request::Pull { log, from } => {
                 let len = node.held[log].saturating_sub(*from).min(limits::BATCH_ENTRIES as u64);
@@ -332,6 +335,7 @@ impl World {
                     self.later(delay, Due::Filled { at, log, items });
                 }
                 Action::OwnHeadKnown => {}
+                Action::OwnHeadDisputed | Action::Convict { .. } => panic!("nobody signed two histories"),
             }
         }
     }
