@@ -24,7 +24,8 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(name: impl Into<String>, result: Result<String, String>) -> Self {
+    /// A check with what came of it.
+    pub fn new(name: impl Into<String>, result: Result<String, String>) -> Self {
         let ok = result.is_ok();
         Self { name: name.into(), ok, detail: result.unwrap_or_else(|why| why) }
     }

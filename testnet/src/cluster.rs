@@ -151,6 +151,41 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Invites somebody in the name of `inviter`, lets it join while `approve` makes the members decide, and starts its node.
+    ///
+    /// # Errors
+    /// What failed, in words.
+    pub fn admit(
+        &mut self,
+        folder: &Path,
+        newcomer: &Founder,
+        inviter: &str,
+        approve: impl FnOnce(&Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let number = u8::try_from(self.nodes.len()).unwrap_or(u8::MAX).saturating_add(1);
+        let apart = self.nodes.first().is_some_and(|node| node.host.is_some());
+        let host = if apart { Some(Host::new(number)?) } else { None };
+        let mut node = NodeProcess::init(&self.binary, folder, newcomer, host)?;
+        let now = suyuan_runtime::node::now();
+        let request = serde_json::json!({ "name": newcomer.name, "role": newcomer.role, "expires": now.saturating_add(86_400_000) });
+        let invitation = self.node(inviter)?.client()?.invite(&request).map_err(|error| error.to_string())?;
+        let file = folder.join(format!("{}.invitation", newcomer.key));
+        std::fs::write(&file, invitation).map_err(|error| error.to_string())?;
+        let mut join = node.command(&self.binary)?;
+        join.args(["--json", "join", path(&file)?, "--wait", "60"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let joining = join.spawn().map_err(|error| error.to_string())?;
+        let approved = approve(self);
+        let joined = joining.wait_with_output().map_err(|error| error.to_string())?;
+        approved?;
+        if !joined.status.success() {
+            return Err(format!("{} has not joined: {}", newcomer.name, String::from_utf8_lossy(&joined.stderr).trim()));
+        }
+        node.start(&self.binary, None)?;
+        node.wait()?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
     /// The node of a founder.
     ///
     /// # Errors

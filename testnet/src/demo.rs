@@ -10,6 +10,7 @@ use suyuan_core::AllianceId;
 use crate::checks::{self, Check};
 use crate::cluster::{Cluster, Ground};
 use crate::hosts::Host;
+use crate::living;
 use crate::story::{self, GTIN, LOT, Told};
 use crate::up::{self, Place};
 
@@ -40,6 +41,7 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     cluster.settle(SETTLE)?;
     say("checking");
     let mut checks = checks::running(&cluster, &told, &place.folder)?;
+    checks.extend(living::play(&mut cluster, &place.folder, &say)?);
     let visitor = visitor(&cluster, place.ground)?;
     let described = describe(&cluster, &told, &place.folder, visitor.as_ref())?;
     if !flags.once {

@@ -60,7 +60,7 @@ pub fn charter(founders: &[Founder]) -> Result<CharterFile, String> {
         name: "testnet".to_owned(),
         purpose: String::new(),
         chain: "绿色农业".to_owned(),
-        time: 0,
+        time: suyuan_runtime::node::now(),
         members: founders.iter().map(|founder| founder.entry.clone()).collect(),
         deputies: Vec::new(),
         seal: 86_400_000,

@@ -10,6 +10,7 @@ mod demo;
 mod files;
 mod founding;
 mod hosts;
+mod living;
 mod network;
 mod rot;
 mod story;

@@ -19,7 +19,7 @@ fn the_story_holds_and_other_verifiers_agree() {
     let told = json(Command::new(program).args(["demo", "--once", "--json", "--keep"]).arg(folder.path()));
     let failed: Vec<&Value> = told["checks"].as_array().unwrap().iter().filter(|check| check["ok"] != true).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    assert_eq!((told["ok"].clone(), told["nodes"].as_array().unwrap().len()), (Value::Bool(true), 5));
+    assert_eq!((told["ok"].clone(), told["nodes"].as_array().unwrap().len()), (Value::Bool(true), 6));
     assert!(told["records"].as_u64().unwrap() >= 150);
 
     let bundle = folder.path().join("residue.suyuan");

@@ -317,6 +317,27 @@ impl OrderJson {
     }
 }
 
+/// A vote for the next term.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewFreeze {
+    /// The term that is to begin: the next one.
+    term: u64,
+}
+
+/// Vote for the next term of the order log, which another member keeps.
+///
+/// Members' nodes do so by themselves where the keeper is silent for a quarter of T; this does it at once. It cannot be taken back.
+#[utoipa::path(post, path = "/api/v1/order/freeze", tag = "alliance", request_body = NewFreeze, responses((status = 202, description = "The order log", body = OrderJson)))]
+pub(crate) async fn freeze(
+    State(state): State<AppState>,
+    Json(NewFreeze { term }): Json<NewFreeze>,
+) -> Result<(StatusCode, axum::Json<OrderJson>), Problem> {
+    check_room(&state)?;
+    state.handle.freeze(term).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(OrderJson::new(&state.handle.state().ledger))))
+}
+
 /// Show how the alliance's order log stands.
 #[utoipa::path(get, path = "/api/v1/order", tag = "alliance", responses((status = 200, description = "The order log", body = OrderJson)))]
 pub(crate) async fn order(State(state): State<AppState>) -> axum::Json<OrderJson> {

@@ -165,6 +165,7 @@ pub fn table() -> Vec<Route> {
         row(Read, resolutions::__path_one, resolutions::one),
         row(Admin, resolutions::__path_vote, resolutions::vote),
         row(Read, resolutions::__path_order, resolutions::order),
+        row(Admin, resolutions::__path_freeze, resolutions::freeze),
         row(Read, invitations::__path_list, invitations::list),
         row(Admin, invitations::__path_create, invitations::create),
         row(Read, logs::__path_list, logs::list),

@@ -350,6 +350,11 @@ pub enum Resolution {
     },
     /// Who keeps the order log, in which term, and how far it is certified.
     Order,
+    /// Vote that the next term begins, in which another member keeps the order log: the keeper is silent, or does not do what it has to. It cannot be taken back.
+    Freeze {
+        /// The next term, as `suyuan resolution order` shows it plus one.
+        term: u64,
+    },
     /// Propose something. Proposing is not approving.
     Propose {
         /// What is to be decided.

@@ -102,6 +102,10 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     self.pend(ticket, if again { Err(used()) } else { drawn }, &mut pending);
                     continue;
                 }
+                Command::Freeze(term) => {
+                    let ledger = &self.state.ledger;
+                    self.silence.ask(term, &ledger.decisions, &ledger.me).map(|()| Done::Decided).map_err(SubmitError::from)
+                }
                 Command::Heads(heads) => self.take_heads(&heads).map(|()| Ok(Done::Decided))?,
                 Command::Decide(reached) => self.decide(&reached, now).map(|()| Ok(Done::Decided))?,
                 Command::AddCheckpoint { request, named } => {

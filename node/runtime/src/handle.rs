@@ -118,6 +118,15 @@ impl Handle {
         self.write(writer::Command::Vote(request)).await
     }
 
+    /// Votes for the next term of the order log, which another keeps, as soon as that can be.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn freeze(&self, term: u64) -> Result<(), SubmitError> {
+        self.gate.pass().await?;
+        self.ask(writer::Command::Freeze(term)).await.map(|_| ())
+    }
+
     /// Invites somebody. The first of the receipt's ids is the invitation's name.
     ///
     /// # Errors

@@ -148,6 +148,18 @@ impl Client {
         text(self.post(&format!("/api/v1/resolutions/{proposal}/votes"), vote))
     }
 
+    /// Votes for the next term of the order log; returns how it stands as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn freeze(&self, term: u64) -> Result<String, ClientError> {
+        #[derive(Serialize)]
+        struct Freeze {
+            term: u64,
+        }
+        text(self.post("/api/v1/order/freeze", &Freeze { term }))
+    }
+
     /// Invites somebody: `{"name":…,"role":…,"expires":…}`; returns the invitation as JSON text.
     ///
     /// # Errors

@@ -58,6 +58,7 @@ pub fn good(route: &str) -> String {
             r#"{"change":{"agree":{"title":"x","text":"y"}},"expires":4102444800000,"reason":"z","signers":[],"threshold":null}"#.to_owned()
         }
         "POST /api/v1/resolutions/{id}/votes" => r#"{"choice":"comment","comment":"x"}"#.to_owned(),
+        "POST /api/v1/order/freeze" => r#"{"term":7}"#.to_owned(),
         "POST /api/v1/invitations" => format!(r#"{{"name":"x","role":"downstream","expires":{}}}"#, now() + 86_400_000),
         "POST /api/v1/tokens" => r#"{"name":"x","rights":"read"}"#.to_owned(),
         "POST /api/v1/session" => r#"{"password":"a password for tests"}"#.to_owned(),
@@ -212,6 +213,7 @@ fn of_decisions() -> Vec<Case> {
         case(invite, "an invitation of a leader", Kind::Decision, &good(invite).replace("downstream", "leader")),
         case(invite, "an end in the past", Kind::Decision, r#"{"name":"x","role":"downstream","expires":1}"#),
         case(invite, "an end further than 90 days", Kind::Decision, r#"{"name":"x","role":"downstream","expires":9007199254740991}"#),
+        case("POST /api/v1/order/freeze", "another term than the next", Kind::Decision, r#"{"term":1}"#),
         case(vote, "a vote that is none", Kind::Malformed, &good(vote).replace(":\"comment\"", ":\"abstain\"")),
     ]
 }

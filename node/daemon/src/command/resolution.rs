@@ -18,6 +18,7 @@ pub fn run(client: &Client, command: cli::Resolution) -> Result<Answer, Failure>
     let json = match command {
         cli::Resolution::List => return status::list(client, "/api/v1/resolutions", "resolutions"),
         cli::Resolution::Order => client.json("/api/v1/order"),
+        cli::Resolution::Freeze { term } => client.freeze(term),
         cli::Resolution::Show { id } => client.json(&format!("/api/v1/resolutions/{id}")),
         cli::Resolution::Propose { change, reason, days } => {
             let proposal = json!({ "change": content(client, change)?, "reason": reason, "expires": now().saturating_add(days.saturating_mul(DAY)) });

@@ -8,6 +8,7 @@ use suyuan_core::resolution::{Disclosed, Effect, Signed};
 
 use super::{Decisions, HeldProposal};
 use crate::limits;
+use crate::submission::{Refusal, RefusalKind};
 
 /// What has to be done next.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Silence {
     settled: Position,
     /// Votes to freeze since something was settled last.
     attempts: u32,
+    /// The term that the operator wants to begin.
+    asked: Option<u64>,
 }
 
 impl Silence {
@@ -55,6 +58,24 @@ impl Silence {
         }
     }
 
+    /// Takes the operator's word that this term is to begin.
+    ///
+    /// # Errors
+    /// [`Refusal`]: this member does not vote, or another term is the next.
+    pub fn ask(&mut self, term: u64, decisions: &Decisions, me: &MemberId) -> Result<(), Refusal> {
+        let next = decisions.promise.term.max(decisions.tip.term).saturating_add(1);
+        let voter = decisions.tip.alliance.voters().any(|voter| voter.id == *me);
+        let refused = |detail| Err(Refusal { fault: RefusalKind::Decision, pointer: "/term".to_owned(), detail });
+        if !voter {
+            return refused("this member does not vote".to_owned());
+        }
+        if term != next {
+            return refused(format!("the next term that this member can vote for is {next}; `suyuan resolution order` shows how things stand"));
+        }
+        self.asked = Some(term);
+        Ok(())
+    }
+
     fn is_over(&self, patience: u64, now: u64) -> bool {
         let patience = patience.saturating_mul(1 << self.attempts.min(limits::BACKOFF));
         [self.away, self.stalled].into_iter().flatten().any(|since| now.saturating_sub(since) >= patience)
@@ -65,6 +86,7 @@ impl Silence {
         self.away = self.away.map(|_| now);
         self.stalled = self.stalled.map(|_| now);
         self.attempts = self.attempts.saturating_add(1);
+        self.asked = None;
     }
 }
 
@@ -173,7 +195,7 @@ impl Decisions {
         let led_by_another = bound == tip.term && tip.alliance.rotation() == 0 && !tip.is_pending() && self.hands_over();
         let term = if let Some(joined) = self.joined(me).filter(|joined| *joined > bound) {
             joined
-        } else if over || led_by_another || silence.is_over(self.patience(), now) {
+        } else if over || silence.asked == Some(bound.saturating_add(1)) || led_by_another || silence.is_over(self.patience(), now) {
             bound.saturating_add(1)
         } else {
             return None;

@@ -55,6 +55,8 @@ pub enum Command {
     Join(StatementId, InvitationSecret, Box<Admission>),
     /// Take in what another node knows as heads of the order log, by term.
     Heads(Vec<(u64, String)>),
+    /// Vote for the next term of the order log, at the next opportunity.
+    Freeze(u64),
     /// Do what is due for the decisions of the alliance, while these members are reached.
     Decide(BTreeSet<MemberId>),
     /// Cosign a checkpoint, if it continues what was cosigned before.

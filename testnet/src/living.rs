@@ -1,0 +1,141 @@
+//! An alliance lives: a sixth enterprise is invited and admitted while the chain runs, the leader falls silent, and a deputy takes over.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::checks::Check;
+use crate::cluster::{Cluster, Founder, NodeProcess};
+
+/// The newcomer.
+pub const NEWCOMER: Founder = Founder::new("N", "N 叶菜加工", "midstream", &[]);
+/// How long a decision may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Who decides, beside the newcomer.
+const VOTERS: [&str; 4] = ["G", "S", "Z", "L"];
+
+/// Plays it, and checks what came of it.
+///
+/// # Errors
+/// What could not even be tried.
+pub fn play(cluster: &mut Cluster, folder: &Path, say: &impl Fn(&str)) -> Result<Vec<Check>, String> {
+    say("G invites a sixth enterprise; the members admit it");
+    let admitted = admission(cluster, folder);
+    say("the leader falls silent; a deputy takes over");
+    let taken_over = takeover(cluster);
+    Ok(vec![
+        Check::new("a sixth enterprise is invited and admitted; it reads what is sealed from then on, and nothing from before", admitted),
+        Check::new("the leader falls silent, a deputy keeps the order, and what is decided is final everywhere", taken_over),
+    ])
+}
+
+fn admission(cluster: &mut Cluster, folder: &Path) -> Result<String, String> {
+    let before = note(cluster.node("G")?, "before the newcomer came")?;
+    cluster.admit(folder, &NEWCOMER, "G", approve_admission)?;
+    until("every node counts six members", || {
+        let counts = cluster.nodes.iter().map(|node| Ok(array(node, "/api/v1/members")?.len())).collect::<Result<Vec<_>, String>>()?;
+        Ok(counts.iter().all(|count| *count == 6))
+    })?;
+    // The keeper opens the epoch that the newcomer is in.
+    until("the newcomer may write to the alliance", || Ok(note(cluster.node("N")?, "here we are").is_ok()))?;
+    let after = note(cluster.node("G")?, "after the newcomer came")?;
+    until("the newcomer reads what is sealed from now on", || Ok(reads(cluster.node("N")?, &after, "after the newcomer came")))?;
+    if reads(cluster.node("N")?, &before, "before the newcomer came") {
+        return Err("the newcomer reads what was sealed before it came".to_owned());
+    }
+    Ok("6 members".to_owned())
+}
+
+/// The admission that waits at a node is approved by everybody.
+fn approve_admission(cluster: &Cluster) -> Result<(), String> {
+    for key in VOTERS {
+        let node = cluster.node(key)?;
+        let mut waiting = None;
+        until("the admission has arrived", || {
+            let all = array(node, "/api/v1/resolutions")?;
+            waiting = all.iter().find(|proposal| proposal["kind"] == "admit" && proposal["state"] != "final").and_then(id_of);
+            // Enough may have approved by now.
+            Ok(waiting.is_some() || all.iter().any(|proposal| proposal["kind"] == "admit" && proposal["state"] == "final"))
+        })?;
+        if let Some(id) = waiting {
+            approve(node, &id)?;
+        }
+    }
+    Ok(())
+}
+
+fn takeover(cluster: &mut Cluster) -> Result<String, String> {
+    let term = order(cluster.node("S")?)?["term"].as_u64().ok_or("no term")?;
+    cluster.node_mut("G")?.stop();
+    for key in ["S", "Z", "L", "N"] {
+        cluster.node(key)?.client()?.freeze(term.saturating_add(1)).map_err(|error| format!("{key}: {error}"))?;
+    }
+    let deputy = "S 种植服务";
+    until("the deputy keeps the next term", || {
+        let order = order(cluster.node("Z")?)?;
+        Ok(order["term"] == json!(term.saturating_add(1)) && order["keeper"]["name"] == deputy && order["certified"] == order["entries"])
+    })?;
+    let change = json!({ "agree": { "title": "冬季配送", "text": "冬季由 L 冷链物流每日两班配送。" } });
+    let proposal = json!({ "change": change, "expires": 4_102_444_800_000u64 });
+    let made = cluster.node("Z")?.client()?.propose(&proposal).map_err(|error| error.to_string())?;
+    let id = serde_json::from_str::<Value>(&made).ok().as_ref().and_then(id_of).ok_or("a proposal without an id")?;
+    for key in ["S", "Z", "L"] {
+        let node = cluster.node(key)?;
+        until("the proposal has arrived", || Ok(node.client()?.json(&format!("/api/v1/resolutions/{id}")).is_ok()))?;
+        approve(node, &id)?;
+    }
+    cluster.restart("G")?;
+    until("it is final at every node, the returned leader's too", || {
+        let states = cluster.nodes.iter().map(|node| Ok(state(node, &id)? == "final")).collect::<Result<Vec<_>, String>>()?;
+        Ok(states.into_iter().all(|is_final| is_final))
+    })?;
+    Ok(format!("term {}, kept by {deputy}", term.saturating_add(1)))
+}
+
+/// Writes a note to the whole alliance.
+fn note(node: &NodeProcess, text: &str) -> Result<String, String> {
+    let body = json!({ "records": [{ "type": "note", "sections": [{ "for": "alliance", "fields": { "text": text } }] }] });
+    let written = node.client()?.submit(&body.to_string(), None).map_err(|error| error.to_string())?;
+    written.records.first().map(|record| record.id.to_string()).ok_or_else(|| "nothing was written".to_owned())
+}
+
+fn reads(node: &NodeProcess, id: &str, text: &str) -> bool {
+    node.client().is_ok_and(|client| client.json(&format!("/api/v1/records/{id}")).is_ok_and(|record| record.contains(text)))
+}
+
+fn approve(node: &NodeProcess, id: &str) -> Result<(), String> {
+    let id = id.parse().map_err(|_| "a proposal's id".to_owned())?;
+    node.client()?.vote(&id, &json!({ "choice": "approve" })).map(|_| ()).map_err(|error| format!("{}: {error}", node.founder.name))
+}
+
+fn state(node: &NodeProcess, id: &str) -> Result<String, String> {
+    let all = array(node, "/api/v1/resolutions")?;
+    let found = all.iter().find(|proposal| proposal["id"] == id).and_then(|proposal| proposal["state"].as_str());
+    Ok(found.unwrap_or_default().to_owned())
+}
+
+fn order(node: &NodeProcess) -> Result<Value, String> {
+    let text = node.client()?.json("/api/v1/order").map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}
+
+fn array(node: &NodeProcess, path: &str) -> Result<Vec<Value>, String> {
+    let text = node.client()?.json(path).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}
+
+fn id_of(proposal: &Value) -> Option<String> {
+    proposal["id"].as_str().map(str::to_owned)
+}
+
+fn until(what: &str, mut done: impl FnMut() -> Result<bool, String>) -> Result<(), String> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if done()? {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Err(format!("not in {} s: {what}", PATIENCE.as_secs()))
+}
