@@ -112,8 +112,9 @@ function readPath(reader: Reader): Path {
 async function checkpoint(note: string, alliance: Uint8Array, member: Member, incarnation: number): Promise<Checkpoint & { time: number | null }> {
   const parsed = parseCheckpoint(note);
   const log = { name: logOrigin(alliance, member.id, incarnation), key: member.log };
-  const time = await verifyCheckpoint(parsed, log, { name: witnessName(alliance, member.id), key: member.witness });
-  return { ...parsed, time };
+  const name = witnessName(alliance, member.id);
+  const times = await verifyCheckpoint(parsed, log, [{ name, key: member.witness }]);
+  return { ...parsed, time: times.get(name) ?? null };
 }
 
 /** The last common point, where it is proven. */
