@@ -27,7 +27,7 @@ fn every_key_that_is_named_has_words() {
         files(&root.join("templates"), ".html"),
         files(&root.join("src/pages"), ".rs"),
         files(&root.join("src/public"), ".rs"),
-        vec![root.join("src/trouble.rs")],
+        vec![root.join("src/trouble.rs"), root.join("src/alarms.rs")],
         files(&root.join("../../sdk/js/src/page"), ".ts"),
     ];
     let mut named = 0;
