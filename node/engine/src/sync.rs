@@ -226,7 +226,7 @@ impl Sync {
             peer.answered = true;
             peer.heads_at = now.saturating_add(wait);
         }
-        for Head { log: LogSize { log, size }, .. } in heads {
+        for Head { log: LogSize { log, size }, .. } in heads.into_iter().filter(|head| !self.is_convict(&member, &head.log.log)).collect::<Vec<_>>() {
             if let Some(following) = self.logs.get_mut(&log) {
                 following.elsewhere.remove(&member);
                 following.claim(member, size);
@@ -235,7 +235,7 @@ impl Sync {
     }
 
     fn holds(&mut self, member: MemberId, LogSize { log, size }: LogSize) {
-        let known = self.peers.contains_key(&member);
+        let known = self.peers.contains_key(&member) && !self.is_convict(&member, &log);
         if let Some(following) = self.logs.get_mut(&log).filter(|_| known) {
             let before = following.claims.get(&member).copied().unwrap_or(0);
             following.claim(member, before.max(size));

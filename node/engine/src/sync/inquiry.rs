@@ -46,6 +46,13 @@ impl Sync {
         let (log, common) = (conviction.log(), conviction.common());
         let convicted = Convicted { evidence: conviction.evidence().clone(), common, told: BTreeSet::new() };
         self.convicted.insert(log, convicted);
+        // What both histories have in common comes from others: the convict goes on offering more than that.
+        self.logs.get_mut(&log).and_then(|following| following.claims.remove(&log.member));
+    }
+
+    /// Whether a member stands convicted of two histories of its own log.
+    pub(super) fn is_convict(&self, member: &MemberId, log: &LogId) -> bool {
+        log.member == *member && self.convicted.contains_key(log)
     }
 
     /// How far a log may be pulled.
