@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use suyuan_client::Client;
 use suyuan_core::AllianceId;
+use suyuan_runtime::keyring::{Keyring, Passphrase};
 
 use crate::hosts::Host;
 
@@ -377,6 +378,22 @@ impl NodeProcess {
         let mut sizes: Vec<_> = logs.as_array().into_iter().flatten().filter_map(size).collect();
         sizes.sort_unstable();
         Ok(sizes)
+    }
+
+    /// Its keyring, opened from a copy that is removed again: the node has the original.
+    ///
+    /// # Errors
+    /// What failed, in words.
+    pub fn copied_keyring(&self, copy: &Path) -> Result<Keyring, String> {
+        std::fs::create_dir_all(copy).map_err(|error| error.to_string())?;
+        for name in ["keyring", "device"] {
+            std::fs::copy(self.data.join(name), copy.join(name)).map_err(|error| error.to_string())?;
+        }
+        let passphrase = self.passphrase.as_deref().map(Passphrase::new).transpose().map_err(|error| error.to_string())?;
+        let passphrase = passphrase.unwrap_or_else(Passphrase::none);
+        let keyring = Keyring::open(copy, &passphrase).map_err(|error| error.to_string());
+        std::fs::remove_dir_all(copy).map_err(|error| error.to_string())?;
+        keyring
     }
 
     /// Listener for the other members.

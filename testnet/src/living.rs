@@ -4,6 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use suyuan_client::Public;
+use suyuan_core::MemberId;
+use suyuan_core::log::LogId;
+use suyuan_core::note::{self, TreeHead};
 
 use crate::checks::Check;
 use crate::cluster::{Cluster, Founder, NodeProcess};
@@ -24,9 +28,12 @@ pub fn play(cluster: &mut Cluster, folder: &Path, say: &impl Fn(&str)) -> Result
     let admitted = admission(cluster, folder);
     say("the leader falls silent; a deputy takes over");
     let taken_over = takeover(cluster);
+    say("a member signs a second history; a witness convicts it");
+    let convicted = conviction(cluster, folder);
     Ok(vec![
         Check::new("a sixth enterprise is invited and admitted; it reads what is sealed from then on, and nothing from before", admitted),
         Check::new("the leader falls silent, a deputy keeps the order, and what is decided is final everywhere", taken_over),
+        Check::new("who signs a second history is convicted at every other node, the regulator's too, and by the file alone", convicted),
     ])
 }
 
@@ -91,6 +98,45 @@ fn takeover(cluster: &mut Cluster) -> Result<String, String> {
         Ok(states.into_iter().all(|is_final| is_final))
     })?;
     Ok(format!("term {}, kept by {deputy}", term.saturating_add(1)))
+}
+
+/// The carrier's operator signs another tree of the size that was published, and asks Z to cosign it.
+fn conviction(cluster: &Cluster, folder: &Path) -> Result<String, String> {
+    let liar = cluster.node("L")?;
+    let member = serde_json::from_str::<Value>(&liar.client()?.json("/api/v1/node").map_err(|error| error.to_string())?);
+    let member: Option<MemberId> = member.ok().and_then(|node| node["member"]["id"].as_str()?.parse().ok());
+    let member = member.ok_or("the liar does not say who it is")?;
+    let log = LogId { alliance: cluster.alliance, member, incarnation: 0 };
+    let size = size_at(cluster.node("Z")?, &log.member.to_string())?;
+    // A copy of its keys does what its node would never do.
+    let keyring = liar.copied_keyring(&folder.join("L.keys"))?;
+    let lie = note::sign_head(&log.origin(), &TreeHead { size, root: [7; 32] }, keyring.log());
+    let answer = Public::new(&format!("http://{}", cluster.node("Z")?.public)).add_checkpoint(&format!("old 0\n\n{lie}"));
+    if answer.is_ok() {
+        return Err("Z has cosigned a second history".to_owned());
+    }
+    let convicted = |node: &NodeProcess| {
+        Ok::<_, String>(node.client()?.json(&format!("/api/v1/logs/{member}")).is_ok_and(|log| log.contains("\"equivocation\":{")))
+    };
+    until("every other node has convicted it", || {
+        let known = ["G", "S", "Z", "N", "R"].into_iter().map(|key| convicted(cluster.node(key)?)).collect::<Result<Vec<_>, String>>()?;
+        Ok(known.into_iter().all(|known| known))
+    })?;
+    let file = cluster.node("R")?.client()?.file(&format!("/api/v1/logs/{member}/equivocation")).map_err(|error| error.to_string())?;
+    let path = folder.join("L.equivocation");
+    std::fs::write(&path, &file).map_err(|error| error.to_string())?;
+    let (code, text) = cluster.suyuan(&["verify", path.to_str().ok_or("the folder is not UTF-8")?, "--alliance", &cluster.alliance.to_string()])?;
+    if code != Some(0) || !text.contains(&member.to_string()) {
+        return Err(format!("the file alone does not convict: {code:?} {text}"));
+    }
+    Ok(format!("a file of {} bytes", file.len()))
+}
+
+/// How much of a member's log a node holds under a checkpoint.
+fn size_at(node: &NodeProcess, member: &str) -> Result<u64, String> {
+    let text = node.client()?.json(&format!("/api/v1/logs/{member}")).map_err(|error| error.to_string())?;
+    let log: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    log["published"].as_u64().filter(|size| *size > 0).ok_or_else(|| "nothing is published of its log".to_owned())
 }
 
 /// Writes a note to the whole alliance.

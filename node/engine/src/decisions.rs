@@ -212,11 +212,6 @@ impl Decisions {
         })
     }
 
-    /// The alliance as its founding charter has it.
-    pub fn founding_alliance(&self) -> &Arc<Alliance> {
-        &self.founding.alliance
-    }
-
     /// Reads back what no statement says: heads with their cosignatures, and what this member has bound itself to.
     ///
     /// # Errors

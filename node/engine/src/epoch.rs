@@ -45,16 +45,20 @@ pub struct NewEpoch {
     pub secret: EpochSecret,
     /// The epoch statement.
     pub plan: Plan,
-    /// The circle as it is once the epoch has effect.
-    pub opened: Circle,
 }
 
-/// Draws up an epoch and checks it as every member will. A secret that is held for it already is from a try that ended before its statement was written, and is
+/// Draws up an epoch and checks it as every member will; with the circle as it is once the epoch has effect. A secret that is held for it already is from a try that ended before its statement was written, and is
 /// taken.
 ///
 /// # Errors
 /// [`Refusal`] that names what is not allowed.
-pub fn draw_up(request: CircleRequest, ledger: &Ledger, secrets: &EpochSecrets, now: u64, rng: &mut impl CryptoRng) -> Result<NewEpoch, Refusal> {
+pub fn draw_up(
+    request: CircleRequest,
+    ledger: &Ledger,
+    secrets: &EpochSecrets,
+    now: u64,
+    rng: &mut impl CryptoRng,
+) -> Result<(NewEpoch, Circle), Refusal> {
     let mut members = vec![CircleMember { member: ledger.me, rights: Rights::Write }];
     members.extend(request.members.iter().filter(|member| member.member != ledger.me));
     let (circle, nonce, epoch) = name(&request, ledger, rng)?;
@@ -72,7 +76,7 @@ pub fn draw_up(request: CircleRequest, ledger: &Ledger, secrets: &EpochSecrets, 
         (Ok(_), Some(opened)) => opened,
         (judged, _) => return Err(refusal(RefusalKind::Malformed, "", judged.err().map_or("it has no effect", circles::Void::explain))),
     };
-    Ok(NewEpoch { content, secret, plan, opened })
+    Ok((NewEpoch { content, secret, plan }, opened))
 }
 
 /// The next epoch of a circle of this member's that somebody is in who has left the alliance: the same without them.

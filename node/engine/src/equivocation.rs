@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use suyuan_core::charter::Alliance;
 use suyuan_core::equivocation::{Contradiction, Conviction, Evidence, Shown};
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
@@ -16,6 +17,7 @@ use crate::schema::{Row, Table};
 use crate::serve;
 use crate::view::{Changes, StoreError, View};
 use crate::wire::{Head, LogSize, ShownEntry};
+use crate::witnessing;
 
 /// The members that were convicted, by log, each with the evidence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +81,24 @@ impl Convictions {
     pub fn save(conviction: &Conviction, changes: &mut Changes) {
         changes.put(Table::Evidence, row_key(&conviction.log()), conviction.evidence().to_bytes());
     }
+}
+
+/// What a witness found, as evidence: the smaller checkpoint, the one that is held, and what shows that both cannot be true.
+///
+/// # Errors
+/// [`Fault::Author`] where the log is no member's, [`Fault::Note`] where a checkpoint is none.
+pub fn evidence(found: &witnessing::Contradiction, alliance: &Alliance) -> Result<Evidence, Fault> {
+    let log = &found.log;
+    let author = alliance.member(&log.member).ok_or(Fault::Author)?;
+    let keys = (NamedKey::new(log.origin(), author.log), NamedKey::new(witness_name(&log.alliance, &log.member), author.witness));
+    let (shown, held) = (UnverifiedCheckpoint::parse(&found.shown)?, UnverifiedCheckpoint::parse(&found.held)?);
+    let proof = if shown.claimed_size() == held.claimed_size() {
+        Contradiction::SameSize
+    } else {
+        Contradiction::Prefix { root: found.root, path: found.path.clone() }
+    };
+    let (first, second) = (shown.trimmed(&keys.0, &keys.1), held.trimmed(&keys.0, &keys.1));
+    Ok(Evidence { member: log.member, incarnation: log.incarnation, first, second, proof })
 }
 
 /// `member || incarnation u64`.

@@ -78,6 +78,8 @@ pub struct Ledger {
     /// Newest epoch of the alliance circle that this member has opened as its leader and has lost the secret of; 0 where there is none. A keyring that comes from
     /// a backup has none of the secrets, and nobody could hand them to the steward.
     pub lost_epoch: u64,
+    /// What this node began with.
+    pub founded: Founded,
     /// Checkpoints with the cosignatures that came.
     pub gathered: Gatherings,
     /// Who signed two histories.
@@ -90,13 +92,14 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn load(founded: impl Into<Founded>, me: MemberId, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Self, StoreError> {
-        let Founded { alliance, history } = founded.into();
+        let founded = founded.into();
+        let Founded { alliance, history } = founded.clone();
         let logs = Logs::load(view)?;
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
         let convictions = Convictions::load(alliance.id(), view)?;
         let (decisions, epochs, gathered) = (Arc::new(decisions), Arc::default(), Gatherings::default());
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, gathered, convictions };
+        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, founded, gathered, convictions };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }

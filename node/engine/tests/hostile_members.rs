@@ -91,7 +91,7 @@ fn a_secret_that_was_kept_before_a_crash_is_taken_and_a_begun_log_is_founded_onc
     let mut g = Member::new(0, &alliance);
     let circle = alliance_circle(&alliance.id());
     g.secrets.insert(circle, 2, Zeroizing::new([9; 32]));
-    let new = epoch::draw_up(epoch::alliance_request(&g.ledger), &g.ledger, &g.secrets, 1, &mut g.rng).unwrap();
+    let (new, _) = epoch::draw_up(epoch::alliance_request(&g.ledger), &g.ledger, &g.secrets, 1, &mut g.rng).unwrap();
     assert_eq!((new.content.epoch, *new.secret), (2, [9; 32]));
     // The leader's keyring was restored from a backup, which has no keys of circles.
     let without = suyuan_engine::secrets::EpochSecrets::default();

@@ -95,6 +95,8 @@ pub(crate) struct Service {
     version: u64,
     /// The heads of the order log that each member was last told, and when.
     told: BTreeMap<MemberId, (Vec<(u64, String)>, Instant)>,
+    /// The convictions that the sessions know of, each with the last common point.
+    convicted: BTreeMap<LogId, Option<u64>>,
 }
 
 impl Service {
@@ -122,6 +124,7 @@ impl Service {
         let reachable: Vec<MemberId> = plan.members.iter().map(|(member, _)| *member).filter(|member| !addresses(member).is_empty()).collect();
         let (finished, results) = mpsc::channel(limits::RESULTS);
         let mut sync = Sync::new(state.ledger.me, sync::followed(&state.ledger), plan.sync, spread);
+        let convicted = state.ledger.convictions.iter().map(|conviction| (conviction.log(), conviction.common())).collect();
         state.ledger.convictions.iter().for_each(|conviction| sync.convict(conviction));
         for (member, _) in plan.members.iter().filter(|(member, _)| !reachable.contains(member)) {
             sync.handle(Event::Unreachable(*member), 0);
@@ -143,6 +146,7 @@ impl Service {
             started,
             version: state.ledger.alliance.version(),
             told: BTreeMap::new(),
+            convicted,
         })
     }
 
@@ -169,6 +173,7 @@ impl Service {
                     if self.handle().state().ledger.alliance.version() != self.version {
                         return End::Changed;
                     }
+                    self.tell_convictions();
                     self.decide();
                 }
                 Some(question) = self.questions.recv() => {
@@ -245,12 +250,21 @@ impl Service {
     /// Evidence was judged: that of another member's word, or what this node found itself.
     fn convicted(&mut self, by: Option<MemberId>, result: Result<Option<Arc<Conviction>>, SubmitError>) {
         match (result, by) {
-            (Ok(Some(conviction)), _) => {
-                self.sync.convict(&conviction);
-                self.step(Event::Tick);
-            }
+            (Ok(Some(_)), _) => self.tell_convictions(),
             (Err(SubmitError::Evidence(fault)), Some(member)) => self.step(Event::Slander { member, fault }),
             (Ok(None) | Err(_), _) => {}
+        }
+    }
+
+    /// Tells the sessions of convictions that came to light: by evidence that was shown, or at the witness's desk.
+    fn tell_convictions(&mut self) {
+        let ledger = self.handle().state().ledger;
+        for conviction in ledger.convictions.iter() {
+            let (log, common) = (conviction.log(), conviction.common());
+            if self.convicted.insert(log, common) != Some(common) {
+                self.sync.convict(conviction);
+                self.step(Event::Tick);
+            }
         }
     }
 

@@ -116,6 +116,14 @@ impl Client {
         text(self.get(&[], path))
     }
 
+    /// A file of the API, e.g. what convicts a member.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn file(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        bytes(self.get(&[], path))
+    }
+
     /// Opens a circle; returns the node's view of it as JSON text.
     ///
     /// # Errors
@@ -218,6 +226,14 @@ impl Public {
     /// [`ClientError`].
     pub fn get(&self, path: &str) -> Result<Vec<u8>, ClientError> {
         bytes(self.0.agent.get(self.0.url(path)).call())
+    }
+
+    /// Asks the node to cosign a checkpoint (C2SP `tlog-witness`); returns the line of the cosignature.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn add_checkpoint(&self, request: &str) -> Result<String, ClientError> {
+        text(self.0.agent.post(self.0.url("/witness/add-checkpoint")).content_type("text/plain").send(request))
     }
 
     /// Asks to be admitted on an invitation; returns what was proposed as JSON text.

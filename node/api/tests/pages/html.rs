@@ -134,6 +134,7 @@ pub fn check_allowed(page: &Page) {
                 "checked",
                 "aria-label",
             ],
+            "textarea" => &["name", "rows", "required"],
             "select" => &["name"],
             "option" => &["value", "selected"],
             "button" => &["name", "value", "type", "data-copy", "hidden", "aria-label"],

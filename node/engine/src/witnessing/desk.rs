@@ -121,6 +121,10 @@ impl Desk {
             let evidence = contradiction(log, &head, &request.checkpoint, ledger, None, view)?.map(Box::new);
             return Ok(Err(Refused { refusal: Refusal::Inconsistent, evidence }));
         }
+        // Of a log that was given two histories nothing is cosigned beyond the last common point.
+        if member.as_ref().is_some_and(|(log, _)| !ledger.convictions.admits(log, head.size)) {
+            return Ok(Err(Refusal::Inconsistent.into()));
+        }
         let Some(signed) = key.and_then(|key| log_lines(&request.checkpoint, key)) else { return Ok(Err(Refusal::NotSigned.into())) };
         Ok(Ok(self.accept(Cosigned { origin, head, seconds, signed })))
     }
@@ -167,6 +171,9 @@ impl Desk {
         if root != head.root {
             let note = format!("{}\n{signed}", shown.body());
             return Ok(Err(contradiction(log, &head, &note, ledger, None, view)?.map(Box::new)));
+        }
+        if !ledger.convictions.admits(log, head.size) {
+            return Ok(Ok(None));
         }
         if let Some(latest) = self.latest(&log.origin(), view)? {
             if latest.head.size > head.size {

@@ -32,7 +32,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if let Some(why) = self.held()? {
             return Ok(Err(why));
         }
-        let new = match epoch::draw_up(request, &self.state.ledger, &self.state.secrets, now, &mut self.rng) {
+        let (new, opened) = match epoch::draw_up(request, &self.state.ledger, &self.state.secrets, now, &mut self.rng) {
             Ok(new) => new,
             Err(refusal) => return Ok(Err(SubmitError::Refused(refusal))),
         };
@@ -41,7 +41,6 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if let Err(error) = self.keep_secret(circle, number, new.secret.clone()) {
             return Ok(Err(SubmitError::Keyring(error.to_string())));
         }
-        let opened = new.opened.clone();
         let ledger = self.write_epoch(new)?;
         self.learn(ledger);
         self.publish(now)?;

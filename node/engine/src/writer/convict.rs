@@ -24,8 +24,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Convictions::save(&conviction, &mut changes);
         self.disk.write(&changes)?;
         // What has an effect no longer may have had it on anything: all of it is made anew.
-        let (alliance, me) = (self.state.ledger.decisions.founding_alliance().clone(), self.state.ledger.me);
-        let ledger = Ledger::load(alliance, me, self.disk.rows(), self.disk.keys().local, &self.state.secrets)?;
+        let (founded, me) = (self.state.ledger.founded.clone(), self.state.ledger.me);
+        let ledger = Ledger::load(founded, me, self.disk.rows(), self.disk.keys().local, &self.state.secrets)?;
         let kept = ledger.convictions.of(&conviction.log()).cloned().ok_or_else(|| Fatal("evidence that was just written is not there".into()))?;
         self.learn(ledger);
         self.outlet.notice(Notice::Convicted(kept.clone()));

@@ -8,9 +8,10 @@ use suyuan_core::witness::AddCheckpoint;
 use super::Writer;
 use super::command::{Done, Witnessed};
 use super::shell::{Disk, Fatal, Notice, Outlet};
+use crate::equivocation;
 use crate::ledger::Ledger;
 use crate::view::Changes;
-use crate::witnessing::{Cosigned, Desk, Merged, VerifiedCosignature, contradiction, cosigned};
+use crate::witnessing::{Contradiction, Cosigned, Desk, Merged, VerifiedCosignature, contradiction, cosigned};
 
 /// A request that waits for the others of its group: one sync carries what all of them leave.
 pub(super) struct Submitted<T> {
@@ -27,13 +28,11 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             return Ok(());
         }
         let ledger = self.state.ledger.clone();
-        let (mut desk, mut decided) = (Desk::default(), Vec::with_capacity(group.len()));
+        let (mut desk, mut decided, mut found) = (Desk::default(), Vec::with_capacity(group.len()), Vec::new());
         for Submitted { ticket, request, named } in group {
             let decision = desk.add(&request, named.as_ref(), &ledger, self.disk.rows(), now / 1000)?;
             let decision = decision.map_err(|refused| {
-                if let Some(evidence) = refused.evidence {
-                    self.outlet.notice(Notice::Contradiction(evidence));
-                }
+                found.extend(refused.evidence);
                 refused.refusal
             });
             decided.push((ticket, decision));
@@ -42,6 +41,19 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let answers = decided.into_iter().map(|(ticket, decision)| (ticket, Ok(Done::Cosigned(decision.map(|cosigned| self.line(&cosigned))))));
         let answers = answers.collect();
         self.outlet.tell(answers);
+        self.convict_all(found, now)
+    }
+
+    /// What contradicts each other convicts whoever signed it.
+    fn convict_all(&mut self, found: Vec<Box<Contradiction>>, now: u64) -> Result<(), Fatal> {
+        for found in found {
+            let evidence = equivocation::evidence(&found, &self.state.ledger.alliance);
+            self.outlet.notice(Notice::Contradiction(found));
+            if let Ok(evidence) = evidence {
+                // Evidence that proves nothing, or nothing new, changes nothing.
+                let _ = self.convict(evidence, now)?;
+            }
+        }
         Ok(())
     }
 
@@ -60,7 +72,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// Keeps cosignatures that came, and cosigns checkpoints under which every entry is held.
     pub(super) fn witness(&mut self, found: Vec<VerifiedCosignature>, cosign: &[VerifiedCosignature], now: u64) -> Result<Witnessed, Fatal> {
         let mut ledger = Ledger::clone(&self.state.ledger);
-        let (mut changes, mut waiting) = (Changes::default(), Vec::new());
+        let (mut changes, mut waiting, mut contradictions) = (Changes::default(), Vec::new(), Vec::new());
         let mut gathered = std::mem::take(&mut ledger.gathered);
         for cosignature in found {
             match gathered.merge(&cosignature, &ledger, self.disk.rows())? {
@@ -70,7 +82,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 }
                 Merged::Known => {}
                 Merged::Waits => waiting.push(cosignature),
-                Merged::Contradicts => self.tell_contradiction(&cosignature, &ledger)?,
+                Merged::Contradicts => contradictions.extend(self.contradicted(&cosignature, &ledger)?),
             }
         }
         ledger.gathered = gathered;
@@ -78,7 +90,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         for shown in cosign {
             match desk.follow(shown, &ledger, self.disk.rows(), now / 1000)? {
                 Ok(cosigned) => accepted.extend(cosigned.map(|cosigned| (shown, cosigned))),
-                Err(evidence) => evidence.into_iter().for_each(|evidence| self.outlet.notice(Notice::Contradiction(evidence))),
+                Err(evidence) => contradictions.extend(evidence),
             }
         }
         let grown = !changes.is_empty();
@@ -88,6 +100,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if grown {
             self.learn(ledger);
         }
+        self.convict_all(contradictions, now)?;
         Ok(Witnessed { cosigned, waiting })
     }
 
@@ -110,13 +123,9 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if changes.is_empty() { Ok(()) } else { Ok(self.disk.write(&changes)?) }
     }
 
-    fn tell_contradiction(&mut self, shown: &VerifiedCosignature, ledger: &Ledger) -> Result<(), Fatal> {
+    fn contradicted(&self, shown: &VerifiedCosignature, ledger: &Ledger) -> Result<Option<Box<Contradiction>>, Fatal> {
         let published = self.state.published.as_ref().map(|published| published.checkpoint.as_str());
-        if let Some(note) = shown.note(&ledger.alliance)
-            && let Some(evidence) = contradiction(&shown.log, &shown.head, &note, ledger, published, self.disk.rows())?
-        {
-            self.outlet.notice(Notice::Contradiction(Box::new(evidence)));
-        }
-        Ok(())
+        let Some(note) = shown.note(&ledger.alliance) else { return Ok(None) };
+        Ok(contradiction(&shown.log, &shown.head, &note, ledger, published, self.disk.rows())?.map(Box::new))
     }
 }

@@ -106,7 +106,7 @@ impl Member {
     }
 
     pub fn open_circle(&mut self, request: CircleRequest) -> suyuan_core::CircleId {
-        let new = epoch::draw_up(request, &self.ledger, &self.secrets, 1000, &mut self.rng).unwrap();
+        let (new, _) = epoch::draw_up(request, &self.ledger, &self.secrets, 1000, &mut self.rng).unwrap();
         self.secrets.insert(new.content.circle, new.content.epoch, new.secret.clone());
         self.write(vec![new.plan.clone()], Some(&new));
         new.content.circle
