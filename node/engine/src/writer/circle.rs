@@ -41,8 +41,10 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if let Err(error) = self.keep_secret(circle, number, new.secret.clone()) {
             return Ok(Err(SubmitError::Keyring(error.to_string())));
         }
-        let opened = new.opened.clone();
+        let drawn_up = new.opened.clone();
         let ledger = self.write_epoch(new)?;
+        // An epoch of the alliance circle has its effect when the order log names it.
+        let opened = ledger.circles.circle(&circle).filter(|known| known.epoch() == number).cloned().unwrap_or(drawn_up);
         self.learn(ledger);
         self.publish(now)?;
         Ok(Ok(opened))

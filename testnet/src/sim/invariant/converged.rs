@@ -75,15 +75,20 @@ fn same_logs(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
     Ok(())
 }
 
-/// Everybody knows the epochs that it is in, of circles whose steward is honest, and has their keys.
+/// Everybody who is in a circle whose steward is honest knows all epochs that it is or was in, and has their keys. Who is no longer in it is not told how much
+/// there is, and what did not reach it while it was may never do.
 fn same_circles(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
     let state = running(machine)?;
     for steward in scene.honest() {
         let theirs = running(steward)?;
         for circle in theirs.ledger.circles.iter().filter(|circle| circle.steward == steward.id) {
             let known = state.ledger.circles.circle(&circle.id).map(|known| known.epochs().clone()).unwrap_or_default();
-            let mine: BTreeMap<_, _> =
-                circle.epochs().iter().filter(|(_, epoch)| epoch.members.contains_key(&machine.id)).map(|(n, epoch)| (*n, epoch.clone())).collect();
+            let mut mine = circle.epochs().clone();
+            mine.retain(|_, epoch| epoch.members.contains_key(&machine.id));
+            let left = !mine.contains_key(&circle.epoch());
+            if left && known.iter().all(|(number, epoch)| mine.get(number) == Some(epoch)) {
+                continue;
+            }
             if known != mine {
                 let numbers = |epochs: BTreeMap<u64, _>| epochs.into_keys().collect::<Vec<_>>();
                 let (index, by) = (machine.index, steward.index);
@@ -144,7 +149,7 @@ type Sections = BTreeMap<(u8, u8), (CircleId, u64, Body)>;
 /// Every record is opened by those whom it is for, and by nobody else.
 fn everything_reaches_its_readers(scene: &Scene<'_>, author: &Machine) -> Result<(), String> {
     let log = author.log();
-    let secrets = entitled(scene)?;
+    let readers = readers(scene)?;
     for sequence in 0..author.size(&log) {
         let mut told = Sections::new();
         let mut seen: Vec<(&Machine, Sections)> = Vec::new();
@@ -155,14 +160,15 @@ fn everything_reaches_its_readers(scene: &Scene<'_>, author: &Machine) -> Result
         }
         for (machine, sections) in seen {
             for (place, (circle, epoch, body)) in &told {
-                let own = machine.id == author.id;
-                let may = *circle == PUBLIC || own || secrets.get(&(*circle, *epoch)).is_some_and(|members| members.contains(&machine.id));
-                let has = sections.get(place);
-                let index = machine.index;
-                match has {
-                    Some((_, _, other)) if other != body => return Err(format!("node {index} reads something else at {sequence} of node {}", author.index)),
-                    Some(_) if !may => return Err(format!("node {index} reads entry {sequence} of node {}, which is not for it", author.index)),
-                    None if may => return Err(format!("node {index} cannot open entry {sequence} of node {}, part {place:?}", author.index)),
+                let known = readers.get(&(*circle, *epoch));
+                let always = *circle == PUBLIC || machine.id == author.id;
+                let may = always || known.is_none_or(|readers| readers.may.contains(&machine.id));
+                let must = always || known.is_some_and(|readers| readers.must.contains(&machine.id));
+                let (index, by) = (machine.index, author.index);
+                match sections.get(place) {
+                    Some((_, _, other)) if other != body => return Err(format!("node {index} reads something else at {sequence} of node {by}")),
+                    Some(_) if !may => return Err(format!("node {index} reads entry {sequence} of node {by}, which is not for it")),
+                    None if must => return Err(format!("node {index} cannot open entry {sequence} of node {by}, part {place:?}")),
                     _ => {}
                 }
             }
@@ -171,20 +177,31 @@ fn everything_reaches_its_readers(scene: &Scene<'_>, author: &Machine) -> Result
     Ok(())
 }
 
-/// Members of every epoch that hold its key: of an honest steward's, all that are in it.
-fn entitled(scene: &Scene<'_>) -> Result<BTreeMap<(CircleId, u64), BTreeSet<MemberId>>, String> {
-    let mut entitled: BTreeMap<_, BTreeSet<MemberId>> = BTreeMap::new();
-    for machine in scene.honest() {
-        let state = running(machine)?;
-        for circle in state.ledger.circles.iter() {
-            for (number, epoch) in circle.epochs() {
-                if epoch.members.contains_key(&machine.id) && state.secrets.of(&circle.id, *number).is_some() {
-                    entitled.entry((circle.id, *number)).or_default().insert(machine.id);
+/// Honest members of one epoch.
+#[derive(Default)]
+struct Readers {
+    /// Those that are in it.
+    may: BTreeSet<MemberId>,
+    /// Of them, those that hold its key, and are told what there is: they are in the newest epoch.
+    must: BTreeSet<MemberId>,
+}
+
+/// The readers of every epoch of which its steward tells.
+fn readers(scene: &Scene<'_>) -> Result<BTreeMap<(CircleId, u64), Readers>, String> {
+    let mut readers: BTreeMap<_, Readers> = BTreeMap::new();
+    for steward in scene.machines {
+        let circles = steward.state().into_iter().flat_map(|state| state.ledger.circles.iter()).filter(|circle| circle.steward == steward.id);
+        for (circle, number, epoch) in circles.flat_map(|circle| circle.epochs().iter().map(move |(number, epoch)| (circle, *number, epoch))) {
+            let of = readers.entry((circle.id, number)).or_default();
+            for machine in scene.honest().filter(|machine| epoch.members.contains_key(&machine.id)) {
+                of.may.insert(machine.id);
+                if circle.rights(&machine.id, None).is_some() && running(machine)?.secrets.of(&circle.id, number).is_some() {
+                    of.must.insert(machine.id);
                 }
             }
         }
     }
-    Ok(entitled)
+    Ok(readers)
 }
 
 /// The audiences of a record that a machine holds and whose section it opens.
