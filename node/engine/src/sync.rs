@@ -199,7 +199,7 @@ impl Sync {
             (Request::Pull { log, from }, Response::Batch(batch)) => self.pulled(member, *log, *from, batch, now, actions),
             (Request::Counters(from), Response::Counters(_, next)) => self.counted(member, *from, next, now),
             // What is lacking of it is looked up by whoever has the store: `Event::Lacking`.
-            (Request::Listing { .. }, Response::Listing(..)) => {}
+            (Request::Listing { gap, .. }, Response::Listing(listed, _)) => self.listed(gap, &listed),
             // How it stands to this node's copy, too: `Event::Compared`.
             (Request::Show { .. }, Response::Shown(shown)) => self.shown(member, shown.as_deref(), now, actions),
             (Request::Convict(evidence), Response::Noted) => self.told(member, evidence),

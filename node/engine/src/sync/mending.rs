@@ -34,6 +34,8 @@ struct Running {
     wanted: Vec<u64>,
     /// Where the listing goes on.
     listing: Option<u64>,
+    /// Whether statements were listed whose entries are not here yet.
+    beyond: bool,
     /// Whether something is under way for it: a request, a look into the store, or a verification.
     busy: bool,
 }
@@ -63,6 +65,14 @@ impl Sync {
         if let Some(peer) = self.peers.get_mut(&member) {
             // Otherwise there are more to come.
             peer.counted = peer.counters_from.is_none();
+        }
+    }
+
+    /// Somebody listed statements: those whose entries are not here yet cannot be asked for now, and may come masked.
+    pub(super) fn listed(&mut self, gap: &Gap, listed: &[u64]) {
+        let size = self.logs.get(&gap.log).map_or(0, |log| log.size);
+        if let Some(running) = self.mending.running.as_mut().filter(|running| running.gap == *gap) {
+            running.beyond |= listed.iter().any(|sequence| *sequence >= size);
         }
     }
 
@@ -123,7 +133,7 @@ impl Sync {
         } else if let Some(from) = running.listing {
             Request::Listing { gap, from }
         } else {
-            let known = running.known;
+            let known = Some(running.known).filter(|_| !running.beyond);
             return self.mending.finish(gap, member, known);
         };
         running.busy = true;
@@ -156,13 +166,15 @@ impl Mending {
                 let mine = known.get(member).filter(|_| author_first(gap, known))?;
                 Some((gap, mine))
             })?;
-            Some(Running { gap: *gap, member: *member, known: *known, wanted: Vec::new(), listing: Some(0), busy: false })
+            Some(Running { gap: *gap, member: *member, known: *known, wanted: Vec::new(), listing: Some(0), beyond: false, busy: false })
         })
     }
 
-    fn finish(&mut self, gap: Gap, member: MemberId, known: Known) {
+    /// Notes that a member has given what it has, up to what it said: unless there may be more of it, it is not asked for that again.
+    fn finish(&mut self, gap: Gap, member: MemberId, known: Option<Known>) {
         self.running = None;
         self.gaps.remove(&gap);
+        let Some(known) = known else { return };
         if self.settled.len() >= limits::GAPS {
             self.settled.clear();
         }
