@@ -70,6 +70,8 @@ pub struct Machine {
     pub life: u32,
     /// Earlier copies of store and anchor.
     pub images: Vec<Platter>,
+    /// Whether an earlier copy was ever put back: what only its member could read is lost then, and what only those could who have left.
+    pub restored: bool,
     /// The newest copy, while an earlier store stands beside its anchor.
     pub aside: Option<Platter>,
     /// A second node with the same keys, of a member that keeps two histories.
@@ -97,6 +99,7 @@ impl Machine {
             running: None,
             life: 0,
             images: Vec::new(),
+            restored: false,
             aside: None,
             twin: None,
         }

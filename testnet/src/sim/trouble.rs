@@ -101,6 +101,7 @@ impl World {
         }
         let machine = &mut self.machines[at];
         machine.stop();
+        machine.restored = true;
         machine.facts.borrow_mut().push(Fact::Restored);
         let image = machine.images[self.chance.index(images)].clone();
         let mut platter = machine.platter.borrow_mut();

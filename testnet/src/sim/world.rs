@@ -287,6 +287,7 @@ impl World {
     fn ask(&mut self, at: usize, member: &MemberId, request: Request) {
         let Some(to) = self.machines.iter().position(|machine| machine.id == *member) else { return };
         let Some(session) = self.links.session(at, to) else { return };
+        self.trace.note(self.now, format_args!("{at} asks {to}: {}", asked(&request)));
         let time = self.now + self.delay();
         let lost = self.active && self.chance.permille(self.plan.loss);
         self.agenda.add(if lost { self.now + PATIENCE } else { time }, match lost {
@@ -384,6 +385,18 @@ impl World {
         }
         self.command(at, Ticket::Wish(number), command);
         true
+    }
+}
+
+fn asked(request: &Request) -> String {
+    match request {
+        Request::Pull { log, from } => format!("{} from {from}", whose(log)),
+        Request::Grown(LogSize { log, size }) => format!("nothing, {} has grown to {size}", whose(log)),
+        Request::Listing { gap, from } => format!("where {} wrote to {} from {from}", whose(&gap.log), short(&gap.circle.0)),
+        Request::Items { log, sequences } => format!("{} at {sequences:?}", whose(log)),
+        Request::Heads => "heads".to_owned(),
+        Request::Counters(from) => format!("counters from {}", short(&from.0)),
+        other => format!("{other:?}"),
     }
 }
 

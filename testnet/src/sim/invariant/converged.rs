@@ -79,7 +79,7 @@ fn same_logs(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
 /// there is, and what did not reach it while it was may never do.
 fn same_circles(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
     let state = running(machine)?;
-    for steward in scene.honest() {
+    for steward in scene.honest().filter(|steward| !steward.restored) {
         let theirs = running(steward)?;
         for circle in theirs.ledger.circles.iter().filter(|circle| circle.steward == steward.id) {
             let known = state.ledger.circles.circle(&circle.id).map(|known| known.epochs().clone()).unwrap_or_default();
@@ -161,9 +161,9 @@ fn everything_reaches_its_readers(scene: &Scene<'_>, author: &Machine) -> Result
         for (machine, sections) in seen {
             for (place, (circle, epoch, body)) in &told {
                 let known = readers.get(&(*circle, *epoch));
-                let always = *circle == PUBLIC || machine.id == author.id;
-                let may = always || known.is_none_or(|readers| readers.may.contains(&machine.id));
-                let must = always || known.is_some_and(|readers| readers.must.contains(&machine.id));
+                let own = machine.id == author.id;
+                let may = *circle == PUBLIC || own || known.is_none_or(|readers| readers.may.contains(&machine.id));
+                let must = *circle == PUBLIC || (own && !machine.restored) || known.is_some_and(|readers| readers.must.contains(&machine.id));
                 let (index, by) = (machine.index, author.index);
                 match sections.get(place) {
                     Some((_, _, other)) if other != body => return Err(format!("node {index} reads something else at {sequence} of node {by}")),
