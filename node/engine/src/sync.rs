@@ -124,7 +124,7 @@ impl Sync {
             Event::Holds { member, log } => self.holds(member, log),
             Event::TakenIn(log) => self.taken_in(log, &mut actions),
             Event::Refused { log, error } => self.refused(log, error, now, &mut actions),
-            Event::Gaps { member, counts } => self.found(member, counts),
+            Event::Gaps { member, counts } => self.found(member, counts, now),
             Event::Lacking { member, gap, sequences, next } => self.lacking(&member, &gap, sequences, next),
             Event::Differing { member, logs } => self.differing(member, &logs),
             Event::Compared { member, log, index, found } => self.compared(member, (log, index), found, now, &mut actions),

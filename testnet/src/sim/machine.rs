@@ -85,6 +85,15 @@ pub enum NotStarted {
     Stopped(Fatal),
 }
 
+impl std::fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Disk(error) => error.fmt(f),
+            Self::Stopped(error) => error.fmt(f),
+        }
+    }
+}
+
 impl Machine {
     pub fn new(index: usize, nature: Nature, foundation: &Arc<Foundation>) -> Self {
         Self {

@@ -163,7 +163,9 @@ impl World {
         if machine.twin.is_none() && machine.running.is_some() {
             let mut twin = Machine::new(at, Nature::Forker, &machine.foundation);
             *twin.platter.borrow_mut() = machine.platter.borrow().clone();
-            twin.boot(now, rng, spread).map_or((), |()| machine.twin = Some(Box::new(twin)));
+            if twin.boot(now, rng, spread).is_ok() {
+                machine.twin = Some(Box::new(twin));
+            }
         }
         let Some(twin) = &mut machine.twin else { return };
         let wish = self.workloads[which].wish(twin, number, twin.clock.read(now), &mut self.chance);

@@ -195,7 +195,7 @@ impl World {
                 self.crash(at);
             }
             Err(why) if !machine.power.is_off() => {
-                machine.facts.borrow_mut().push(Fact::Broken(format!("{why:?}")));
+                machine.facts.borrow_mut().push(Fact::Broken(why.to_string()));
                 self.crash(at);
             }
             _ => self.crash(at),

@@ -15,8 +15,8 @@ use crate::wire::{Count, Gap, Item, Request};
 pub(super) struct Mending {
     /// Gaps with those who can fill them, and what they said.
     gaps: BTreeMap<Gap, BTreeMap<MemberId, Known>>,
-    /// What was asked for already: until they say more, these members have nothing more to give.
-    settled: BTreeMap<(Gap, MemberId), Known>,
+    /// What was asked for already: until they say more, or for so long, these members have nothing more to give.
+    settled: BTreeMap<(Gap, MemberId), (Known, u64)>,
     running: Option<Running>,
     /// Who was asked last: others come before it, so that none takes up all the time.
     turn: Option<MemberId>,
@@ -47,7 +47,7 @@ impl Sync {
     }
 
     /// Notes gaps that a member can fill. What may still come with the entries that this node has not pulled yet is no gap.
-    pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>) {
+    pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>, now: u64) {
         let mut named = self.mending.gaps.values().filter(|known| known.contains_key(&member)).count();
         for (Count { of, next, epoch, .. }, missing) in counts {
             let known = (next, epoch);
@@ -57,7 +57,8 @@ impl Sync {
             let noted = self.mending.gaps.get(&of);
             let again = noted.is_some_and(|known| known.contains_key(&member));
             let room = again || (named < limits::GAPS_OF_MEMBER && (noted.is_some() || self.mending.gaps.len() < limits::GAPS));
-            if gap && room && self.mending.settled.get(&(of, member)) != Some(&known) {
+            let settled = self.mending.settled.get(&(of, member)).is_some_and(|(settled, until)| *settled == known && *until > now);
+            if gap && room && !settled {
                 named = named.saturating_add(usize::from(!again));
                 self.mending.gaps.entry(of).or_default().insert(member, known);
             }
@@ -134,7 +135,7 @@ impl Sync {
             Request::Listing { gap, from }
         } else {
             let known = Some(running.known).filter(|_| !running.beyond);
-            return self.mending.finish(gap, member, known);
+            return self.mending.finish(gap, member, known, now.saturating_add(self.limits.settled));
         };
         running.busy = true;
         if let Some(peer) = self.peers.get_mut(&member) {
@@ -171,14 +172,14 @@ impl Mending {
     }
 
     /// Notes that a member has given what it has, up to what it said: unless there may be more of it, it is not asked for that again.
-    fn finish(&mut self, gap: Gap, member: MemberId, known: Option<Known>) {
+    fn finish(&mut self, gap: Gap, member: MemberId, known: Option<Known>, until: u64) {
         self.running = None;
         self.gaps.remove(&gap);
         let Some(known) = known else { return };
         if self.settled.len() >= limits::GAPS {
             self.settled.clear();
         }
-        self.settled.insert((gap, member), known);
+        self.settled.insert((gap, member), (known, until));
     }
 
     fn forget(&mut self, gap: &Gap, member: &MemberId) {

@@ -7,7 +7,7 @@ use suyuan_core::log::LogId;
 use suyuan_core::section::Body;
 use suyuan_core::{CircleId, MemberId};
 use suyuan_engine::fsck;
-use suyuan_engine::logs::{self, LogHead};
+use suyuan_engine::logs;
 use suyuan_engine::record::{HeldRecord, Opened};
 use suyuan_engine::schema::{Row, Table};
 use suyuan_engine::view::View;
@@ -225,9 +225,4 @@ fn is_whole(machine: &Machine) -> Result<(), String> {
     let state = running(machine)?;
     let checked = fsck::check(&state.ledger, &machine.rows(), machine.local(), &state.secrets, |_| {});
     checked.map(|_| ()).map_err(|finding| format!("the store of node {} is damaged: {finding}", machine.index))
-}
-
-/// How many entries there are in all logs of a machine.
-pub fn entries(machine: &Machine) -> u64 {
-    machine.state().map_or(0, |state| state.ledger.logs.iter().map(LogHead::size).sum())
 }
