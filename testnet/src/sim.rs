@@ -94,13 +94,22 @@ fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, Stri
     let peace = runs.iter().map(|(_, run)| run.peace).max().unwrap_or(0);
     let failed: Vec<_> = runs.iter().filter_map(|(seed, run)| Some((*seed, run.breach.as_ref()?))).collect();
     if as_json {
-        let failures: Vec<_> = failed.iter().map(|(seed, breach)| json!({ "seed": seed, "invariant": breach.invariant, "what": breach.what })).collect();
-        println!("{}", json!({ "seeds": runs.len(), "steps": steps, "seconds": seconds, "slowestAgreementSeconds": peace / 1000, "digest": digest, "failures": failures, "ok": failed.is_empty() }));
+        let failures: Vec<_> =
+            failed.iter().map(|(seed, breach)| json!({ "seed": seed, "invariant": breach.invariant, "what": breach.what })).collect();
+        println!(
+            "{}",
+            json!({ "seeds": runs.len(), "steps": steps, "seconds": seconds, "slowestAgreementSeconds": peace / 1000, "digest": digest, "failures": failures, "ok": failed.is_empty() })
+        );
     } else {
         for (seed, breach) in &failed {
             println!("seed {seed}: {}: {}", breach.invariant, breach.what);
         }
-        println!("{} seeds, {steps} steps, {seconds:.1} s, slowest agreement after {} s, digest {digest}, {} failed", runs.len(), peace / 1000, failed.len());
+        println!(
+            "{} seeds, {steps} steps, {seconds:.1} s, slowest agreement after {} s, digest {digest}, {} failed",
+            runs.len(),
+            peace / 1000,
+            failed.len()
+        );
     }
     if let Some((seed, _)) = failed.first() {
         let again = play(*seed, true)?;
@@ -143,7 +152,8 @@ impl World {
                 self.agenda.add(self.now + 100, Due::Link { pair: (at, other), up: true });
             }
         }
-        let mut last: Vec<usize> = (0..self.machines.len()).collect();
+        let honest = self.machines.iter().filter(|machine| machine.nature == nature::Nature::Honest);
+        let mut last: Vec<usize> = honest.map(|machine| machine.index).collect();
         loop {
             self.run_until(self.now + LOOK)?;
             last.retain(|at| !self.wish_at(*at));

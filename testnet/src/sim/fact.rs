@@ -49,6 +49,8 @@ pub enum Ticket {
     Batch(suyuan_core::log::LogId),
     /// The sessions: statements for a gap.
     Gap,
+    /// The sessions: evidence, of their own or of another member.
+    Evidence(Option<MemberId>),
     /// Nobody waits.
     Nobody,
 }

@@ -47,7 +47,8 @@ impl Foundation {
         let roles: Vec<Role> = (0..count).map(|index| role(index, count)).collect();
         let entries = roles.iter().enumerate().map(|(index, role)| {
             let public = |purpose| key(index, purpose).public().to_bytes();
-            let keys = MemberKeys { root: public(1), log: public(2), witness: public(3), transport: public(4), encryption: encryption(index).public() };
+            let keys =
+                MemberKeys { root: public(1), log: public(2), witness: public(3), transport: public(4), encryption: encryption(index).public() };
             let scope = if *role == Role::Regulator { vec!["inspection".to_owned()] } else { Vec::new() };
             Entry { name: format!("M{index}"), role: *role, keys, addresses: Vec::new(), scope }
         });

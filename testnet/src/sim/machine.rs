@@ -131,9 +131,10 @@ impl Machine {
         let alliance = self.foundation.alliance.clone();
         let state = recover(alliance, self.id, secrets, anchor, &mut disk, &mut rng).map_err(NotStarted::Disk)?;
         facts.borrow_mut().push(Fact::Booted(state.clone()));
-        let followed = sync::followed(&state.ledger);
+        let ledger = state.ledger.clone();
         let writer = Writer::start(disk, Outlet { power, facts }, rng, state, self.clock.read(now)).map_err(NotStarted::Stopped)?;
-        let sync = Sync::new(self.id, followed, Limits::default(), spread);
+        let mut sync = Sync::new(self.id, sync::followed(&ledger), Limits::default(), spread);
+        ledger.convictions.iter().for_each(|conviction| sync.convict(conviction));
         self.running = Some(Running { writer, sync, queue: Vec::new(), due: false, free: false });
         Ok(())
     }

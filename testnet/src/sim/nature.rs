@@ -50,7 +50,7 @@ pub fn twist(nature: Nature, own: &LogId, request: &Request, answer: Response, m
 
 fn boast(mut answer: Response) -> Response {
     match &mut answer {
-        Response::Heads(heads) => heads.iter_mut().for_each(|head| head.size += 1000),
+        Response::Heads(heads) => heads.iter_mut().for_each(|head| head.log.size += 1000),
         Response::Counters(counts, _) => counts.iter_mut().for_each(|count| count.next += 3),
         _ => {}
     }

@@ -124,7 +124,10 @@ impl World {
             mine.all(|(circle, number, _)| other.platter.borrow().secrets.contains_key(&(circle, number)))
         };
         let claims = |other: &Machine| other.nature == Nature::Honest || other.nature == Nature::Scribbler;
-        machine.nature == Nature::Honest && size > 0 && published == size && others().all(|other| free(other) && claims(other) && other.size(&log) == size && slipped(other))
+        machine.nature == Nature::Honest
+            && size > 0
+            && published == size
+            && others().all(|other| free(other) && claims(other) && other.size(&log) == size && slipped(other))
     }
 
     /// An earlier store is put beside the newest anchor: the node must not start.

@@ -1,6 +1,7 @@
 //! One run: machines, what is on its way between them, and the time. Everything that is random comes from the seed.
 
 use suyuan_core::MemberId;
+use suyuan_engine::equivocation;
 use suyuan_engine::mend;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{Action, Event};
@@ -130,7 +131,9 @@ impl World {
                 self.note(at, &fact);
                 let scene = Scene { machines: &self.machines, now: self.now };
                 for invariant in &mut self.invariants {
-                    invariant.observe(&scene, at, &fact).map_err(|what| Breach { invariant: invariant.name(), what: format!("node {at}: {what}") })?;
+                    invariant
+                        .observe(&scene, at, &fact)
+                        .map_err(|what| Breach { invariant: invariant.name(), what: format!("node {at}: {what}") })?;
                 }
                 self.pass_on(at, fact);
             }
@@ -140,7 +143,9 @@ impl World {
     fn note(&mut self, at: usize, fact: &Fact) {
         let now = self.now;
         match fact {
-            Fact::Booted(state) => self.trace.note(now, format_args!("{at} boots, own log {}", state.ledger.logs.head(&state.ledger.own_log()).size())),
+            Fact::Booted(state) => {
+                self.trace.note(now, format_args!("{at} boots, own log {}", state.ledger.logs.head(&state.ledger.own_log()).size()))
+            }
             Fact::Wrote { entries, system } => self.trace.note(now, format_args!("{at} wrote {entries:?} {}", system.len())),
             Fact::Kept { circle, epoch } => self.trace.note(now, format_args!("{at} kept {}/{epoch}", short(&circle.0))),
             Fact::Anchored(published) => self.trace.note(now, format_args!("{at} anchored {} {}", published.size, short(&published.root))),
@@ -156,18 +161,38 @@ impl World {
         match fact {
             Fact::Told(Ticket::Batch(log), outcome) => {
                 let here = LogSize { log, size: self.machines[at].size(&log) };
-                self.event(at, match outcome {
-                    Ok(Done::TakenIn(taken)) => Event::TakenIn(taken.log),
-                    Err(SubmitError::Batch(error)) => Event::Refused { log: here, error },
-                    _ => Event::Refused { log: here, error: BatchError::Elsewhere },
-                });
+                self.event(
+                    at,
+                    match outcome {
+                        Ok(Done::TakenIn(taken)) => Event::TakenIn(taken.log),
+                        Err(SubmitError::Batch(error)) => Event::Refused { log: here, error },
+                        _ => Event::Refused { log: here, error: BatchError::Elsewhere },
+                    },
+                );
             }
-            Fact::Told(Ticket::Gap, outcome) => self.event(at, match outcome {
-                Ok(_) => Event::Filled,
-                Err(SubmitError::Batch(error)) => Event::NotFilled(error),
-                Err(_) => Event::NotFilled(BatchError::Elsewhere),
-            }),
+            Fact::Told(Ticket::Gap, outcome) => self.event(
+                at,
+                match outcome {
+                    Ok(_) => Event::Filled,
+                    Err(SubmitError::Batch(error)) => Event::NotFilled(error),
+                    Err(_) => Event::NotFilled(BatchError::Elsewhere),
+                },
+            ),
+            Fact::Told(Ticket::Evidence(by), outcome) => self.convicted(at, by, outcome),
             Fact::Announced(sizes) => self.event(at, Event::Local(sizes)),
+            _ => {}
+        }
+    }
+
+    fn convicted(&mut self, at: usize, by: Option<MemberId>, outcome: Outcome) {
+        match (outcome, by) {
+            (Ok(Done::Convicted(Some(conviction))), _) => {
+                if let Some(running) = &mut self.machines[at].running {
+                    running.sync.convict(&conviction);
+                }
+                self.event(at, Event::Tick);
+            }
+            (Err(SubmitError::Evidence(fault)), Some(member)) => self.event(at, Event::Slander { member, fault }),
             _ => {}
         }
     }
@@ -244,6 +269,13 @@ impl World {
             Action::Ask { member, request } => self.ask(at, &member, request),
             Action::TakeIn { batch, .. } => self.command(at, Ticket::Batch(batch.log), Command::TakeIn(batch)),
             Action::Fill { log, items, .. } => self.command(at, Ticket::Gap, Command::Fill { log, items }),
+            Action::Convict { evidence, .. } => self.command(at, Ticket::Evidence(None), Command::Convict(evidence)),
+            Action::OwnHeadDisputed => {
+                if let Some(running) = &mut self.machines[at].running {
+                    running.free = false;
+                }
+                self.trace.note(self.now, format_args!("{at} may not author"));
+            }
             Action::Penalise { member, why, .. } => self.machines[at].facts.borrow_mut().push(Fact::Accused { member, why }),
             Action::OwnHeadKnown => {
                 if let Some(running) = &mut self.machines[at].running {
@@ -290,10 +322,13 @@ impl World {
         self.trace.note(self.now, format_args!("{at} asks {to}: {}", asked(&request)));
         let time = self.now + self.delay();
         let lost = self.active && self.chance.permille(self.plan.loss);
-        self.agenda.add(if lost { self.now + PATIENCE } else { time }, match lost {
-            false => Due::Request { from: at, to, session, request },
-            true => Due::Answer { from: to, to: at, session, request, bytes: None },
-        });
+        self.agenda.add(
+            if lost { self.now + PATIENCE } else { time },
+            match lost {
+                false => Due::Request { from: at, to, session, request },
+                true => Due::Answer { from: to, to: at, session, request, bytes: None },
+            },
+        );
     }
 
     fn delay(&mut self) -> u64 {
@@ -307,6 +342,12 @@ impl World {
         let member = self.machines[from].id;
         let bytes = self.serve(to, from, &request);
         match &request {
+            Request::Convict(evidence) => {
+                let news = self.machines[to].state().is_some_and(|state| equivocation::is_news(evidence, &state.ledger));
+                if news {
+                    self.command(to, Ticket::Evidence(Some(member)), Command::Convict(evidence.clone()));
+                }
+            }
             Request::Grown(log) => self.event(to, Event::Holds { member, log: *log }),
             Request::Pull { log, from } => self.event(to, Event::Holds { member, log: LogSize { log: *log, size: *from } }),
             _ => {}
@@ -350,7 +391,16 @@ impl World {
     fn study(&self, at: usize, member: MemberId, request: &Request, response: &Response) -> Option<Event> {
         let machine = &self.machines[at];
         let state = machine.state()?;
+        let published = state.published.as_ref().map(|published| published.checkpoint.as_str());
         match (request, response) {
+            (Request::Heads, Response::Heads(heads)) => {
+                let logs = equivocation::differing(heads, &state.ledger, &machine.rows()).ok()?;
+                (!logs.is_empty()).then_some(Event::Differing { member, logs })
+            }
+            (Request::Show { log, index }, Response::Shown(Some(shown))) => {
+                let found = equivocation::compare(log, *index, shown, &state.ledger, published, &machine.rows());
+                Some(Event::Compared { member, log: *log, index: *index, found })
+            }
             (Request::Counters(_), Response::Counters(counts, _)) => Some(Event::Gaps { member, counts: mend::gaps(counts, &state.ledger) }),
             (Request::Listing { gap, .. }, Response::Listing(listed, next)) => {
                 let lacking = mend::lacking(gap, listed, &state.ledger, &state.secrets, &machine.rows(), machine.local());

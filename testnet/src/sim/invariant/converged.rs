@@ -55,7 +55,13 @@ fn same_logs(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
             let theirs = running(author)?;
             let head = |state: &State| state.ledger.logs.head(&log).tree_head();
             if head(state) != head(theirs) {
-                return Err(format!("node {} has {} of {} entries of node {}'s log", machine.index, head(state).size, head(theirs).size, author.index));
+                return Err(format!(
+                    "node {} has {} of {} entries of node {}'s log",
+                    machine.index,
+                    head(state).size,
+                    head(theirs).size,
+                    author.index
+                ));
             }
             let published = theirs.published.as_ref().map_or(0, |published| published.size);
             if published != head(theirs).size {

@@ -1,9 +1,10 @@
 //! No honest member is named for something.
 
 use suyuan_engine::sync::Why;
+use suyuan_engine::writer::Done;
 
 use super::{Invariant, Scene};
-use crate::sim::fact::Fact;
+use crate::sim::fact::{Fact, Ticket};
 use crate::sim::nature::Nature;
 
 pub struct Honour;
@@ -14,6 +15,10 @@ impl Invariant for Honour {
     }
 
     fn observe(&mut self, scene: &Scene<'_>, at: usize, fact: &Fact) -> Result<(), String> {
+        if let Fact::Told(Ticket::Evidence(_), Ok(Done::Convicted(Some(conviction)))) = fact {
+            let innocent = scene.author(&conviction.log()).is_some_and(|author| scene.is_honest(author.index));
+            return if innocent { Err("an honest member was convicted".to_owned()) } else { Ok(()) };
+        }
         let Fact::Accused { member, why } = fact else { return Ok(()) };
         let Some(accused) = scene.machines.iter().find(|machine| machine.id == *member) else { return Ok(()) };
         // Whoever hands on one history of a member that has two is taken for the liar.

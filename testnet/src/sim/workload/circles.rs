@@ -22,8 +22,7 @@ impl Workload for Circles {
 
     fn wish(&mut self, machine: &Machine, number: u64, _: u64, chance: &mut Chance) -> Option<Wish> {
         let state = machine.state()?;
-        let own: Vec<&Circle> =
-            state.ledger.circles.iter().filter(|circle| circle.steward == machine.id && circle.tier() != Tier::General).collect();
+        let own: Vec<&Circle> = state.ledger.circles.iter().filter(|circle| circle.steward == machine.id && circle.tier() != Tier::General).collect();
         let known = chance.pick(&own).filter(|_| own.len() >= CIRCLES || chance.permille(600));
         if machine.regulates() || (known.is_none() && own.len() >= CIRCLES) {
             return None;

@@ -1,8 +1,8 @@
 //! Records: one or several, for the public, the alliance, circles and the member alone, now and then under a key that comes again.
 
+use suyuan_core::CircleId;
 use suyuan_core::circle::{PUBLIC, Rights, self_circle};
 use suyuan_core::section::Field;
-use suyuan_core::CircleId;
 use suyuan_engine::submission::{Submission, SubmittedSection};
 use suyuan_engine::writer::{Command, Idempotent};
 
