@@ -13,6 +13,7 @@ mod hosts;
 mod living;
 mod network;
 mod rot;
+mod sim;
 mod story;
 mod up;
 mod witness;
@@ -47,6 +48,8 @@ enum Command {
     Network(network::Flags),
     /// Flip bits in the files of a stopped node, and look for what goes unnoticed.
     Rot(rot::Flags),
+    /// Run alliances in memory, from seeds, with crashing, lying and parted members, and hold what happens against what must.
+    Sim(sim::Flags),
     /// Run an alliance of nodes to try things with.
     Up(up::Flags),
     /// Kill a witness at random instants while lying logs ask it to cosign, and look for two histories or a size that fell.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Demo(flags) => demo::run(&flags, cli.json),
         Command::Network(flags) => network::run(&flags, cli.json),
         Command::Rot(flags) => rot::run(&flags, cli.json),
+        Command::Sim(flags) => sim::run(&flags, cli.json),
         Command::Up(flags) => up::run(&flags, cli.json),
         Command::Witness(flags) => witness::run(&flags, cli.json),
     };

@@ -16,7 +16,7 @@ pub enum Void {
     Content,
     /// The circle id is not the author's to use.
     Steward,
-    /// The epoch is not the next one.
+    /// The epoch is not a later one.
     Epoch,
     /// The secret is not the one committed to.
     Commitment,
@@ -32,7 +32,7 @@ impl Void {
         match self {
             Self::Content => "its fields are not those of a circle",
             Self::Steward => "its author is not the circle's steward",
-            Self::Epoch => "it does not open the circle's next epoch",
+            Self::Epoch => "it does not open a later epoch of the circle",
             Self::Commitment => "the epoch's secret is not the one that was committed to",
             Self::Members => "its list of members is not allowed",
             Self::Tier => "it changes the circle's tier",
@@ -117,7 +117,7 @@ impl Circles {
 
     /// Judges an epoch statement whose section was opened with `secret`, and gives it effect.
     ///
-    /// A node that joined a circle late has not seen its earlier epochs; the first one that it sees may have any number.
+    /// A node does not see the epochs that its member is not in: the next one that it sees may have any higher number.
     ///
     /// # Errors
     /// [`Void`]: no effect.
@@ -136,10 +136,8 @@ impl Circles {
         }
         check_members(alliance, author, &content)?;
         if let Some(known) = self.circles.get(&content.circle) {
-            // Where the order log says which epochs there are, numbers may be left out: those of keepers that did not come to it.
-            let next =
-                if content.tier == Tier::General { content.epoch > known.epoch() } else { known.epoch().checked_add(1) == Some(content.epoch) };
-            if !next {
+            // Numbers may be left out: epochs that this member was not in, and those of keepers of the alliance circle that did not come to the order log.
+            if content.epoch <= known.epoch() {
                 return Err(Void::Epoch);
             }
             if known.tier != content.tier {

@@ -94,6 +94,14 @@ impl Counters {
         }
     }
 
+    /// Takes back that a statement is held.
+    pub fn lose(&mut self, circle: &CircleId, log: u32, id: StatementId) {
+        if let Some(counter) = self.0.get_mut(&(*circle, log)) {
+            counter.held = counter.held.saturating_sub(1);
+            counter.mark.iter_mut().zip(id.0).for_each(|(mark, byte)| *mark ^= byte);
+        }
+    }
+
     /// Counts anew what is held of one circle, but for the rows in `but`. What came before the circle was known was not counted.
     ///
     /// # Errors

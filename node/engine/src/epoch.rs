@@ -47,8 +47,8 @@ pub struct NewEpoch {
     pub plan: Plan,
 }
 
-/// Draws up an epoch and checks it as every member will; with the circle as it is once the epoch has effect. A secret that is held for it already is from a try that ended before its statement was written, and is
-/// taken.
+/// Draws up an epoch and checks it as every member will; with the circle as it is once the epoch has effect. A secret that is held for it already is from a try
+/// that ended before its statement was written, and is taken.
 ///
 /// # Errors
 /// [`Refusal`] that names what is not allowed.

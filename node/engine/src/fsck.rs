@@ -223,8 +223,7 @@ impl<'a, V: View> LogCheck<'a, V> {
             indexed.expect(Table::System, &row.key(), self.view)?;
         }
         indexed.add(Table::Statement, 1);
-        let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
-        self.counters.count(audiences, &BTreeSet::new(), self.head.number, *id);
+        self.counters.count(record.complete(), &BTreeSet::new(), self.head.number, *id);
         self.signature(&record.bytes, &record.signature, report)?;
         self.sections(row, &record, report, indexed)
     }

@@ -192,6 +192,25 @@ impl Ledger {
         Ok(())
     }
 
+    /// Gives effect to all epoch statements anew, in the order of their logs: some came late, after those that follow them. Says which have none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn relearn_circles(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Vec<(StatementId, Void)>, StoreError> {
+        (self.circles, self.epochs) = (Circles::default(), Arc::default());
+        let mut void = Vec::new();
+        for record in system_records(view, local)? {
+            let record = record?;
+            if record.statement.kind == CIRCLE_TYPE
+                && let Some(why) = self.learn_circle(&record, secrets)?
+            {
+                void.push((record.statement.id(), why));
+            }
+        }
+        self.settle(secrets);
+        Ok(void)
+    }
+
     /// Whether it lies beyond the last common point of two histories.
     fn is_beyond(&self, record: &HeldRecord) -> bool {
         let place = record.statement.place;

@@ -10,7 +10,6 @@ use rand_core::CryptoRng;
 use suyuan_core::circle::{PUBLIC, Slip, TYPE as CIRCLE_TYPE};
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::log::{LogId, chain_next};
-use suyuan_core::section::AudienceHeader;
 use suyuan_core::{CircleId, Fault};
 
 use crate::counters::Counters;
@@ -167,20 +166,16 @@ impl Filled {
     ) -> Result<(), StoreError> {
         let mut known = BTreeSet::new();
         if let Some(before) = HeldRecord::load(record.row, view, local)? {
-            known.extend(audiences(&before).map(|header| header.circle));
+            known.extend(before.complete().map(|header| header.circle));
             merge(&mut record, before);
         }
         let subjects = open_all(&mut record, secrets);
-        let counted = audiences(&record).filter(|header| circles.contains(&header.circle));
+        let counted = record.complete().filter(|header| circles.contains(&header.circle));
         self.counters.count(counted, &known, record.row.log, record.statement.id());
         record.save(&subjects, local, rng, &mut self.changes)?;
         self.records.push(record);
         Ok(())
     }
-}
-
-fn audiences(record: &HeldRecord) -> impl Iterator<Item = &AudienceHeader> {
-    record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header)
 }
 
 fn wraps(record: &HeldRecord) -> BTreeSet<(u8, u8)> {
@@ -242,7 +237,7 @@ pub fn index_circle(
     secrets: &EpochSecrets,
     view: &impl View,
     local: &LocalKeys,
-    changes: &mut Changes,
+    (counters, changes): (&mut Counters, &mut Changes),
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let name = local.name(Table::ByCircle, &circle.0);
     let from = from.unwrap_or_else(|| index_key(&name, Row { log: 0, sequence: 0 }));
@@ -253,9 +248,12 @@ pub fn index_circle(
         let row = key.get(name.len()..).and_then(Row::from_key).ok_or_else(|| StoreError("a circle's row".into()))?;
         let Some(mut record) = HeldRecord::load(row, view, local)? else { continue };
         let wrapped = wraps(&record);
+        let counted: BTreeSet<CircleId> = record.complete().map(|header| header.circle).collect();
         let subjects = open_all(&mut record, secrets);
         record.index(&subjects, local, changes);
-        // A wrap that does not open is forgotten, so that a good one is asked for.
+        // A wrap that does not open is forgotten, and its statement is missed, so that a good one is asked for.
+        let left: BTreeSet<CircleId> = record.complete().map(|header| header.circle).collect();
+        counted.difference(&left).for_each(|circle| counters.lose(circle, row.log, record.statement.id()));
         for (section, audience) in wrapped.difference(&wraps(&record)) {
             changes.delete(Table::Wrap, row.audience(*section, *audience));
         }

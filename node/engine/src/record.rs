@@ -67,8 +67,7 @@ pub struct HeldRecord {
 impl HeldRecord {
     /// Its audience headers of one circle.
     pub fn addressed_to(&self, circle: &CircleId) -> impl Iterator<Item = &AudienceHeader> {
-        let audiences = self.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
-        audiences.filter(move |header| header.circle == *circle)
+        self.complete().filter(move |header| header.circle == *circle)
     }
 
     /// Writes all rows but the log's own. `subjects` are what its opened sections are about.
@@ -99,6 +98,14 @@ impl HeldRecord {
             changes.put(Table::System, self.row.key(), Vec::new());
         }
         Ok(())
+    }
+
+    /// The audiences of which nothing is lacking here. One without its wrap is not counted, so that it is missed and asked for.
+    pub fn complete(&self) -> impl Iterator<Item = &AudienceHeader> {
+        let whole =
+            |section: &&HeldSection, audience: &&HeldAudience| section.header.is_err() || audience.header.circle == PUBLIC || audience.wrap.is_some();
+        let audiences = self.sections.iter().flat_map(|section| section.audiences.iter().map(move |audience| (section, audience)));
+        audiences.filter(move |(section, audience)| whole(section, audience)).map(|(_, audience)| &audience.header)
     }
 
     /// Writes the rows by which the record is found under what it is about.

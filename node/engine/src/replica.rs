@@ -137,8 +137,8 @@ pub fn verify(
             Taken::Record(mut record, slip) => {
                 verified.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
                 let subjects = open_all(&mut record, secrets);
-                let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
-                verified.counters.count(audiences.filter(|header| known.contains(&header.circle)), &BTreeSet::new(), row.log, *id);
+                let counted = record.complete().filter(|header| known.contains(&header.circle));
+                verified.counters.count(counted, &BTreeSet::new(), row.log, *id);
                 record.save(&subjects, local, rng, &mut verified.changes)?;
                 verified.records.push(*record);
             }

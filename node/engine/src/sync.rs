@@ -124,7 +124,7 @@ impl Sync {
             Event::Holds { member, log } => self.holds(member, log),
             Event::TakenIn(log) => self.taken_in(log, &mut actions),
             Event::Refused { log, error } => self.refused(log, error, now, &mut actions),
-            Event::Gaps { member, counts } => self.found(member, counts),
+            Event::Gaps { member, counts } => self.found(member, counts, now),
             Event::Lacking { member, gap, sequences, next } => self.lacking(&member, &gap, sequences, next),
             Event::Differing { member, logs } => self.differing(member, &logs),
             Event::Compared { member, log, index, found } => self.compared(member, (log, index), found, now, &mut actions),
@@ -199,7 +199,7 @@ impl Sync {
             (Request::Pull { log, from }, Response::Batch(batch)) => self.pulled(member, *log, *from, batch, now, actions),
             (Request::Counters(from), Response::Counters(_, next)) => self.counted(member, *from, next, now),
             // What is lacking of it is looked up by whoever has the store: `Event::Lacking`.
-            (Request::Listing { .. }, Response::Listing(..)) => {}
+            (Request::Listing { gap, .. }, Response::Listing(listed, _)) => self.listed(gap, &listed),
             // How it stands to this node's copy, too: `Event::Compared`.
             (Request::Show { .. }, Response::Shown(shown)) => self.shown(member, shown.as_deref(), now, actions),
             (Request::Convict(evidence), Response::Noted) => self.told(member, evidence),

@@ -1,6 +1,6 @@
 //! The order in which the writer touches the disk and lets others know.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod support;
 
@@ -11,12 +11,14 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use support::{alliance, encryption, key};
 use suyuan_core::CircleId;
-use suyuan_core::circle::{EpochSecret, PrekeySecret};
+use suyuan_core::circle::{EpochSecret, PrekeySecret, Terms, Tier};
 use suyuan_core::key::SecretKey;
+use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
+use suyuan_engine::schema::Table;
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::submission;
-use suyuan_engine::view::{Changes, MemoryView, StoreError};
+use suyuan_engine::view::{Changes, MemoryView, StoreError, View};
 use suyuan_engine::wire::LogSize;
 use suyuan_engine::writer::{Command, Disk, Done, Fatal, Keys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
 
@@ -152,6 +154,24 @@ fn a_secret_is_kept_before_the_statement_that_needs_it() {
     let mut bench = Bench::new();
     let (done, steps) = bench.do_it(Command::Found);
     assert_eq!((done, steps), (Ok(()), vec!["secret", "show", "write", "show", "anchor", "show", "announce", "tell"]));
+}
+
+#[test]
+fn an_epoch_is_answered_for_with_its_statement() {
+    let mut bench = Bench::new();
+    let request = CircleRequest {
+        circle: None,
+        name: "c".into(),
+        purpose: String::new(),
+        tier: Tier::Authorized,
+        members: Vec::new(),
+        terms: Terms::default(),
+        until: None,
+    };
+    bench.do_it(Command::Circle(request)).0.unwrap();
+    let Some(Ok(Done::Opened(circle))) = bench.outcomes.borrow_mut().pop() else { panic!("not opened") };
+    let statement = circle.epochs()[&1].statement;
+    assert!(bench.writer.disk().rows.row(Table::ById, &statement.0).unwrap().is_some(), "the statement that stands in the log");
 }
 
 #[test]

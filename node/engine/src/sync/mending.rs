@@ -15,8 +15,8 @@ use crate::wire::{Count, Gap, Item, Request};
 pub(super) struct Mending {
     /// Gaps with those who can fill them, and what they said.
     gaps: BTreeMap<Gap, BTreeMap<MemberId, Known>>,
-    /// What was asked for already: until they say more, these members have nothing more to give.
-    settled: BTreeMap<(Gap, MemberId), Known>,
+    /// What was asked for already: until they say more, or for so long, these members have nothing more to give.
+    settled: BTreeMap<(Gap, MemberId), (Known, u64)>,
     running: Option<Running>,
     /// Who was asked last: others come before it, so that none takes up all the time.
     turn: Option<MemberId>,
@@ -34,6 +34,8 @@ struct Running {
     wanted: Vec<u64>,
     /// Where the listing goes on.
     listing: Option<u64>,
+    /// Whether statements were listed whose entries are not here yet.
+    beyond: bool,
     /// Whether something is under way for it: a request, a look into the store, or a verification.
     busy: bool,
 }
@@ -45,7 +47,7 @@ impl Sync {
     }
 
     /// Notes gaps that a member can fill. What may still come with the entries that this node has not pulled yet is no gap.
-    pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>) {
+    pub(super) fn found(&mut self, member: MemberId, counts: Vec<(Count, u64)>, now: u64) {
         let mut named = self.mending.gaps.values().filter(|known| known.contains_key(&member)).count();
         for (Count { of, next, epoch, .. }, missing) in counts {
             let known = (next, epoch);
@@ -55,7 +57,8 @@ impl Sync {
             let noted = self.mending.gaps.get(&of);
             let again = noted.is_some_and(|known| known.contains_key(&member));
             let room = again || (named < limits::GAPS_OF_MEMBER && (noted.is_some() || self.mending.gaps.len() < limits::GAPS));
-            if gap && room && self.mending.settled.get(&(of, member)) != Some(&known) {
+            let settled = self.mending.settled.get(&(of, member)).is_some_and(|(settled, until)| *settled == known && *until > now);
+            if gap && room && !settled {
                 named = named.saturating_add(usize::from(!again));
                 self.mending.gaps.entry(of).or_default().insert(member, known);
             }
@@ -63,6 +66,14 @@ impl Sync {
         if let Some(peer) = self.peers.get_mut(&member) {
             // Otherwise there are more to come.
             peer.counted = peer.counters_from.is_none();
+        }
+    }
+
+    /// Somebody listed statements: those whose entries are not here yet cannot be asked for now, and may come masked.
+    pub(super) fn listed(&mut self, gap: &Gap, listed: &[u64]) {
+        let size = self.logs.get(&gap.log).map_or(0, |log| log.size);
+        if let Some(running) = self.mending.running.as_mut().filter(|running| running.gap == *gap) {
+            running.beyond |= listed.iter().any(|sequence| *sequence >= size);
         }
     }
 
@@ -123,8 +134,8 @@ impl Sync {
         } else if let Some(from) = running.listing {
             Request::Listing { gap, from }
         } else {
-            let known = running.known;
-            return self.mending.finish(gap, member, known);
+            let known = Some(running.known).filter(|_| !running.beyond);
+            return self.mending.finish(gap, member, known, now.saturating_add(self.limits.settled));
         };
         running.busy = true;
         if let Some(peer) = self.peers.get_mut(&member) {
@@ -156,17 +167,19 @@ impl Mending {
                 let mine = known.get(member).filter(|_| author_first(gap, known))?;
                 Some((gap, mine))
             })?;
-            Some(Running { gap: *gap, member: *member, known: *known, wanted: Vec::new(), listing: Some(0), busy: false })
+            Some(Running { gap: *gap, member: *member, known: *known, wanted: Vec::new(), listing: Some(0), beyond: false, busy: false })
         })
     }
 
-    fn finish(&mut self, gap: Gap, member: MemberId, known: Known) {
+    /// Notes that a member has given what it has, up to what it said: unless there may be more of it, it is not asked for that again.
+    fn finish(&mut self, gap: Gap, member: MemberId, known: Option<Known>, until: u64) {
         self.running = None;
         self.gaps.remove(&gap);
+        let Some(known) = known else { return };
         if self.settled.len() >= limits::GAPS {
             self.settled.clear();
         }
-        self.settled.insert((gap, member), known);
+        self.settled.insert((gap, member), (known, until));
     }
 
     fn forget(&mut self, gap: &Gap, member: &MemberId) {

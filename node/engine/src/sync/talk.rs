@@ -22,6 +22,8 @@ pub struct Limits {
     pub counters_every: u64,
     /// How long, once the own log is here, comparing counters and fetching what is lacking of it may hold back authoring.
     pub own_gaps: u64,
+    /// How long a member that gave what it had for a gap is not asked for it again, unless its count changes.
+    pub settled: u64,
     /// Shortest time between two pushes to one peer.
     pub tell_every: u64,
     /// How long the author's own node must have had nothing to give before another member's copy is pulled.
@@ -44,6 +46,7 @@ impl Default for Limits {
             counters_after: 2_000,
             counters_every: 20_000,
             own_gaps: 20_000,
+            settled: 100_000,
             tell_every: 100,
             relay_after: 10_000,
             failure_rest: 1_000,

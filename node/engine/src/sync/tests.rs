@@ -226,6 +226,27 @@ fn nothing_is_authored_while_own_statements_are_known_to_be_lacking_but_not_for_
 }
 
 #[test]
+fn a_member_that_listed_what_was_not_here_yet_is_asked_again() {
+    let gap = Gap { circle: CircleId([8; 32]), log: log(1) };
+    let count = (Count { of: gap, next: 6, epoch: 1, mark: None }, 6);
+    let listing = Request::Listing { gap, from: 0 };
+    let asked_again_at = |listed: Vec<u64>, now| {
+        let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 3)).collect(), Limits::default(), 7);
+        sync.handle(Event::Connected(member(1)), 0);
+        sync.handle(heads(1, &[size(1, 3)]), 0);
+        assert!(sync.handle(Event::Gaps { member: member(1), counts: vec![count] }, 1).contains(&ask(1, listing.clone())));
+        sync.handle(answer(1, listing.clone(), Response::Listing(listed, None)), 2);
+        sync.handle(Event::Lacking { member: member(1), gap, sequences: Vec::new(), next: None }, 2);
+        sync.handle(Event::Tick, 3);
+        sync.handle(Event::Gaps { member: member(1), counts: vec![count] }, now).contains(&ask(1, listing.clone()))
+    };
+    let asked_again = |listed| asked_again_at(listed, 4);
+    assert!(!asked_again(vec![0, 1, 2]), "it has given what it has");
+    assert!(asked_again_at(vec![0, 1, 2], 100_003), "for a while");
+    assert!(asked_again(vec![0, 1, 2, 3]), "entry 3 is not here, and may come from somebody who does not hold its statement");
+}
+
+#[test]
 fn growth_is_pushed_once_at_a_time() {
     let mut sync = four();
     sync.handle(Event::Connected(member(1)), 0);

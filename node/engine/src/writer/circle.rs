@@ -32,7 +32,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if let Some(why) = self.held()? {
             return Ok(Err(why));
         }
-        let (new, opened) = match epoch::draw_up(request, &self.state.ledger, &self.state.secrets, now, &mut self.rng) {
+        let (new, drawn_up) = match epoch::draw_up(request, &self.state.ledger, &self.state.secrets, now, &mut self.rng) {
             Ok(new) => new,
             Err(refusal) => return Ok(Err(SubmitError::Refused(refusal))),
         };
@@ -42,6 +42,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             return Ok(Err(SubmitError::Keyring(error.to_string())));
         }
         let ledger = self.write_epoch(new)?;
+        // An epoch of the alliance circle has its effect when the order log names it.
+        let opened = ledger.circles.circle(&circle).filter(|known| known.epoch() == number).cloned().unwrap_or(drawn_up);
         self.learn(ledger);
         self.publish(now)?;
         Ok(Ok(opened))

@@ -70,18 +70,26 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let opened = self.accept_slips(&slips, &records, &before)?;
         let mut ledger = Ledger::clone(&before);
         ledger.counters.merge(counters);
+        let late = head.is_none();
         if let Some(head) = head {
             ledger.logs.set(head);
         }
         let secrets = self.state.secrets.clone();
         let circle = |record: &HeldRecord| record.statement.kind == CIRCLE_TYPE;
+        let mut void = Vec::new();
         for record in records.iter().filter(|record| !circle(record) || !has_effect(record, &before)) {
-            if let Some(why) = ledger.learn(record, &secrets)? {
-                self.outlet.notice(Notice::NoEffect { statement: record.statement.id(), why });
-            }
+            void.extend(ledger.learn(record, &secrets)?.map(|why| (record.statement.id(), why)));
         }
         ledger.count_new_circles(&before, &records, self.disk.rows(), self.disk.keys().local, &mut changes)?;
         self.disk.write(&changes)?;
+        if late && !void.is_empty() {
+            // An epoch that came after those that follow it.
+            let again = ledger.relearn_circles(self.disk.rows(), self.disk.keys().local, &secrets)?;
+            void.retain(|one| again.contains(one));
+        }
+        for (statement, why) in void {
+            self.outlet.notice(Notice::NoEffect { statement, why });
+        }
         if opened.contains(&alliance_circle(&ledger.alliance.id())) {
             ledger.relearn(self.disk.rows(), self.disk.keys().local, &secrets)?;
         }
@@ -116,10 +124,13 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let mut from = None;
         loop {
             let mut changes = Changes::default();
+            let mut ledger = Ledger::clone(&self.state.ledger);
             let (rows, local) = (self.disk.rows(), self.disk.keys().local);
-            from = mend::index_circle(circle, from, &self.state.secrets, rows, local, &mut changes)?;
+            from = mend::index_circle(circle, from, &self.state.secrets, rows, local, (&mut ledger.counters, &mut changes))?;
+            ledger.counters.save(&self.state.ledger.counters, local, &mut changes);
             if !changes.is_empty() {
                 self.disk.write(&changes)?;
+                self.learn(ledger);
             }
             if from.is_none() {
                 return Ok(());

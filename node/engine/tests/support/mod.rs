@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use suyuan_core::MemberId;
 use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry, MemberKeys, Role};
 use suyuan_core::circle::{PrekeySecret, self_circle};
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::sign_checkpoint;
+use suyuan_core::{CircleId, MemberId};
 use suyuan_engine::author::{Draft, Plan};
 use suyuan_engine::epoch::{self, CircleRequest};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
+use suyuan_engine::mend;
 use suyuan_engine::replica::{self, BatchError};
 use suyuan_engine::schema::{Table, slip_key};
 use suyuan_engine::secrets::EpochSecrets;
@@ -162,6 +163,14 @@ impl Member {
             let Response::Batch(Some(batch)) = Response::decode(&answer.to_bytes(), &log.alliance).unwrap() else { return };
             self.take_in(*batch).unwrap();
         }
+    }
+
+    /// Indexes what was there before a circle's key, as a node does.
+    pub fn index(&mut self, circle: &CircleId) {
+        let mut changes = Changes::default();
+        let ledger = &mut self.ledger;
+        mend::index_circle(circle, None, &self.secrets, &self.view, &self.local, (&mut ledger.counters, &mut changes)).unwrap();
+        self.view.apply(&changes);
     }
 
     /// Takes a batch in, as a node does.

@@ -1,0 +1,195 @@
+//! One member's machine: a disk, power, a clock, and while it runs the engine's writer and sessions.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rand::rngs::StdRng;
+use suyuan_core::MemberId;
+use suyuan_core::charter::Role;
+use suyuan_core::log::LogId;
+use suyuan_engine::local::LocalKeys;
+use suyuan_engine::schema::Row;
+use suyuan_engine::secrets::EpochSecrets;
+use suyuan_engine::serve;
+use suyuan_engine::sync::{self, Limits, Sync};
+use suyuan_engine::view::StoreError;
+use suyuan_engine::wire::{Request, Response};
+use suyuan_engine::writer::{Command, Fatal, RecoverError, State, Writer, recover};
+
+use super::disk::{Disk, Outlet, Platter, Power, Rows};
+use super::fact::{Fact, Facts, Ticket};
+use super::founding::Foundation;
+use super::nature::Nature;
+
+/// Milliseconds since 1970 at the beginning of every run, by a clock that is right.
+const EPOCH: u64 = 1_900_000_000_000;
+
+/// What a machine believes the time is.
+#[derive(Debug)]
+pub struct Clock {
+    /// Its time at the beginning of the run.
+    pub start: u64,
+    /// Where it stands still, if it does.
+    pub frozen: Option<u64>,
+}
+
+impl Clock {
+    pub fn right() -> Self {
+        Self { start: EPOCH, frozen: None }
+    }
+
+    pub fn read(&self, now: u64) -> u64 {
+        self.start + self.frozen.unwrap_or(now)
+    }
+}
+
+/// A node that runs.
+pub struct Running {
+    pub writer: Writer<Disk, Outlet, StdRng>,
+    pub sync: Sync,
+    pub queue: Vec<(Ticket, Command)>,
+    /// Whether its turn is due.
+    pub due: bool,
+    /// Whether it may author: it knows how far its own log was published.
+    pub free: bool,
+}
+
+/// One member's machine.
+pub struct Machine {
+    pub index: usize,
+    pub id: MemberId,
+    pub nature: Nature,
+    pub foundation: Arc<Foundation>,
+    pub platter: Rc<RefCell<Platter>>,
+    pub power: Rc<Power>,
+    pub facts: Facts,
+    pub clock: Clock,
+    pub running: Option<Running>,
+    /// How often it was started.
+    pub life: u32,
+    /// Earlier copies of store and anchor.
+    pub images: Vec<Platter>,
+    /// Whether an earlier copy was ever put back: what only its member could read is lost then, and what only those could who have left.
+    pub restored: bool,
+    /// The newest copy, while an earlier store stands beside its anchor.
+    pub aside: Option<Platter>,
+    /// A second node with the same keys, of a member that keeps two histories.
+    pub twin: Option<Box<Machine>>,
+}
+
+/// Why a machine is not running after it was started.
+#[derive(Debug)]
+pub enum NotStarted {
+    Disk(RecoverError),
+    Stopped(Fatal),
+}
+
+impl std::fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Disk(error) => error.fmt(f),
+            Self::Stopped(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Machine {
+    pub fn new(index: usize, nature: Nature, foundation: &Arc<Foundation>) -> Self {
+        Self {
+            index,
+            id: foundation.members[index].id,
+            nature,
+            foundation: foundation.clone(),
+            platter: Rc::default(),
+            power: Rc::default(),
+            facts: Facts::default(),
+            clock: Clock::right(),
+            running: None,
+            life: 0,
+            images: Vec::new(),
+            restored: false,
+            aside: None,
+            twin: None,
+        }
+    }
+
+    /// Starts the node from what is on the disk.
+    ///
+    /// # Errors
+    /// [`NotStarted`].
+    pub fn boot(&mut self, now: u64, mut rng: StdRng, spread: u64) -> Result<(), NotStarted> {
+        self.life += 1;
+        let rows = Rows(self.platter.clone());
+        let (power, facts) = (self.power.clone(), self.facts.clone());
+        let mut disk = Disk { rows, power: power.clone(), facts: facts.clone(), foundation: self.foundation.clone(), index: self.index };
+        let (secrets, anchor) = {
+            let platter = self.platter.borrow();
+            let secrets: EpochSecrets = platter.secrets.iter().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
+            (secrets, platter.anchor.clone())
+        };
+        let alliance = self.foundation.alliance.clone();
+        let state = recover(alliance, self.id, secrets, anchor, &mut disk, &mut rng).map_err(NotStarted::Disk)?;
+        facts.borrow_mut().push(Fact::Booted(state.clone()));
+        let ledger = state.ledger.clone();
+        let writer = Writer::start(disk, Outlet { power, facts }, rng, state, self.clock.read(now)).map_err(NotStarted::Stopped)?;
+        let mut sync = Sync::new(self.id, sync::followed(&ledger), Limits::default(), spread);
+        ledger.convictions.iter().for_each(|conviction| sync.convict(conviction));
+        self.running = Some(Running { writer, sync, queue: Vec::new(), due: false, free: false });
+        Ok(())
+    }
+
+    /// The power goes, or the process ends: what was only in memory is gone.
+    pub fn stop(&mut self) {
+        self.running = None;
+        self.platter.borrow_mut().lose();
+        self.power.on();
+    }
+
+    pub fn state(&self) -> Option<&State> {
+        self.running.as_ref().map(|running| running.writer.state())
+    }
+
+    /// Whether its member is a regulator, which only reads.
+    pub fn regulates(&self) -> bool {
+        self.foundation.members[self.index].role == Role::Regulator
+    }
+
+    pub fn local(&self) -> &LocalKeys {
+        &self.foundation.members[self.index].local
+    }
+
+    pub fn rows(&self) -> Rows {
+        Rows(self.platter.clone())
+    }
+
+    pub fn log(&self) -> LogId {
+        log_of(&self.foundation, self.id)
+    }
+
+    /// What it answers by the rules.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn answer(&self, asker: &MemberId, request: &Request) -> Result<Option<Response>, StoreError> {
+        let Some(state) = self.state() else { return Ok(None) };
+        let published = state.published.as_ref().map(|published| published.checkpoint.as_str());
+        serve::answer(request, asker, &state.ledger, published, &self.rows(), self.local()).map(Some)
+    }
+
+    /// Where an entry of a log stands in its store.
+    pub fn row(&self, log: &LogId, sequence: u64) -> Option<Row> {
+        let head = self.state()?.ledger.logs.known(log)?;
+        (sequence < head.size()).then_some(Row { log: head.number, sequence })
+    }
+
+    /// How much of a log it has.
+    pub fn size(&self, log: &LogId) -> u64 {
+        self.state().and_then(|state| state.ledger.logs.known(log)).map_or(0, suyuan_engine::logs::LogHead::size)
+    }
+}
+
+/// A member's log.
+pub fn log_of(foundation: &Foundation, member: MemberId) -> LogId {
+    LogId { alliance: foundation.alliance.id(), member, incarnation: 0 }
+}

@@ -1,0 +1,27 @@
+//! Alliances in memory, from seeds: everything that must hold does, and a seed is played again bit by bit.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn play(first: u64, seeds: u64) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
+    let done = command.args(["sim", "--json", "--first", &first.to_string(), "--seeds", &seeds.to_string()]).output().unwrap();
+    serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&done.stderr)))
+}
+
+#[test]
+fn what_must_hold_does_in_some_hundred_worlds() {
+    let told = play(1, 300);
+    assert_eq!((told["ok"].clone(), told["seeds"].as_u64()), (Value::Bool(true), Some(300)), "{}", told["failures"]);
+    assert!(told["steps"].as_u64().unwrap() > 100_000);
+}
+
+#[test]
+fn a_seed_is_played_again_bit_by_bit() {
+    let (once, again, others) = (play(7, 20), play(7, 20), play(8, 20));
+    assert_eq!(once["digest"], again["digest"]);
+    assert_ne!(once["digest"], others["digest"], "the digest tells runs apart");
+}
