@@ -389,7 +389,7 @@ impl NodeProcess {
         for name in ["keyring", "device"] {
             std::fs::copy(self.data.join(name), copy.join(name)).map_err(|error| error.to_string())?;
         }
-        let passphrase = self.passphrase.as_deref().map(Passphrase::new).transpose().map_err(|error| error.to_string())?;
+        let passphrase = self.passphrase.clone().map(Passphrase::new).transpose().map_err(|error| error.to_string())?;
         let passphrase = passphrase.unwrap_or_else(Passphrase::none);
         let keyring = Keyring::open(copy, &passphrase).map_err(|error| error.to_string());
         std::fs::remove_dir_all(copy).map_err(|error| error.to_string())?;
