@@ -79,11 +79,6 @@ impl Foundation {
         });
         Ok(Self { members: members.collect(), alliance })
     }
-
-    /// The place of a member in the charter.
-    pub fn index(&self, member: &MemberId) -> Option<usize> {
-        self.members.iter().position(|known| known.id == *member)
-    }
 }
 
 fn role(index: usize, count: usize) -> Role {

@@ -186,7 +186,7 @@ impl World {
         let machine = &mut self.machines[at];
         let log = machine.log();
         let Some(mut head) = Logs::load(&machine.rows()).ok().and_then(|logs| logs.known(&log).cloned()) else { return };
-        let bytes = format!("no statement at all, {}", head.size()).into_bytes();
+        let bytes = format!("no statement at all, {at} {}", head.size()).into_bytes();
         let (row, id) = (head.next_row(), suyuan_core::statement::id_of(&bytes));
         let signature = machine.foundation.members[at].log.sign(&bytes);
         let void = VoidEntry { row, previous: head.chain, signature, bytes, fault: suyuan_core::Fault::Form };
