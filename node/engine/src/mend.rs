@@ -144,7 +144,7 @@ pub fn fill(
                 filled.add(*record, &circles, view, (local, secrets), rng)?;
             }
             Taken::Void(void) => {
-                void.save(&id, &mut filled.changes);
+                void.save(&id, view, &mut filled.changes)?;
                 filled.voids.push(void);
             }
             Taken::Later => {}

@@ -143,7 +143,7 @@ pub fn verify(
                 verified.records.push(*record);
             }
             Taken::Void(void) => {
-                void.save(id, &mut verified.changes);
+                void.save(id, view, &mut verified.changes)?;
                 verified.voids.push(void);
             }
             Taken::Later => {}

@@ -55,10 +55,16 @@ pub struct VoidEntry {
 }
 
 impl VoidEntry {
-    /// Writes its rows.
-    pub fn save(&self, id: &StatementId, changes: &mut Changes) {
+    /// Writes its rows. Whoever copies another's statement into its own log takes nothing from it: what is found by this id already goes on being found.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn save(&self, id: &StatementId, view: &impl View, changes: &mut Changes) -> Result<(), StoreError> {
         changes.put(Table::Void, self.row.key(), [&self.previous[..], &self.signature, &self.bytes].concat());
-        changes.put(Table::ById, id.0, self.row.key());
+        if view.row(Table::ById, &id.0)?.is_none() {
+            changes.put(Table::ById, id.0, self.row.key());
+        }
+        Ok(())
     }
 
     /// Reads an entry back and judges it again. Nothing where the row is no void entry.

@@ -46,7 +46,7 @@ impl Liar {
         let mut changes = Changes::default();
         let void = VoidEntry { row, previous: head.chain, signature, bytes, fault: Fault::Form };
         head.append(&id, &self.0.view, &mut changes).unwrap();
-        void.save(&id, &mut changes);
+        void.save(&id, &self.0.view, &mut changes).unwrap();
         self.done(head, changes);
         row.sequence
     }
@@ -201,6 +201,32 @@ fn a_bundle_shows_that_an_entry_names_another_place_and_not_that_it_names_anothe
     let reader = Reader { ledger: &z.ledger, secrets: &z.secrets, local: &z.local, view: &z.view, published: None };
     let row = reader.row_of(&statement::id_of(&Liar::bytes(&previous))).unwrap().unwrap();
     assert!(reader.held(row).unwrap().is_none(), "a node has no record to make a bundle of");
+}
+
+/// Whoever copies another's statement into its own log does not hide it, whichever comes first.
+#[test]
+fn a_copied_statement_takes_nothing_from_its_author() {
+    let alliance = alliance();
+    let (mut g, mut z) = (Liar(Member::new(0, &alliance)), Member::new(1, &alliance));
+    z.put(r#"{"records":[{"type":"inspection","sections":[{"for":"public","fields":{"n":1}}]}]}"#);
+    z.publish();
+    let row = Row { log: z.ledger.logs.head(&z.own_log()).number, sequence: 0 };
+    let copied = HeldRecord::load(row, &z.view, &z.local).unwrap().unwrap();
+    g.sign(copied.bytes.clone());
+    for copy_first in [true, false] {
+        let mut r = Member::new(2, &alliance);
+        for from_g in [copy_first, !copy_first] {
+            if from_g {
+                r.pull(&g.0, g.0.own_log());
+            } else {
+                r.pull(&z, z.own_log());
+            }
+        }
+        let reader = Reader { ledger: &r.ledger, secrets: &r.secrets, local: &r.local, view: &r.view, published: None };
+        let found = reader.record(&copied.statement.id()).unwrap().unwrap();
+        assert_eq!((found.author, found.void), (z.id(), None), "copy first: {copy_first}");
+        assert_eq!(check(&r, &r.view).unwrap().void, 1);
+    }
 }
 
 #[test]

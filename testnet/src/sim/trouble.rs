@@ -192,10 +192,10 @@ impl World {
         let void = VoidEntry { row, previous: head.chain, signature, bytes, fault: suyuan_core::Fault::Form };
         let mut changes = Changes::default();
         let done = head.append(&id, &machine.rows(), &mut changes);
-        void.save(&id, &mut changes);
+        let saved = void.save(&id, &machine.rows(), &mut changes);
         head.save(&mut changes);
         machine.stop();
-        if done.is_ok() {
+        if done.is_ok() && saved.is_ok() {
             machine.platter.borrow_mut().rows.apply(&changes);
         }
         self.crash(at);
