@@ -1,6 +1,6 @@
 //! Joint decisions: what is proposed, what everybody says to it, what is decided, and how the order log stands.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use suyuan_core::membership::Change;
@@ -12,7 +12,7 @@ use suyuan_engine::ledger::Ledger;
 use suyuan_runtime::node::now;
 use utoipa::ToSchema;
 
-use crate::body::Json;
+use crate::body::{Json, Param};
 use crate::problem::Problem;
 use crate::records::view::MemberName;
 use crate::state::AppState;
@@ -154,7 +154,7 @@ pub(crate) async fn list(State(state): State<AppState>) -> axum::Json<Vec<Resolu
 /// Show a proposal.
 #[utoipa::path(get, path = "/api/v1/resolutions/{id}", tag = "alliance", params(("id" = String, Path, description = "The proposal's statement id")),
     responses((status = 200, description = "The proposal", body = ResolutionJson)))]
-pub(crate) async fn one(State(state): State<AppState>, Path(id): Path<String>) -> Result<axum::Json<ResolutionJson>, Problem> {
+pub(crate) async fn one(State(state): State<AppState>, Param(id): Param) -> Result<axum::Json<ResolutionJson>, Problem> {
     let id: StatementId = id.parse().map_err(|_| Problem::not_found())?;
     found(&state, &id).map(axum::Json)
 }
@@ -220,7 +220,7 @@ pub(crate) struct NewVote {
     request_body = NewVote, responses((status = 201, description = "The proposal with the vote", body = ResolutionJson)))]
 pub(crate) async fn vote(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    Param(id): Param,
     Json(vote): Json<NewVote>,
 ) -> Result<(StatusCode, axum::Json<ResolutionJson>), Problem> {
     let proposal: StatementId = id.parse().map_err(|_| Problem::not_found())?;

@@ -58,7 +58,7 @@ pub fn good(route: &str) -> String {
             r#"{"change":{"agree":{"title":"x","text":"y"}},"expires":4102444800000,"reason":"z","signers":[],"threshold":null}"#.to_owned()
         }
         "POST /api/v1/resolutions/{id}/votes" => r#"{"choice":"comment","comment":"x"}"#.to_owned(),
-        "POST /api/v1/order/freeze" => r#"{"term":7}"#.to_owned(),
+        "POST /api/v1/order/freeze" => r#"{"term":2}"#.to_owned(),
         "POST /api/v1/invitations" => format!(r#"{{"name":"x","role":"downstream","expires":{}}}"#, now() + 86_400_000),
         "POST /api/v1/tokens" => r#"{"name":"x","rights":"read"}"#.to_owned(),
         "POST /api/v1/session" => r#"{"password":"a password for tests"}"#.to_owned(),
@@ -312,9 +312,13 @@ fn cases() -> Vec<Case> {
     json_routes().into_iter().flat_map(malformed).chain(submissions()).chain(others()).collect()
 }
 
-async fn send(node: &TestNode, case: &Case, record: &str, circle: &str, cookie: &str) -> Reply {
+async fn send(node: &TestNode, case: &Case, [record, circle, proposal]: [&str; 3], cookie: &str) -> Reply {
     let (method, path) = case.route.split_once(' ').unwrap();
-    let id = if path.contains("/circles/") { circle } else { record };
+    let id = match path {
+        path if path.contains("/circles/") => circle,
+        path if path.contains("/resolutions/") => proposal,
+        _ => record,
+    };
     let path = format!("{}{}", path.replace("{id}", id), case.query);
     let headers = [("cookie", cookie), ("origin", "http://localhost:7001")];
     let headers: Vec<(&str, &str)> = headers
@@ -331,12 +335,14 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
     let cookie = node.session().await;
     let record = node.put(RECORD).await;
     let circle = node.post("/api/v1/circles", good("POST /api/v1/circles")).await.json()["id"].as_str().unwrap().to_owned();
+    let proposed = node.post("/api/v1/resolutions", good("POST /api/v1/resolutions")).await;
+    let proposal = proposed.json()["id"].as_str().unwrap().to_owned();
     let used = [("authorization", &*node.bearer(Rights::Admin)), ("content-type", "application/json"), ("idempotency-key", "used")];
     assert_eq!(node.call("POST", "/api/v1/records", &used, records_with(&RECORD.replace('1', "2"))).await.status, 201);
     settled(&node.node.handle).await;
     let before = node.snapshot();
     for case in cases() {
-        let reply = send(&node, &case, &record, &circle, &cookie).await;
+        let reply = send(&node, &case, [&record, &circle, &proposal], &cookie).await;
         assert_eq!(
             (reply.status, &*reply.problem()),
             (case.problem.status(), case.problem.code()),
@@ -350,7 +356,7 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
     }
     // The good bodies are good, so that every case above fails for its own reason.
     for route in json_routes() {
-        let reply = send(&node, &Case::new(route, "nothing", Kind::Malformed, good(route)), &record, &circle, &cookie).await;
+        let reply = send(&node, &Case::new(route, "nothing", Kind::Malformed, good(route)), [&record, &circle, &proposal], &cookie).await;
         assert!(reply.status.is_success(), "{route}: {}", reply.text());
     }
 }

@@ -107,7 +107,7 @@ fn submission(decisions: &Decisions, kind: &str, references: Vec<StatementId>, c
 }
 
 fn refuse(detail: String) -> Refusal {
-    Refusal { fault: RefusalKind::Malformed, pointer: String::new(), detail }
+    Refusal { fault: RefusalKind::Decision, pointer: String::new(), detail }
 }
 
 fn refused(why: resolution::Refused) -> Refusal {

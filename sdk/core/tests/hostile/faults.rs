@@ -161,7 +161,7 @@ fn a_large_checkpoint_is_the_notes_fault() {
     let author = Author::new(root, 1);
     let mut record = author.record(Vec::new());
     assert_eq!(author.judge(record.clone()), Ok(()));
-    record.proof += &format!("— {} AAAAAAAA\n", "n".repeat(64 * 1024));
+    record.proof += &format!("— {} AAAAAAAA\n", "n".repeat(256 * 1024));
     assert_eq!(author.judge(record), Err(Fault::Note));
 }
 
