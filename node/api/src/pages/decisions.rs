@@ -117,7 +117,7 @@ fn shown(state: &AppState, frame: &Frame, why: Option<String>, title: &str, text
     let lang = frame.lang;
     let number = |count: usize| count.to_string();
     let small = match order.voters {
-        1 => Some("decisions.one"),
+        1 => Some("decisions.alone"),
         2 => Some("decisions.two"),
         3 => Some("decisions.three"),
         _ => None,

@@ -62,9 +62,17 @@ fn a_restored_leader_opens_the_alliance_circle_anew_and_is_read() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let after = put(&leader);
-    assert!(reads(&other, &after) && reads(&leader, &after));
+    let comes_to_read = |node: &Node, id: &str| {
+        let begun = std::time::Instant::now();
+        while !reads(node, id) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{id} stays closed");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    comes_to_read(&other, &after);
+    comes_to_read(&leader, &after);
     let answer = put(&other);
-    assert!(reads(&leader, &answer));
+    comes_to_read(&leader, &answer);
     leader.stop();
     other.stop();
     done(&g, &["fsck"]);
