@@ -112,7 +112,9 @@ pub fn standing(alliance: &Alliance, circles: &Circles, who: &MemberId, circle: 
     let Some(found) = circles.circle(circle) else {
         return Standing::Outsider;
     };
-    let Some(rights) = found.rights(who, epoch) else {
+    // An epoch of the alliance circle that waits for its place in the order is for every member of today.
+    let waits = found.tier() == Tier::General && epoch.is_some_and(|epoch| epoch > found.epoch());
+    let Some(rights) = found.rights(who, epoch).or(waits.then_some(Rights::Read)) else {
         return Standing::Outsider;
     };
     match rights {

@@ -305,7 +305,19 @@ async fn decided(one: &Handle, other: &Handle, holds: impl AsyncFn(&Handle) -> b
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    panic!("it was not decided");
+    let state = |node: &Handle| {
+        let ledger = node.state().ledger;
+        let decisions = &ledger.decisions;
+        let circle = ledger.circles.circle(&decisions.circle).map(|circle| circle.epoch());
+        format!(
+            "{:?} {:?} {:?} {circle:?} {:?}",
+            decisions.tip().position(),
+            decisions.settled().position(),
+            decisions.promise.cosigned,
+            decisions.settled().epochs
+        )
+    };
+    panic!("it was not decided: {} / {}", state(one), state(other));
 }
 
 #[tokio::test]
