@@ -45,7 +45,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     }
 
     /// What contradicts each other convicts whoever signed it.
-    fn convict_all(&mut self, found: Vec<Box<Contradiction>>, now: u64) -> Result<(), Fatal> {
+    fn convict_all(&mut self, found: impl IntoIterator<Item = Box<Contradiction>>, now: u64) -> Result<(), Fatal> {
         for found in found {
             let evidence = equivocation::evidence(&found, &self.state.ledger.alliance);
             self.outlet.notice(Notice::Contradiction(found));
