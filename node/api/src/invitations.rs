@@ -132,7 +132,7 @@ pub(crate) async fn create(
 pub(crate) async fn list(State(state): State<AppState>) -> axum::Json<Vec<InvitationJson>> {
     let ledger = state.handle.state().ledger;
     let mut all: Vec<InvitationJson> = ledger.decisions.invitations().map(|(id, held)| InvitationJson::new(id, held, &ledger)).collect();
-    all.sort_by(|one, other| (other.expires, other.id).cmp(&(one.expires, one.id)));
+    all.sort_by_key(|invitation| std::cmp::Reverse((invitation.expires, invitation.id)));
     axum::Json(all)
 }
 

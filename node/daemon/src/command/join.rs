@@ -34,7 +34,7 @@ pub fn invite(client: &Client, flags: &cli::Invite) -> Result<Answer, Failure> {
     let expires = now().saturating_add(flags.days.saturating_mul(DAY));
     let made = client.invite(&json!({ "name": flags.name, "role": flags.role, "expires": expires })).map_err(|error| Failure::from_client(&error))?;
     write_secret(&flags.output, made.as_bytes())?;
-    let id = serde_json::from_str::<Value>(&made).ok().and_then(|made| made["invitation"].as_str().map(str::to_owned)).unwrap_or_default();
+    let id = member_of(&made, "invitation").unwrap_or_default();
     let text = format!(
         "Invitation for {}: {}\nHand it over on a safe way: whoever has it may ask once, within {} days. There they run: suyuan init, then suyuan join FILE.\nThe members then decide: suyuan resolution list",
         flags.name,
@@ -71,7 +71,7 @@ pub fn join(at: &Place<'_>, flags: &cli::Join, quiet: bool) -> Result<Answer, Fa
     if founded.today().member(&entry.member()).is_none() {
         let admission = admission(at, flags, &handed.alliance, &entry)?;
         match node.join(&json!({ "invitation": handed.invitation, "secret": handed.secret, "admission": admission })) {
-            Ok(answer) => proposal = serde_json::from_str::<Value>(&answer).ok().and_then(|answer| answer["proposal"].as_str().map(str::to_owned)),
+            Ok(answer) => proposal = member_of(&answer, "proposal"),
             // It may be this member's own earlier try that has used it: then the members decide about that.
             Err(ClientError::Refused(problem)) if problem.status == 422 => refused = Some(problem.detail),
             Err(error) => return Err(Failure::from_client(&error)),
@@ -111,6 +111,11 @@ fn check(handed: &Handed, founded: &Founded) -> Result<Invitation, Failure> {
         return Err(Failure::local("the invitation is over; ask for a new one"));
     }
     Ok(invitation)
+}
+
+/// A text in a JSON object.
+fn member_of(json: &str, name: &str) -> Option<String> {
+    serde_json::from_str::<Value>(json).ok()?.get(name)?.as_str().map(str::to_owned)
 }
 
 fn entry(at: &Place<'_>) -> Result<Entry, Failure> {

@@ -79,7 +79,7 @@ fn head(client: &Client, member: &str) -> Result<(u64, String), Failure> {
         log => log.map_err(|error| Failure::from_client(&error))?,
     };
     let log: Value = serde_json::from_str(&log).map_err(Failure::local)?;
-    let head = log["size"].as_u64().zip(log["root"].as_str().map(str::to_owned));
+    let head = log.get("size").and_then(Value::as_u64).zip(log.get("root").and_then(Value::as_str).map(str::to_owned));
     head.ok_or_else(|| Failure::local("the node did not say how far it holds this member's log".to_owned()))
 }
 

@@ -56,24 +56,20 @@ fn a_restored_leader_opens_the_alliance_circle_anew_and_is_read() {
     let opened = ask(&leader, &["circle", "epoch", "alliance"]);
     assert_eq!((&opened["epoch"], opened["members"].as_array().map(Vec::len)), (&3.into(), Some(2)), "{opened}");
     // It has effect once the other voter has cosigned its place in the order.
-    let begun = std::time::Instant::now();
-    while leader.troubles() != Vec::<String>::new() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", leader.troubles());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually(|| leader.troubles().is_empty());
     let after = put(&leader);
-    let comes_to_read = |node: &Node, id: &str| {
-        let begun = std::time::Instant::now();
-        while !reads(node, id) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{id} stays closed");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    comes_to_read(&other, &after);
-    comes_to_read(&leader, &after);
+    eventually(|| reads(&other, &after) && reads(&leader, &after));
     let answer = put(&other);
-    comes_to_read(&leader, &answer);
+    eventually(|| reads(&leader, &answer));
     leader.stop();
     other.stop();
     done(&g, &["fsck"]);
+}
+
+fn eventually(holds: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not come to hold");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
