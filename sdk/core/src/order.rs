@@ -283,11 +283,11 @@ impl Order {
         refuse(*author != self.keeper || entry.term != self.term || entry.circle != self.circle, EntryFault::Keeper)?;
         refuse(entry.index != self.tree.size() || entry.previous != self.last, EntryFault::Index)?;
         refuse(time < self.time, EntryFault::Time)?;
-        refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         let mut next = self.clone();
         if let Some(certificate) = &entry.certificate {
             next.certify(certificate)?;
         }
+        refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         if let Some(effect) = &entry.effect {
             next.take(effect, id, time)?;
         }
