@@ -249,6 +249,12 @@ impl Order {
         Quorum::of(self.alliance.voters().count())
     }
 
+    /// So many of today's voters have to cosign what the keeper signs: a quorum, the keeper among it as long as it votes itself.
+    pub fn cosigners(&self) -> usize {
+        let votes = self.alliance.voters().any(|voter| voter.id == self.keeper);
+        if votes { self.quorum().cosigners() } else { self.quorum().size() }
+    }
+
     /// The key under which the keeper signs heads.
     pub fn keeper_key(&self) -> Option<NamedKey> {
         let keeper = self.alliance.member(&self.keeper)?;
@@ -269,7 +275,7 @@ impl Order {
 
     /// Whether a head that was read has a quorum, counted in this state.
     pub fn is_certified(&self, checkpoint: &Checkpoint) -> bool {
-        checkpoint.cosignatures.len() >= self.quorum().cosigners()
+        checkpoint.cosignatures.len() >= self.cosigners()
     }
 
     /// The state after one more entry.

@@ -3,6 +3,7 @@
 use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::id::{CircleId, MemberId, StatementId};
 use suyuan_core::limits;
+use suyuan_core::membership::{Chair, Change};
 use suyuan_core::order::{Entry, EntryFault, EpochEntry, FREEZE, Freeze, Order, Takeover};
 use suyuan_core::resolution::{Disclosed, Refused, to_fields};
 
@@ -154,6 +155,25 @@ fn contents() -> Vec<Case> {
         case("an epoch that was", Epoch, &settled, &numbered(&settled, 2)),
         case("a number that is no number elsewhere", Epoch, &order, &numbered(&order, limits::INTEGER + 1)),
     ]
+}
+
+/// A keeper that was removed, or has become a regulator, adds nothing to a quorum: otherwise it could have two histories certified by honest voters.
+#[test]
+fn a_keeper_that_votes_no_more_counts_for_nothing() {
+    let order = founding();
+    let alliance = order.alliance.clone();
+    let settle = |order: &Order, change| {
+        let decided = follow(order, &decides(order, change, &[1, 2])).unwrap();
+        follow(&decided, &certifies(&decided, head(&decided, 0, &[1, 2]))).unwrap()
+    };
+    let led = settle(&order, Change::Chair(Chair { member: id(&alliance, 1) }));
+    let gone = settle(&led, remove(&alliance, 0));
+    assert!(gone.keeper == order.keeper && gone.alliance.active(&gone.keeper).is_none());
+    let next = follow(&gone, &plain(&gone)).unwrap();
+    for few in [&[1][..], &[2]] {
+        assert_eq!(follow(&next, &certifies(&next, head(&next, 0, few))).map(|_| ()), Err(EntryFault::Certificate), "one of two voters");
+    }
+    assert!(follow(&next, &certifies(&next, head(&next, 0, &[1, 2]))).is_ok());
 }
 
 /// Of two faults the page's first is named.
