@@ -242,6 +242,12 @@ impl Order {
         Quorum::of(self.alliance.voters().count())
     }
 
+    /// So many of today's voters have to cosign what the keeper signs: a quorum, the keeper among it as long as it votes itself.
+    pub fn cosigners(&self) -> usize {
+        let votes = self.alliance.voters().any(|voter| voter.id == self.keeper);
+        if votes { self.quorum().cosigners() } else { self.quorum().size() }
+    }
+
     /// The key under which the keeper signs heads.
     pub fn keeper_key(&self) -> Option<NamedKey> {
         let keeper = self.alliance.member(&self.keeper)?;
@@ -262,7 +268,7 @@ impl Order {
 
     /// Whether a head that was read has a quorum, counted in this state.
     pub fn is_certified(&self, checkpoint: &Checkpoint) -> bool {
-        checkpoint.cosignatures.len() >= self.quorum().cosigners()
+        checkpoint.cosignatures.len() >= self.cosigners()
     }
 
     /// The state after one more entry.
@@ -276,11 +282,11 @@ impl Order {
         refuse(*author != self.keeper || entry.term != self.term || entry.circle != self.circle, EntryFault::Keeper)?;
         refuse(entry.index != self.tree.size() || entry.previous != self.last, EntryFault::Index)?;
         refuse(time < self.time, EntryFault::Time)?;
-        refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         let mut next = self.clone();
         if let Some(certificate) = &entry.certificate {
             next.certify(certificate)?;
         }
+        refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         if let Some(effect) = &entry.effect {
             next.take(effect, id, time)?;
         }
