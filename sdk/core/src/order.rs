@@ -384,7 +384,7 @@ impl Order {
         self.roots.get(usize::try_from(size).ok()?).copied()
     }
 
-    /// Who keeps a later term, by the state at the fence.
+    /// Who keeps a later term that begins with this state, by what is settled in it.
     pub fn next_keeper(&self, term: u64) -> Option<MemberId> {
         let voters: Vec<&Member> = self.alliance.voters().collect();
         let mut candidates: Vec<MemberId> = Vec::with_capacity(voters.len());
@@ -408,9 +408,9 @@ impl Order {
 
     /// The state with which a later term begins, from that at its fence: what was certified there is settled.
     pub fn begin(&self, term: u64) -> Option<Self> {
-        let keeper = self.next_keeper(term)?;
         let mut next = self.clone();
         next.settle(self.tree.size());
+        let keeper = next.next_keeper(term)?;
         next.fence = self.position();
         (next.term, next.keeper, next.certified) = (term, keeper, 0);
         (next.last, next.tree, next.roots) = (StatementId([0; 32]), Frontier::default(), vec![tree::root(&[])]);

@@ -176,6 +176,18 @@ fn a_keeper_that_votes_no_more_counts_for_nothing() {
     assert!(follow(&next, &certifies(&next, head(&next, 0, &[1, 2]))).is_ok());
 }
 
+/// The next keeper is chosen by the state that the term begins with.
+#[test]
+fn a_term_is_kept_by_somebody_who_votes_in_it() {
+    let order = founding();
+    let deputy = id(&order.alliance, 1);
+    assert_eq!(order.begin(2).map(|begun| begun.keeper), Some(deputy));
+    let removed = follow(&order, &decides(&order, remove(&order.alliance, 1), &[0, 2])).unwrap();
+    let begun = removed.begin(2).unwrap();
+    assert!(begun.alliance.active(&deputy).is_none(), "what the fence covers is settled");
+    assert_eq!(begun.keeper, id(&order.alliance, 2), "the other voter follows");
+}
+
 /// Of two faults the page's first is named.
 #[test]
 fn faults_are_named_in_the_order_of_the_page() {
