@@ -10,4 +10,5 @@ mod entries;
 #[allow(dead_code)]
 #[path = "../vectors/fixture.rs"]
 mod fixture;
+mod states;
 mod world;
