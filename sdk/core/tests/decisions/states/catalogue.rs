@@ -17,7 +17,6 @@ const NEWCOMERS: [(usize, Role); 2] = [(4, Role::Support), (5, Role::Regulator)]
 const BACK: usize = 6;
 
 pub struct Operation {
-    pub name: String,
     pub change: Change,
     /// Index of its subject among those of the catalogue.
     pub subject: usize,
@@ -54,18 +53,18 @@ impl Catalogue {
     /// Who comes, comes back and goes.
     fn members(&mut self, newcomers: &[(usize, Entry)]) {
         for (number, entry) in newcomers {
-            self.add(format!("admit {number}"), Change::Admit(admission(&self.founding.clone(), entry, *number)));
+            self.add(Change::Admit(admission(&self.founding.clone(), entry, *number)));
         }
         // Who was there does not come again as it was, nor with the keys that it had.
         let last = self.founding.members().len() - 1;
         let same = entry(last, &format!("member {last}"), self.founding.members()[last].entry.role);
         let renamed = entry(last, "another name", Role::Support);
-        for (name, entry) in [("admit the last founder as it was", same), ("admit the last founder's keys", renamed)] {
-            self.add(name.into(), Change::Admit(admission(&self.founding.clone(), &entry, last)));
+        for entry in [same, renamed] {
+            self.add(Change::Admit(admission(&self.founding.clone(), &entry, last)));
         }
-        for (number, member) in self.people.clone().into_iter().filter(|(number, _)| *number != 5) {
+        for (_, member) in self.people.clone().into_iter().filter(|(number, _)| *number != 5) {
             let root = StatementId(bytes32("root"));
-            self.add(format!("remove {number}"), Change::Remove(Removal { member, size: 7, root }));
+            self.add(Change::Remove(Removal { member, size: 7, root }));
         }
     }
 
@@ -75,38 +74,38 @@ impl Catalogue {
         let of = |wanted: usize| people.iter().find(|(number, _)| *number == wanted).map(|(_, id)| *id);
         for (number, role) in [(0, Role::Regulator), (1, Role::Regulator), (2, Role::Regulator), (3, Role::Support), (4, Role::Regulator)] {
             if let Some(member) = of(number) {
-                self.add(format!("{number} becomes {role}"), Change::Role(RoleChange { member, role, scope: Vec::new() }));
+                self.add(Change::Role(RoleChange { member, role, scope: Vec::new() }));
             }
         }
-        for (number, member) in people.iter().copied().filter(|(number, _)| [0, 1, 2, 4].contains(number)) {
-            self.add(format!("{number} leads"), Change::Chair(Chair { member }));
+        for (_, member) in people.iter().copied().filter(|(number, _)| [0, 1, 2, 4].contains(number)) {
+            self.add(Change::Chair(Chair { member }));
         }
         let deputies: Vec<MemberId> = [4, 1].into_iter().filter_map(of).collect();
-        self.amend("other deputies", Amendment { deputies: Some(deputies), ..Amendment::default() });
-        self.add("keys of 0".into(), Change::Keys(rotate(&self.founding.clone(), 0, Some("log 2"), None, 100)));
+        self.amend(Amendment { deputies: Some(deputies), ..Amendment::default() });
+        self.add(Change::Keys(rotate(&self.founding.clone(), 0, Some("log 2"), None, 100)));
         if of(1).is_some() {
-            self.add("keys of 1".into(), Change::Keys(rotate(&self.founding.clone(), 1, None, Some("witness 2"), 0)));
+            self.add(Change::Keys(rotate(&self.founding.clone(), 1, None, Some("witness 2"), 0)));
         }
     }
 
     fn rules(&mut self) {
         let rules = [("remove", Rule::All), ("chair", Rule::All)].map(|(kind, rule)| (kind.to_owned(), rule));
-        self.amend("all have to agree", Amendment { rules: Some(rules.into()), ..Amendment::default() });
-        self.amend("the chair goes round", Amendment { rotation: Some(1000), ..Amendment::default() });
-        self.add("an agreement".into(), Change::Agree(Agreement { title: "price".into(), text: "one".into() }));
+        self.amend(Amendment { rules: Some(rules.into()), ..Amendment::default() });
+        self.amend(Amendment { rotation: Some(1000), ..Amendment::default() });
+        self.add(Change::Agree(Agreement { title: "price".into(), text: "one".into() }));
     }
 
-    fn amend(&mut self, name: &str, amendment: Amendment) {
-        self.add(name.into(), Change::Charter(Box::new(amendment)));
+    fn amend(&mut self, amendment: Amendment) {
+        self.add(Change::Charter(Box::new(amendment)));
     }
 
-    fn add(&mut self, name: String, change: Change) {
+    fn add(&mut self, change: Change) {
         let subject = change.subject();
         let index = self.subjects.iter().position(|known| *known == subject).unwrap_or_else(|| {
             self.subjects.push(subject);
             self.subjects.len() - 1
         });
-        self.operations.push(Operation { name, change, subject: index });
+        self.operations.push(Operation { change, subject: index });
     }
 }
 

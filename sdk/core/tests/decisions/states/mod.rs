@@ -1,7 +1,7 @@
 //! All states that an alliance of up to four founders can come to by the decisions of the catalogue: every order in which they reach the keeper, every set of
 //! approvals, every certificate and takeover between them (`specs/membership.md`, `specs/order-log.md`).
 //!
-//! The search runs over the rules themselves: [`Alliance::changed`], [`Proposal::check`] and [`Proposal::tally`], [`Order::is_certified`], [`Order::next_keeper`].
+//! The search runs over the rules themselves: [`Alliance::changed`], [`Proposal::check`] and [`Proposal::tally`], [`Order::is_certified`], [`Order::begin`].
 //! Only the bookkeeping between them - what waits, what a takeover drops - is a model, and the `signed` walks hold that model against the order log with real
 //! signatures, certificates and votes.
 //!

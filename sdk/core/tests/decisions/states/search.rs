@@ -194,7 +194,7 @@ impl Search {
         let (alliance, people) = (self.alliances.get(fence.alliance), &self.catalogue.people);
         let order = kept_by(alliance, people[fence.keeper as usize].1);
         let keeper = |ahead: usize| {
-            let keeper = order.next_keeper(1 + ahead as u64).unwrap();
+            let keeper = order.begin(1 + ahead as u64).unwrap().keeper;
             assert!(alliance.voters().any(|voter| voter.id == keeper), "the next keeper votes");
             people.iter().position(|(_, id)| *id == keeper).unwrap() as u8
         };

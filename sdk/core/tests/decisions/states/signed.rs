@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::history::{History, HistoryEntry};
-use suyuan_core::id::MemberId;
+use suyuan_core::id::{MemberId, StatementId};
 use suyuan_core::log::witness_name;
 use suyuan_core::note::{add_cosignature, sign_head};
-use suyuan_core::order::{ENTRY, Entry, FREEZE, Freeze, Order, Takeover};
+use suyuan_core::order::{ENTRY, Entry, EntryFault, FREEZE, Freeze, Order};
 use suyuan_core::resolution::{Disclosed, Effect, to_fields};
 
 use super::foundings;
@@ -28,7 +28,7 @@ struct Walk {
     tail: Vec<Order>,
     /// The state at the newest head that is certified.
     fence: Order,
-    entries: Vec<(suyuan_core::id::StatementId, HistoryEntry)>,
+    entries: Vec<(StatementId, HistoryEntry)>,
     /// A certificate that waits for an entry to carry it.
     note: Option<String>,
     random: (u64, u64),
@@ -72,9 +72,9 @@ impl Walk {
 
     /// One step; the code of what was refused.
     fn step(&mut self) -> Option<&'static str> {
-        let refused = match self.random(8) {
+        let refused = match self.random(10) {
             0 => self.take_over(),
-            1 | 2 => self.certify(),
+            1..=3 => self.certify(),
             _ => self.decide(),
         };
         if self.note.is_none() {
@@ -164,11 +164,9 @@ impl Walk {
         assert!(keepers.contains(&keeper), "the next keeper is one of the model's");
         let head = (self.fence.head().size > 0).then(|| self.head(&self.fence));
         let votes = self.votes(&begun, head.as_ref());
-        let opened = Takeover::open(&votes, &begun.circle, term, &begun.alliance).unwrap();
-        assert!(opened.is_enough(&begun));
-        self.order = begun;
-        let entry = Entry { takeover: Some(votes), ..blank(&self.order) };
-        self.append(&entry).unwrap();
+        let entry = Entry { takeover: Some(votes), ..blank(&begun) };
+        let fence_state = self.fence.clone();
+        self.write(&begun, &entry, |id| fence_state.take_over(&begun.keeper, id, TIME, &entry)).unwrap();
         (self.state, self.tail) = (State { keeper, ..fence }, Vec::new());
         None
     }
@@ -183,9 +181,16 @@ impl Walk {
     }
 
     fn append(&mut self, entry: &Entry) -> Result<(), &'static str> {
-        let (alliance, keeper) = (self.order.alliance.clone(), self.order.keeper);
-        let public = Public::new(&alliance, self.number_of(&keeper), ENTRY, Vec::new(), to_fields(entry).unwrap());
-        self.order = self.order.append(&keeper, public.signed.id, TIME, entry).map_err(suyuan_core::order::EntryFault::code)?;
+        let order = self.order.clone();
+        self.write(&order, entry, |id| order.append(&order.keeper, id, TIME, entry))
+    }
+
+    /// Signs an entry as the keeper of a state, and keeps it if the state after it is one.
+    fn write(&mut self, state: &Order, entry: &Entry, next: impl Fn(StatementId) -> Result<Order, EntryFault>) -> Result<(), &'static str> {
+        let keeper = state.alliance.member(&state.keeper).unwrap();
+        let key = &self.search.catalogue.keys[&keeper.log.to_bytes()];
+        let public = Public::signed_with(key, &state.alliance, self.number_of(&keeper.id), ENTRY, Vec::new(), to_fields(entry).unwrap());
+        self.order = next(public.signed.id).map_err(EntryFault::code)?;
         let Public { signed, header, body } = public;
         let kept = HistoryEntry { statement: signed.bytes, signature: signed.signature, header, body: body.to_bytes() };
         self.entries.push((signed.id, kept));
