@@ -44,8 +44,9 @@ fn admission(cluster: &mut Cluster, folder: &Path) -> Result<String, String> {
         let counts = cluster.nodes.iter().map(|node| Ok(array(node, "/api/v1/members")?.len())).collect::<Result<Vec<_>, String>>()?;
         Ok(counts.iter().all(|count| *count == 6))
     })?;
-    // The keeper opens the epoch that the newcomer is in.
+    // The keeper opens the epoch that the newcomer is in. Whoever gathers the heads first knows first that it is in force: a writer seals by what it knows itself.
     until("the newcomer may write to the alliance", || Ok(note(cluster.node("N")?, "here we are").is_ok()))?;
+    until("G seals for the newcomer", || seals_for(cluster.node("G")?, cluster.node("N")?))?;
     let after = note(cluster.node("G")?, "after the newcomer came")?;
     until("the newcomer reads what is sealed from now on", || Ok(reads(cluster.node("N")?, &after, "after the newcomer came")))?;
     if reads(cluster.node("N")?, &before, "before the newcomer came") {
@@ -144,6 +145,14 @@ fn note(node: &NodeProcess, text: &str) -> Result<String, String> {
     let body = json!({ "records": [{ "type": "note", "sections": [{ "for": "alliance", "fields": { "text": text } }] }] });
     let written = node.client()?.submit(&body.to_string(), None).map_err(|error| error.to_string())?;
     written.records.first().map(|record| record.id.to_string()).ok_or_else(|| "nothing was written".to_owned())
+}
+
+/// Whether the newest epoch of the alliance that a node knows is open to another.
+fn seals_for(node: &NodeProcess, reader: &NodeProcess) -> Result<bool, String> {
+    let circles = array(node, "/api/v1/circles")?;
+    let alliance = circles.iter().find(|circle| circle["tier"] == "general").ok_or("a node without the alliance circle")?;
+    let members = alliance["members"].as_array().ok_or("a circle without members")?;
+    Ok(members.iter().any(|member| member["name"] == reader.founder.name))
 }
 
 fn reads(node: &NodeProcess, id: &str, text: &str) -> bool {

@@ -91,7 +91,6 @@ pub(crate) async fn file(State(state): State<AppState>) -> Response {
 pub(crate) async fn json(State(state): State<AppState>) -> axum::Json<Charter> {
     let alliance = state.handle.state().ledger.alliance.clone();
     let charter = alliance.charter();
-    let deputy = |index: &u64| usize::try_from(*index).ok().and_then(|index| alliance.members().get(index)).map(|member| member.id);
     axum::Json(Charter {
         id: alliance.id(),
         name: charter.name.clone(),
@@ -99,7 +98,7 @@ pub(crate) async fn json(State(state): State<AppState>) -> axum::Json<Charter> {
         chain: charter.chain.clone(),
         time: charter.time,
         members: alliance.members().iter().map(Founder::new).collect(),
-        deputies: charter.deputies.iter().filter_map(deputy).collect(),
+        deputies: alliance.deputies().to_vec(),
         seal: charter.seal,
         terms: charter.terms.clone(),
     })

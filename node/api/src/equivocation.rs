@@ -8,7 +8,10 @@ use suyuan_core::equivocation::{Conviction, EquivocationFile};
 use suyuan_core::log::LogId;
 use utoipa::ToSchema;
 
+use suyuan_engine::history;
+
 use crate::body::Param;
+use crate::export::no_history;
 use crate::members;
 use crate::problem::Problem;
 use crate::records::view::LogName;
@@ -64,6 +67,12 @@ pub(crate) async fn file(State(state): State<AppState>, Param(member): Param) ->
     let member = members::named(&ledger, &member).ok_or_else(Problem::not_found)?;
     let log = LogId { alliance: ledger.alliance.id(), member, incarnation: 0 };
     let conviction = ledger.convictions.of(&log).ok_or_else(Problem::not_found)?;
-    let file = EquivocationFile { charter: state.handle.charter_file().to_vec(), evidence: conviction.evidence().clone() };
+    let evidence = conviction.evidence().clone();
+    let charter = state.handle.charter_file().clone();
+    let foundation = state.read(move |reading| {
+        let reader = reading.reader();
+        history::foundation(&charter, reader.ledger, reader.view, reader.local)?.ok_or_else(no_history)
+    });
+    let file = EquivocationFile { foundation: foundation.await?, evidence };
     Ok(([(CONTENT_TYPE, "application/cbor")], file.to_bytes()).into_response())
 }

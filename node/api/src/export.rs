@@ -8,6 +8,7 @@ use suyuan_core::StatementId;
 use suyuan_core::bundle::{Bundle, BundleRecord};
 use suyuan_core::section::ABOUT;
 use suyuan_core::statement::cose_sign1;
+use suyuan_engine::history;
 use suyuan_engine::json::Object;
 use suyuan_engine::query::{RecordView, SectionContent};
 use suyuan_engine::record::HeldRecord;
@@ -103,12 +104,14 @@ async fn bundle_of(
     id: StatementId,
     take: impl FnOnce(&Reading, &HeldRecord) -> Result<Option<BundleRecord>, Problem> + Send + 'static,
 ) -> Result<Vec<u8>, Problem> {
-    let charter = state.handle.charter_file().to_vec();
+    let charter = state.handle.charter_file().clone();
     state
         .read(move |reading| {
             let held = held(reading, &id)?;
             let record = take(reading, &held)?.ok_or_else(not_published)?;
-            Ok(Bundle { charter, records: vec![record] }.to_bytes())
+            let reader = reading.reader();
+            let foundation = history::foundation(&charter, reader.ledger, reader.view, reader.local)?.ok_or_else(no_history)?;
+            Ok(Bundle { foundation, records: vec![record] }.to_bytes())
         })
         .await
 }
@@ -121,6 +124,11 @@ fn held(reading: &Reading, id: &StatementId) -> Result<HeldRecord, Problem> {
 
 fn not_published() -> Problem {
     Problem::passing(Kind::NotPublished, 1, "its author has not signed a checkpoint over it yet, or none has arrived here; try again in a moment")
+}
+
+/// A decision that is in force has not arrived here yet as a record.
+pub(crate) fn no_history() -> Problem {
+    Problem::passing(Kind::NotPublished, 1, "what the alliance decided has not all arrived here yet; try again in a moment")
 }
 
 fn file(bytes: Vec<u8>, id: StatementId) -> Response {

@@ -304,7 +304,7 @@ impl OrderJson {
             keeper: MemberName::of(&tip.keeper, ledger),
             voters: quorum.members,
             liars: quorum.liars(),
-            cosigners: quorum.cosigners(),
+            cosigners: tip.cosigners(),
             entries: tip.head().size,
             certified: if settled.term == tip.term { settled.head().size } else { 0 },
             version: ledger.alliance.version(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::circle::{self, CircleContent, EpochSecret, Rights, Terms, Tier};
+use suyuan_core::resolution::from_fields;
 use suyuan_core::section::Body;
 use suyuan_core::{CircleId, MemberId, StatementId};
 
@@ -162,13 +163,7 @@ impl Circles {
 
 /// The fields of an epoch statement as its content type.
 pub fn content(body: &Body) -> Option<CircleContent> {
-    let members: Vec<String> = body
-        .fields()
-        .iter()
-        .map(|field| serde_json::to_string(&field.name).map(|name| format!("{name}:{}", field.value)))
-        .collect::<Result<_, _>>()
-        .ok()?;
-    let content: CircleContent = serde_json::from_str(&format!("{{{}}}", members.join(","))).ok()?;
+    let content: CircleContent = from_fields(body)?;
     let texts =
         [&content.name, &content.purpose, &content.terms.confidentiality, &content.terms.retention, &content.terms.onward, &content.terms.exit];
     let bounded = texts.into_iter().all(|text| text.len() <= limits::CIRCLE_TEXT) && !content.name.is_empty();

@@ -274,7 +274,7 @@ impl Decisions {
         let settled = &self.settled;
         let seal = settled.alliance.charter().seal;
         let founded = self.founding.alliance.charter().time;
-        let cosigners = settled.quorum().cosigners();
+        let cosigners = settled.cosigners();
         let newest = self.heads.certified(settled.term).filter(|head| head.read.head == settled.head());
         let mut times: Vec<u64> =
             newest.into_iter().flat_map(|head| &head.read.cosignatures).map(|(_, seconds)| seconds.saturating_mul(1000)).collect();

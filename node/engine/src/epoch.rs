@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 use serde::Deserialize;
 use suyuan_core::circle::{self, CircleContent, CircleMember, EpochSecret, PrekeySecret, Rights, Slip, SlipAddress, SlipContent, Terms, Tier};
-use suyuan_core::section::Field;
+use suyuan_core::resolution::to_fields;
 use suyuan_core::{CircleId, Fault, MemberId, StatementId};
 use zeroize::Zeroizing;
 
@@ -66,7 +66,7 @@ pub fn draw_up(
     let commitment = StatementId(circle::commitment(&circle, epoch, &secret));
     let CircleRequest { name, purpose, tier, terms, until, .. } = request;
     let content = CircleContent { circle, nonce, name, purpose, tier, epoch, commitment, members, terms, until };
-    let fields = fields(&content)?;
+    let fields = to_fields(&content).ok_or_else(|| refusal(RefusalKind::Malformed, "", "it cannot be written as JSON"))?;
     let plan = Plan { kind: circle::TYPE.to_owned(), references: Vec::new(), time: now, sections: vec![(vec![(circle, epoch)], fields.clone())] };
     let body = suyuan_core::section::Body::new([0; 32], fields).map_err(|fault| refusal(RefusalKind::Limit, "", fault.to_string()))?;
     let mut circles = ledger.circles.clone();
@@ -158,13 +158,6 @@ fn random(rng: &mut impl CryptoRng) -> [u8; 32] {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
     bytes
-}
-
-fn fields(content: &CircleContent) -> Result<Vec<Field>, Refusal> {
-    let malformed = |error: serde_json::Error| refusal(RefusalKind::Malformed, "", error.to_string());
-    let value = serde_json::to_value(content).map_err(malformed)?;
-    let members = value.as_object().into_iter().flatten();
-    Ok(members.map(|(name, value)| Field { name: name.clone(), value: value.to_string() }).collect())
 }
 
 /// Seals the epoch's secret to every other member's encryption key.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use suyuan_core::charter::Alliance;
 use suyuan_core::equivocation::{Contradiction, Conviction, Evidence, Shown};
-use suyuan_core::log::{LogId, witness_name};
-use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
+use suyuan_core::log::LogId;
+use suyuan_core::note::UnverifiedCheckpoint;
+use suyuan_core::policy::{checkpoint_key, witness_key};
 use suyuan_core::tree::{self, Frontier};
 use suyuan_core::{AllianceId, Fault, MemberId};
 
@@ -90,15 +91,15 @@ impl Convictions {
 pub fn evidence(found: &witnessing::Contradiction, alliance: &Alliance) -> Result<Evidence, Fault> {
     let log = &found.log;
     let author = alliance.member(&log.member).ok_or(Fault::Author)?;
-    let keys = (NamedKey::new(log.origin(), author.log), NamedKey::new(witness_name(&log.alliance, &log.member), author.witness));
+    let witness = witness_key(alliance, author);
+    let trimmed = |note: &UnverifiedCheckpoint<'_>| note.trimmed(&checkpoint_key(log, author, note.claimed_size()), &witness);
     let (shown, held) = (UnverifiedCheckpoint::parse(&found.shown)?, UnverifiedCheckpoint::parse(&found.held)?);
     let proof = if shown.claimed_size() == held.claimed_size() {
         Contradiction::SameSize
     } else {
         Contradiction::Prefix { root: found.root, path: found.path.clone() }
     };
-    let (first, second) = (shown.trimmed(&keys.0, &keys.1), held.trimmed(&keys.0, &keys.1));
-    Ok(Evidence { member: log.member, incarnation: log.incarnation, first, second, proof })
+    Ok(Evidence { member: log.member, incarnation: log.incarnation, first: trimmed(&shown), second: trimmed(&held), proof })
 }
 
 /// `member || incarnation u64`.
@@ -189,9 +190,9 @@ pub fn compare(
     view: &impl View,
 ) -> Result<Comparison, CompareError> {
     let author = ledger.alliance.member(&log.member).ok_or(CompareError::Sender(Fault::Author))?;
-    let key = NamedKey::new(log.origin(), author.log);
-    let witness = NamedKey::new(witness_name(&log.alliance, &author.id), author.witness);
-    let checked = UnverifiedCheckpoint::parse(&theirs.checkpoint).and_then(|note| note.verify(&key, &[witness])).map_err(CompareError::Sender)?;
+    let witness = witness_key(&ledger.alliance, author);
+    let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(log, author, note.claimed_size()), &[witness]);
+    let checked = UnverifiedCheckpoint::parse(&theirs.checkpoint).and_then(verify).map_err(CompareError::Sender)?;
     theirs.shown.check(index, checked.head.size, &checked.head.root).map_err(CompareError::Sender)?;
     let before = tree::before(index, checked.head.size, &theirs.shown.path).ok_or(CompareError::Sender(Fault::Inclusion))?;
     let Some(head) = ledger.logs.known(log).filter(|head| index < head.size()) else { return Err(CompareError::Sender(Fault::Index)) };

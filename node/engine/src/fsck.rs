@@ -5,8 +5,9 @@ use std::fmt;
 
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::key::Signature;
-use suyuan_core::log::{LogId, chain_next, witness_name};
-use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
+use suyuan_core::log::{LogId, chain_next};
+use suyuan_core::note::UnverifiedCheckpoint;
+use suyuan_core::policy::{checkpoint_key, witness_key};
 use suyuan_core::tile::WIDTH;
 use suyuan_core::tree::{self, Frontier};
 use suyuan_core::{CircleId, Fault};
@@ -224,7 +225,7 @@ impl<'a, V: View> LogCheck<'a, V> {
         }
         indexed.add(Table::Statement, 1);
         self.counters.count(record.complete(), &BTreeSet::new(), self.head.number, *id);
-        self.signature(&record.bytes, &record.signature, report)?;
+        self.signature(record.row.sequence, &record.bytes, &record.signature, report)?;
         self.sections(row, &record, report, indexed)
     }
 
@@ -246,13 +247,13 @@ impl<'a, V: View> LogCheck<'a, V> {
         }
         indexed.add(Table::Void, 1);
         report.void = report.void.saturating_add(1);
-        self.signature(&void.bytes, &void.signature, report)
+        self.signature(row.sequence, &void.bytes, &void.signature, report)
     }
 
-    fn signature(&self, bytes: &[u8], signature: &Signature, report: &mut Report) -> Result<(), String> {
+    fn signature(&self, sequence: u64, bytes: &[u8], signature: &Signature, report: &mut Report) -> Result<(), String> {
         let author = self.ledger.alliance.member(&self.head.id.member).ok_or("the log's owner is not in the charter")?;
         // A bad signature under a good checkpoint is evidence against the author; under our own name it is damage.
-        match author.log.verify(bytes, signature) {
+        match author.log_at(sequence).verify(bytes, signature) {
             Err(fault) if self.head.id.member == self.ledger.me => Err(format!("the signature: {fault}")),
             Err(_) => {
                 report.unsigned = report.unsigned.saturating_add(1);
@@ -349,9 +350,9 @@ impl<'a, V: View> LogCheck<'a, V> {
         let note = String::from_utf8(note).map_err(|error| wrong(error.to_string()))?;
         let member = self.head.id.member;
         let owner = self.ledger.alliance.member(&member).ok_or_else(|| wrong("of nobody in the charter".into()))?;
-        let log = NamedKey::new(self.head.id.origin(), owner.log);
-        let witness = NamedKey::new(witness_name(&self.head.id.alliance, &member), owner.witness);
-        let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&log, &[witness]));
+        let witness = witness_key(&self.ledger.alliance, owner);
+        let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(&self.head.id, owner, note.claimed_size()), &[witness]);
+        let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(verify);
         let checkpoint = checkpoint.map_err(|fault| wrong(fault.to_string()))?;
         let tree = logs::tile_tree(self.view, self.head.number, checkpoint.head.size).frontier();
         let root = tree.map_err(|error| wrong(error.to_string()))?.root();

@@ -1,13 +1,23 @@
 //! The alliance's history as a file, from what this node holds (`specs/history.md`).
 
 use suyuan_core::StatementId;
-use suyuan_core::history::{History, HistoryEntry};
+use suyuan_core::history::{Foundation, History, HistoryEntry};
 
 use crate::ledger::Ledger;
 use crate::local::LocalKeys;
 use crate::record::HeldRecord;
 use crate::schema::{Row, Table};
 use crate::view::{StoreError, View};
+
+/// Charter and history, as files begin with them. Nothing while an entry has not come yet.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn foundation(charter: &[u8], ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<Foundation>, StoreError> {
+    let Some(history) = export(ledger, view, local)? else { return Ok(None) };
+    let history = (!history.heads.is_empty()).then(|| history.to_bytes());
+    Ok(Some(Foundation { charter: charter.to_vec(), history }))
+}
 
 /// Every entry up to the state in force, with the head that makes them final. Nothing while one of them has not come yet.
 ///

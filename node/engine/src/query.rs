@@ -12,7 +12,7 @@ use crate::access::{self, Action};
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
-use crate::logs;
+use crate::logs::{self, LogHead};
 use crate::record::{self, HeldRecord, HeldSection, Opened, Outline};
 use crate::schema::{Row, Table, index_key, public_row};
 use crate::secrets::EpochSecrets;
@@ -339,16 +339,25 @@ impl<V: View> Reader<'_, V> {
         })
     }
 
-    /// Proof that an entry is in its log, under a witnessed checkpoint if there is one, else the newest. Nothing where none covers it yet.
+    /// Proof that an entry is in its log, under a witnessed checkpoint if there is one, else the newest; of a member that has left, as far as its log was
+    /// accepted, without any. Nothing where none covers it yet.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn proof(&self, row: Row) -> Result<Option<LogProof>, StoreError> {
         let log = self.log_of(row)?;
+        if let Some(left) = self.ledger.alliance.member(&log.member).and_then(|author| author.left) {
+            return self.proof_under(row, left.size, String::new());
+        }
         let best = self.ledger.gathered.of(&log).and_then(|gathered| gathered.covering(row.sequence));
         let newest = || serve::checkpoint(&log, self.ledger, self.published, self.view);
         let Some((checkpoint, size)) = best.map_or_else(newest, |best| Ok(Some((best.note.clone(), best.head.size))))? else { return Ok(None) };
-        if row.sequence >= size {
+        self.proof_under(row, size, checkpoint)
+    }
+
+    fn proof_under(&self, row: Row, size: u64, checkpoint: String) -> Result<Option<LogProof>, StoreError> {
+        let held = self.ledger.logs.numbered(row.log).map_or(0, LogHead::size);
+        if row.sequence >= size || held < size {
             return Ok(None);
         }
         let path = logs::tile_tree(self.view, row.log, size).inclusion(row.sequence).map_err(|error| StoreError(error.to_string()))?;

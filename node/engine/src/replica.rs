@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
+use suyuan_core::charter::{Alliance, Member};
 use suyuan_core::circle::{Slip, Wrap};
 use suyuan_core::id::{Hash, StatementId};
-use suyuan_core::log::{chain_next, witness_name};
-use suyuan_core::note::{NamedKey, TreeHead, UnverifiedCheckpoint};
+use suyuan_core::log::chain_next;
+use suyuan_core::note::{TreeHead, UnverifiedCheckpoint};
+use suyuan_core::policy::{checkpoint_key, witness_key};
 use suyuan_core::section::{AudienceHeader, Body, SectionHeader, audience_commitment, check_audiences};
 use suyuan_core::statement::{Place, SectionCommitment, Statement};
 use suyuan_core::{CircleId, Fault, sealing, tree};
@@ -111,9 +113,7 @@ pub fn verify(
         chains.push(head.chain);
         head.append(id, view, &mut changes)?;
     }
-    let log_key_named = NamedKey::new(batch.log.origin(), author.log);
-    let witness = NamedKey::new(witness_name(&ledger.alliance.id(), &author.id), author.witness);
-    let covered = check_head(&batch, &head.tree_head(), &log_key_named, &witness).map_err(sender)?;
+    let covered = check_head(&batch, &head.tree_head(), author, &ledger.alliance).map_err(sender)?;
     head.save(&mut changes);
     // Kept only when everything under it is here: proofs are made from it.
     if covered == head.size() {
@@ -180,8 +180,9 @@ pub(crate) fn take(item: Item, row: Row, place: &Place, id: &StatementId, previo
 }
 
 /// The checkpoint is the author's, covers the batch, and its tree continues ours. Returns its size.
-fn check_head(batch: &Batch, ours: &TreeHead, log: &NamedKey, witness: &NamedKey) -> Result<u64, Fault> {
-    let checkpoint = UnverifiedCheckpoint::parse(&batch.checkpoint)?.verify(log, std::slice::from_ref(witness))?;
+fn check_head(batch: &Batch, ours: &TreeHead, author: &Member, alliance: &Alliance) -> Result<u64, Fault> {
+    let note = UnverifiedCheckpoint::parse(&batch.checkpoint)?;
+    let checkpoint = note.verify(&checkpoint_key(&batch.log, author, note.claimed_size()), &[witness_key(alliance, author)])?;
     if checkpoint.head.size < ours.size {
         return Err(Fault::CheckpointSize);
     }

@@ -4,8 +4,8 @@ use suyuan_core::charter::Alliance;
 use suyuan_core::id::Hash;
 use suyuan_core::key::Signature;
 use suyuan_core::log::LogId;
-use suyuan_core::note::{self, NamedKey, TreeHead, UnverifiedCheckpoint};
-use suyuan_core::policy::witness_key;
+use suyuan_core::note::{self, TreeHead, UnverifiedCheckpoint};
+use suyuan_core::policy::{checkpoint_key, witness_key};
 use suyuan_core::{Fault, MemberId};
 
 use crate::ledger::Ledger;
@@ -49,7 +49,7 @@ impl Cosignature {
     /// The checkpoint as a note, with the log's line and this one.
     pub fn note(&self, alliance: &Alliance) -> Option<String> {
         let (author, witness) = (alliance.member(&self.log.member)?, alliance.member(&self.witness)?);
-        let signed = note::log_line(&NamedKey::new(self.log.origin(), author.log), &self.signed);
+        let signed = note::log_line(&checkpoint_key(&self.log, author, self.head.size), &self.signed);
         let line = note::cosignature_line(&witness_key(alliance, witness), self.seconds, &self.signature);
         Some(format!("{}\n{signed}{line}", self.body()))
     }
@@ -58,7 +58,7 @@ impl Cosignature {
     pub fn of_author(note: &str, log: &LogId, alliance: &Alliance) -> Option<Self> {
         let (parsed, author) = (UnverifiedCheckpoint::parse(note).ok()?, alliance.member(&log.member)?);
         let (seconds, signature) = parsed.claimed_cosignature(&witness_key(alliance, author))?;
-        let signed = parsed.claimed_log_signature(&NamedKey::new(log.origin(), author.log))?;
+        let signed = parsed.claimed_log_signature(&checkpoint_key(log, author, parsed.claimed_size()))?;
         Some(Self { witness: author.id, log: *log, head: parsed.claimed_head(), signed, seconds, signature })
     }
 }
@@ -78,7 +78,8 @@ impl VerifiedCosignature {
             return Err(Fault::Origin);
         }
         let body = found.body();
-        author.log.verify(body.as_bytes(), &found.signed).map_err(|_| Fault::CheckpointSignature)?;
+        let key = author.log_at(found.head.size.saturating_sub(1));
+        key.verify(body.as_bytes(), &found.signed).map_err(|_| Fault::CheckpointSignature)?;
         note::verify_cosignature(&body, &witness.witness, found.seconds, &found.signature)?;
         Ok(Self(found))
     }

@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::{Member, alliance, charter_file, key};
+use suyuan_core::history::Foundation;
 use suyuan_core::bundle::{Bundle, BundleRecord};
 use suyuan_core::circle::{CircleMember, PUBLIC, Rights, Terms, Tier, alliance_circle};
 use suyuan_core::section::{AudienceHeader, Body, Field, SectionHeader, audience_commitment, section_commitment};
@@ -191,7 +192,7 @@ fn a_bundle_shows_that_an_entry_names_another_place_and_not_that_it_names_anothe
         let proof = reader.proof(Row { log: node.ledger.logs.head(&log).number, sequence }).unwrap().unwrap().to_string();
         let statement = Liar::bytes(statement);
         let record = BundleRecord { signature: key(0, 2).sign(&statement), statement, proof, disclosures: Vec::new() };
-        let bytes = Bundle { charter: charter_file().to_bytes(), records: vec![record] }.to_bytes();
+        let bytes = Bundle { foundation: Foundation { charter: charter_file().to_bytes(), history: None }, records: vec![record] }.to_bytes();
         Bundle::verify(&bytes, Some(&alliance.id())).map(|_| ())
     };
     assert_eq!(bundle(&previous, sequence), Ok(()));

@@ -1,16 +1,18 @@
 //! A file that carries everything to check records offline, from the charter on (`specs/bundle.md`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::cbor::{Reader, Writer};
-use crate::charter::{Alliance, CharterFile, Role};
+use crate::charter::{Alliance, Member, Role};
 use crate::fault::Fault;
+use crate::history::Foundation;
 use crate::id::{AllianceId, Hash, MemberId, StatementId};
-use crate::key::{PublicKey, Signature};
+use crate::key::Signature;
 use crate::limits;
 use crate::log::LogId;
-use crate::note::{Checkpoint, NamedKey, UnverifiedCheckpoint};
-use crate::policy::{LogPolicy, Standing, Witnesses};
+use crate::note::{Checkpoint, TreeHead, UnverifiedCheckpoint};
+use crate::policy::{LogPolicy, Standing, Witnesses, checkpoint_key};
 use crate::proof::LogProof;
 use crate::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader, check_audiences};
 use crate::statement::{SectionCommitment, UnverifiedStatement, VerifiedStatement};
@@ -22,8 +24,8 @@ const VERSION: u64 = 1;
 /// A bundle as it stands in a file, nothing of it checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
-    /// The charter file.
-    pub charter: Vec<u8>,
+    /// Charter and history.
+    pub foundation: Foundation,
     /// The records, 1 to 1024.
     pub records: Vec<BundleRecord>,
 }
@@ -66,10 +68,14 @@ pub enum Content {
 impl Bundle {
     /// Encodes the bundle.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(self.charter.len().saturating_add(self.records.len().saturating_mul(2048)));
-        writer.array(4).text(MAGIC).uint(VERSION).bytes(&self.charter).array(self.records.len());
+        let Foundation { charter, history } = &self.foundation;
+        let mut writer = Writer::with_capacity(charter.len().saturating_add(self.records.len().saturating_mul(2048)));
+        writer.array(if history.is_some() { 5 } else { 4 }).text(MAGIC).uint(VERSION).bytes(charter).array(self.records.len());
         for record in &self.records {
             record.write(&mut writer);
+        }
+        if let Some(history) = history {
+            writer.bytes(history);
         }
         writer.finish()
     }
@@ -79,22 +85,11 @@ impl Bundle {
     /// # Errors
     /// [`Fault::Form`] above [`limits::BUNDLE`] bytes, then [`Fault::Cbor`], [`Fault::Suite`], [`Fault::Form`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
-        if bytes.len() > limits::BUNDLE {
-            return Err(Fault::Form);
-        }
-        let mut reader = Reader::open(bytes)?;
-        let len = reader.array_in(2..=limits::CBOR_ARRAY as usize)?;
-        let mut magic = reader.clone();
-        reader.pass()?;
-        if reader.uint()? != VERSION {
-            return Err(Fault::Suite);
-        }
-        if len != 4 || magic.text(0..=32)? != MAGIC {
-            return Err(Fault::Form);
-        }
+        let (mut reader, len) = Reader::open_file(bytes, limits::BUNDLE, MAGIC, VERSION, 4..=5)?;
         let charter = reader.bytes(limits::BUNDLE)?.to_vec();
         let records = (0..reader.array_in(1..=limits::BUNDLE_RECORDS)?).map(|_| BundleRecord::read(&mut reader)).collect::<Result<_, _>>()?;
-        Ok(Self { charter, records })
+        let history = if len == 5 { Some(reader.bytes(limits::BUNDLE)?.to_vec()) } else { None };
+        Ok(Self { foundation: Foundation { charter, history }, records })
     }
 
     /// Checks everything, in the order of the specification, and stops at the first fault.
@@ -103,7 +98,7 @@ impl Bundle {
     /// The faults of `specs/bundle.md`, Verification.
     pub fn verify(bytes: &[u8], expected: Option<&AllianceId>) -> Result<VerifiedBundle, Fault> {
         let bundle = Self::decode(bytes)?;
-        let alliance = CharterFile::decode(&bundle.charter)?.verify(expected)?;
+        let alliance = bundle.foundation.verify(expected)?;
         let mut checkpoints = Checkpoints::new(&alliance);
         let records = bundle.records.iter().map(|record| record.verify_with(&alliance, &mut checkpoints)).collect::<Result<_, _>>()?;
         Ok(VerifiedBundle { alliance, records })
@@ -123,11 +118,12 @@ impl Checkpoints {
         Self { witnesses: Witnesses::of(alliance), accepted: BTreeMap::new() }
     }
 
-    fn verify(&mut self, log: &LogId, key: PublicKey, note: &str) -> Result<Checkpoint, Fault> {
+    fn verify(&mut self, log: &LogId, author: &Member, note: &str) -> Result<Checkpoint, Fault> {
         if let Some((_, checkpoint)) = self.accepted.get(log).filter(|(known, _)| known == note) {
             return Ok(checkpoint.clone());
         }
-        let checkpoint = UnverifiedCheckpoint::parse(note)?.verify(&NamedKey::new(log.origin(), key), self.witnesses.keys())?;
+        let parsed = UnverifiedCheckpoint::parse(note)?;
+        let checkpoint = parsed.verify(&checkpoint_key(log, author, parsed.claimed_size()), self.witnesses.keys())?;
         self.accepted.insert(*log, (note.to_owned(), checkpoint.clone()));
         Ok(checkpoint)
     }
@@ -166,33 +162,55 @@ impl BundleRecord {
             return Err(Fault::StatementAlliance);
         }
         let author = alliance.member(&place.author).ok_or(Fault::Author)?;
-        let statement = statement.verify(&author.log, &self.signature)?;
-
-        let proof = LogProof::parse(&self.proof)?;
-        let checkpoint = checkpoints.verify(&place.log(), author.log, &proof.checkpoint)?;
-        if proof.index != place.sequence {
-            return Err(Fault::Index);
+        if author.left.is_some_and(|left| place.sequence >= left.size) {
+            return Err(Fault::Left);
         }
-        if place.sequence >= checkpoint.head.size {
-            return Err(Fault::CheckpointSize);
-        }
-        let leaf = tree::leaf_hash(&statement.id().0);
-        tree::verify_inclusion(&leaf, proof.index, checkpoint.head.size, &proof.path, &checkpoint.head.root)?;
-
+        let statement = statement.verify(author.log_at(place.sequence), &self.signature)?;
+        let (head, cosigners) = self.verify_place(&statement, author, checkpoints)?;
         let sections = self.verify_disclosures(&statement)?;
-        let policy = LogPolicy::of(alliance, &author.id);
-        let cosigners = checkpoints.witnesses.cosigners(&checkpoint);
+        let standing = match author.left {
+            Some(_) => Standing { count: 0, needed: 0, time: None },
+            None => LogPolicy::of(alliance, &author.id).judge(&cosigners),
+        };
         Ok(VerifiedRecord {
             author: author.id,
             author_name: author.entry.name.clone(),
             role: author.entry.role,
-            size: checkpoint.head.size,
+            left: author.left.is_some(),
+            size: head.size,
             seconds: cosigners.iter().find(|(member, _)| *member == author.id).map(|(_, seconds)| *seconds),
-            standing: policy.judge(&cosigners),
+            standing,
             witnesses: cosigners.into_iter().filter(|(member, _)| *member != author.id).collect(),
             statement,
             sections,
         })
+    }
+
+    /// Steps 7 to 11: the tree that the entry is in, and who cosigned it. Of whoever has left, it is the one that its removal accepted.
+    fn verify_place(
+        &self,
+        statement: &VerifiedStatement,
+        author: &Member,
+        checkpoints: &mut Checkpoints,
+    ) -> Result<(TreeHead, Vec<(MemberId, u64)>), Fault> {
+        let (proof, place) = (LogProof::parse(&self.proof)?, &statement.place);
+        let (head, cosigners) = match author.left {
+            Some(_) if !proof.checkpoint.is_empty() => return Err(Fault::Proof),
+            Some(left) => (TreeHead { size: left.size, root: left.root }, Vec::new()),
+            None => {
+                let checkpoint = checkpoints.verify(&place.log(), author, &proof.checkpoint)?;
+                let cosigners = checkpoints.witnesses.cosigners(&checkpoint);
+                (checkpoint.head, cosigners)
+            }
+        };
+        if proof.index != place.sequence {
+            return Err(Fault::Index);
+        }
+        if place.sequence >= head.size {
+            return Err(Fault::CheckpointSize);
+        }
+        tree::verify_inclusion(&tree::leaf_hash(&statement.id().0), proof.index, head.size, &proof.path, &head.root)?;
+        Ok((head, cosigners))
     }
 
     fn verify_disclosures(&self, statement: &VerifiedStatement) -> Result<Vec<VerifiedSection>, Fault> {
@@ -313,8 +331,8 @@ fn verify_fields(fields: &[DisclosedField], count: u64, root: &Hash) -> Result<V
 /// What a bundle proves.
 #[derive(Clone, Debug)]
 pub struct VerifiedBundle {
-    /// The alliance with its charter.
-    pub alliance: Alliance,
+    /// The alliance in force.
+    pub alliance: Arc<Alliance>,
     /// The records in the bundle's order.
     pub records: Vec<VerifiedRecord>,
 }
@@ -324,11 +342,13 @@ pub struct VerifiedBundle {
 pub struct VerifiedRecord {
     /// Its author.
     pub author: MemberId,
-    /// The author's name in the charter.
+    /// The author's name.
     pub author_name: String,
-    /// The author's role in the charter.
+    /// The author's role, the last one that it had.
     pub role: Role,
-    /// Size of the log under the checkpoint.
+    /// Whether it has left the alliance.
+    pub left: bool,
+    /// Size of the log under the checkpoint; of whoever has left, as far as the alliance accepted it.
     pub size: u64,
     /// When the author says that this was its newest checkpoint, seconds since 1970.
     pub seconds: Option<u64>,

@@ -50,6 +50,24 @@ impl<'a> Reader<'a> {
         Ok(Self { rest: bytes })
     }
 
+    /// Opens the outermost array of a file: its name, then the version, then the rest. Returns how many elements the array has, which must lie in `len`.
+    ///
+    /// # Errors
+    /// [`Fault::Form`] above `limit` bytes, then [`Fault::Cbor`], [`Fault::Suite`], [`Fault::Form`].
+    pub fn open_file(bytes: &'a [u8], limit: usize, name: &str, version: u64, len: std::ops::RangeInclusive<usize>) -> Result<(Self, usize), Fault> {
+        if bytes.len() > limit {
+            return Err(Fault::Form);
+        }
+        let mut reader = Self::open(bytes)?;
+        let found = reader.array_in(2..=limits::CBOR_ARRAY as usize)?;
+        let mut named = reader.clone();
+        reader.pass()?;
+        if reader.uint()? != version {
+            return Err(Fault::Suite);
+        }
+        if len.contains(&found) && named.text(0..=limits::FILE_NAME)? == name { Ok((reader, found)) } else { Err(Fault::Form) }
+    }
+
     /// The same for an item that other bytes follow; also returns the item's length in bytes.
     ///
     /// # Errors

@@ -400,6 +400,11 @@ impl Member {
         Ok(Self { id: entry.member(), entry, log, witness, logs, retired: Vec::new(), left: None })
     }
 
+    /// The log key that signs the entry with this sequence.
+    pub fn log_at(&self, sequence: u64) -> &PublicKey {
+        self.logs.iter().rev().find(|known| known.from <= sequence).map_or(&self.log, |known| &known.key)
+    }
+
     /// The log key with this id, if it has or had it.
     pub fn log_key(&self, id: &KeyId) -> Option<&PublicKey> {
         self.logs.iter().map(|known| &known.key).find(|key| key.id() == *id)

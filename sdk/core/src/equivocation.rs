@@ -1,12 +1,16 @@
 //! A file that convicts a member of having signed two histories of one log (`specs/equivocation.md`).
 
+use std::sync::Arc;
+
 use crate::cbor::{Reader, Writer};
-use crate::charter::{Alliance, CharterFile};
+use crate::charter::Alliance;
 use crate::fault::Fault;
+use crate::history::Foundation;
 use crate::id::{AllianceId, Hash, MemberId, StatementId};
 use crate::limits;
 use crate::log::{LogId, witness_name};
-use crate::note::{Checkpoint, NamedKey, TreeHead, UnverifiedCheckpoint};
+use crate::note::{Checkpoint, TreeHead, UnverifiedCheckpoint};
+use crate::policy::{checkpoint_key, witness_key};
 use crate::tree;
 
 /// The first element of a file.
@@ -104,8 +108,11 @@ impl Evidence {
     /// [`Fault::Author`] where the log is no member's, [`Fault::Note`] where a checkpoint is none.
     pub fn fork(alliance: &Alliance, log: &LogId, index: u64, one: (&str, Shown), other: (&str, Shown)) -> Result<Self, Fault> {
         let author = alliance.member(&log.member).ok_or(Fault::Author)?;
-        let keys = (NamedKey::new(log.origin(), author.log), NamedKey::new(witness_name(&log.alliance, &log.member), author.witness));
-        let trim = |note: &str| UnverifiedCheckpoint::parse(note).map(|note| (note.claimed_size(), note.trimmed(&keys.0, &keys.1)));
+        let witness = witness_key(alliance, author);
+        let trim = |note: &str| {
+            let note = UnverifiedCheckpoint::parse(note)?;
+            Ok::<_, Fault>((note.claimed_size(), note.trimmed(&checkpoint_key(log, author, note.claimed_size()), &witness)))
+        };
         let (ours, theirs) = (trim(one.0)?, trim(other.0)?);
         let ((first, shown), (second, also)) =
             if ours.0 <= theirs.0 { ((ours.1, one.1), (theirs.1, other.1)) } else { ((theirs.1, other.1), (ours.1, one.1)) };
@@ -170,9 +177,11 @@ impl Evidence {
     pub fn verify(self, alliance: &Alliance) -> Result<Conviction, Fault> {
         let author = alliance.member(&self.member).ok_or(Fault::Author)?;
         let log = self.log(alliance.id());
-        let key = NamedKey::new(log.origin(), author.log);
-        let witness = [NamedKey::new(witness_name(&alliance.id(), &author.id), author.witness)];
-        let check = |note: &str| UnverifiedCheckpoint::parse(note)?.verify(&key, &witness);
+        let witness = [witness_key(alliance, author)];
+        let check = |note: &str| {
+            let note = UnverifiedCheckpoint::parse(note)?;
+            note.verify(&checkpoint_key(&log, author, note.claimed_size()), &witness)
+        };
         let (first, second) = (check(&self.first)?, check(&self.second)?);
         let claimed = |checkpoint: &Checkpoint| checkpoint.cosignatures.first().map(|(_, seconds)| *seconds);
         let seconds = [claimed(&first), claimed(&second)];
@@ -275,8 +284,8 @@ fn read_path(reader: &mut Reader<'_>) -> Result<Vec<Hash>, Fault> {
 /// A file, nothing of it checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EquivocationFile {
-    /// The charter file.
-    pub charter: Vec<u8>,
+    /// Charter and history.
+    pub foundation: Foundation,
     /// What convicts.
     pub evidence: Evidence,
 }
@@ -284,17 +293,23 @@ pub struct EquivocationFile {
 impl EquivocationFile {
     /// Encodes the file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(self.charter.len().saturating_add(4096));
-        writer.array(4).text(MAGIC).uint(VERSION).bytes(&self.charter);
+        let Foundation { charter, history } = &self.foundation;
+        let mut writer = Writer::with_capacity(charter.len().saturating_add(4096));
+        writer.array(if history.is_some() { 5 } else { 4 }).text(MAGIC).uint(VERSION).bytes(charter);
         self.evidence.write(&mut writer);
+        if let Some(history) = history {
+            writer.bytes(history);
+        }
         writer.finish()
     }
 
     /// Whether these bytes say of themselves that they are such a file; whether they are one is another matter.
     pub fn is_named(bytes: &[u8]) -> bool {
-        let mut start = Writer::default();
-        start.array(4).text(MAGIC);
-        bytes.starts_with(&start.finish())
+        [4, 5].into_iter().any(|len| {
+            let mut start = Writer::default();
+            start.array(len).text(MAGIC);
+            bytes.starts_with(&start.finish())
+        })
     }
 
     /// Decodes a file.
@@ -302,29 +317,19 @@ impl EquivocationFile {
     /// # Errors
     /// [`Fault::Form`] above [`limits::EQUIVOCATION`] bytes, then [`Fault::Cbor`], [`Fault::Suite`], [`Fault::Form`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
-        if bytes.len() > limits::EQUIVOCATION {
-            return Err(Fault::Form);
-        }
-        let mut reader = Reader::open(bytes)?;
-        let len = reader.array_in(2..=limits::CBOR_ARRAY as usize)?;
-        let mut magic = reader.clone();
-        reader.pass()?;
-        if reader.uint()? != VERSION {
-            return Err(Fault::Suite);
-        }
-        if len != 4 || magic.text(0..=32)? != MAGIC {
-            return Err(Fault::Form);
-        }
-        Ok(Self { charter: reader.bytes(limits::CHARTER_FILE)?.to_vec(), evidence: Evidence::read(&mut reader)? })
+        let (mut reader, len) = Reader::open_file(bytes, limits::EQUIVOCATION, MAGIC, VERSION, 4..=5)?;
+        let (charter, evidence) = (reader.bytes(limits::CHARTER_FILE)?.to_vec(), Evidence::read(&mut reader)?);
+        let history = if len == 5 { Some(reader.bytes(limits::BUNDLE)?.to_vec()) } else { None };
+        Ok(Self { foundation: Foundation { charter, history }, evidence })
     }
 
     /// Checks everything, in the order of the specification, and stops at the first fault.
     ///
     /// # Errors
     /// The faults of `specs/equivocation.md`, Verification.
-    pub fn verify(bytes: &[u8], expected: Option<&AllianceId>) -> Result<(Alliance, Conviction), Fault> {
+    pub fn verify(bytes: &[u8], expected: Option<&AllianceId>) -> Result<(Arc<Alliance>, Conviction), Fault> {
         let file = Self::decode(bytes)?;
-        let alliance = CharterFile::decode(&file.charter)?.verify(expected)?;
+        let alliance = file.foundation.verify(expected)?;
         let conviction = file.evidence.verify(&alliance)?;
         Ok((alliance, conviction))
     }

@@ -27,8 +27,10 @@ pub enum Fault {
     CharterSignature,
     /// The statement belongs to another alliance (`bundle.md`).
     StatementAlliance,
-    /// The author is not a member of the charter (`bundle.md`).
+    /// The author is not a member of the alliance, and was none (`bundle.md`).
     Author,
+    /// The author has left, and its log is not accepted as far as this entry (`bundle.md`).
+    Left,
     /// A section header is not the one committed to (`section.md`).
     Header,
     /// An audience header is not the one committed to, or does not fit the section header (`section.md`).
@@ -96,6 +98,7 @@ impl Fault {
             Self::CharterSignature => "charter-signature",
             Self::StatementAlliance => "statement-alliance",
             Self::Author => "author",
+            Self::Left => "left",
             Self::Header => "header",
             Self::Audience => "audience",
             Self::FieldDuplicate => "field-duplicate",
@@ -138,6 +141,7 @@ impl Fault {
             Self::CharterSignature => "the charter is not signed by all its founders",
             Self::StatementAlliance => "the record belongs to another alliance",
             Self::Author => "the author is not a member of the alliance",
+            Self::Left => "it lies behind what the alliance accepted of this log when its author left",
             Self::Header => "a section was exchanged",
             Self::Audience => "a list of readers was exchanged",
             Self::FieldDuplicate => "a field stands there twice",

@@ -1,19 +1,42 @@
 //! How the alliance came to be what it is: the entries of its order log and the head that makes them final, in one file (`specs/history.md`).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cbor::{Reader, Writer};
-use crate::charter::Alliance;
+use crate::charter::{Alliance, CharterFile};
 use crate::fault::Fault;
+use crate::id::AllianceId;
 use crate::key::Signature;
 use crate::limits;
-use crate::note::UnverifiedCheckpoint;
-use crate::order::{ENTRY, Entry, Order, Position, Takeover, origin};
+use crate::order::{ENTRY, Entry, EntryFault, Order, Position};
 use crate::resolution::Disclosed;
+use crate::section::Body;
 use crate::statement::VerifiedStatement;
 
 const MAGIC: &str = "suyuan-history";
 const VERSION: u64 = 1;
+
+/// What a file begins with that is checked without any node: the founding charter, and what was decided since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foundation {
+    /// The charter file.
+    pub charter: Vec<u8>,
+    /// The history file, if there is one.
+    pub history: Option<Vec<u8>>,
+}
+
+impl Foundation {
+    /// The alliance in force.
+    ///
+    /// # Errors
+    /// Those of [`CharterFile::verify`], then of [`History::decode`] and [`History::verify`].
+    pub fn verify(&self, expected: Option<&AllianceId>) -> Result<Arc<Alliance>, Fault> {
+        let founding = Arc::new(CharterFile::decode(&self.charter)?.verify(expected)?);
+        let Some(history) = &self.history else { return Ok(founding) };
+        Ok(History::decode(history)?.verify(&founding)?.settled.alliance.clone())
+    }
+}
 
 /// A history as it stands in a file, nothing of it checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,19 +90,7 @@ impl History {
     /// # Errors
     /// [`Fault::Form`] above [`limits::BUNDLE`] bytes, then [`Fault::Cbor`], [`Fault::Suite`], [`Fault::Form`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
-        if bytes.len() > limits::BUNDLE {
-            return Err(Fault::Form);
-        }
-        let mut reader = Reader::open(bytes)?;
-        let len = reader.array_in(2..=limits::CBOR_ARRAY as usize)?;
-        let mut magic = reader.clone();
-        reader.pass()?;
-        if reader.uint()? != VERSION {
-            return Err(Fault::Suite);
-        }
-        if len != 4 || magic.text(0..=32)? != MAGIC {
-            return Err(Fault::Form);
-        }
+        let (mut reader, _) = Reader::open_file(bytes, limits::BUNDLE, MAGIC, VERSION, 4..=4)?;
         let entries = (0..reader.array_in(0..=limits::CBOR_ARRAY as usize)?).map(|_| HistoryEntry::read(&mut reader)).collect::<Result<_, _>>()?;
         let heads = (0..reader.array_in(0..=limits::HISTORY_HEADS)?)
             .map(|_| {
@@ -93,25 +104,77 @@ impl History {
     /// Checks every entry and head from the founding on.
     ///
     /// # Errors
-    /// [`Fault::Entry`], [`Fault::Head`].
-    pub fn verify(&self, founding: &Arc<Alliance>) -> Result<VerifiedHistory, Fault> {
-        let mut states = vec![Arc::new(Order::founding(founding.clone()).ok_or(Fault::Entry)?)];
+    /// [`HistoryFault`], the first.
+    pub fn verify(&self, founding: &Arc<Alliance>) -> Result<VerifiedHistory, HistoryFault> {
+        let founding = Order::founding(founding.clone()).ok_or(HistoryFault::Entry { index: 0, why: EntryFault::Keeper })?;
+        let mut states = States::of(Arc::new(founding), self);
         let mut entries = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
-            let tip = states.last().ok_or(Fault::Entry)?;
-            let (statement, fields) = entry.open(&tip.alliance).ok_or(Fault::Entry)?;
-            let next = follow(&states, &statement, &fields).ok_or(Fault::Entry)?;
-            states.push(Arc::new(next));
+        for (index, entry) in self.entries.iter().enumerate() {
+            let (statement, fields, next) = entry.follow(&states).map_err(|why| HistoryFault::Entry { index, why })?;
+            states.push(next);
             entries.push((statement, fields));
         }
-        let mut settled = states.first().ok_or(Fault::Entry)?;
+        let mut settled = &states.founding;
         for (term, note) in &self.heads {
-            let state = certified(&states, *term, note).ok_or(Fault::Head)?;
+            let state = states.certified(Some(*term), note).ok_or(HistoryFault::Head)?;
             if state.position() > settled.position() {
                 settled = state;
             }
         }
         Ok(VerifiedHistory { entries, settled: settled.clone() })
+    }
+}
+
+/// The states that a history leads through, of which those are kept that some note in it claims to be: a state is as large as all entries before it.
+struct States {
+    founding: Arc<Order>,
+    tip: Arc<Order>,
+    named: BTreeSet<Position>,
+    kept: BTreeMap<Position, Arc<Order>>,
+}
+
+impl States {
+    fn of(founding: Arc<Order>, history: &History) -> Self {
+        let mut named: BTreeSet<Position> = history.heads.iter().filter_map(|(_, note)| founding.claims(note)).collect();
+        let fences = history.entries.iter().filter_map(|entry| Entry::read(&Body::decode(&entry.body).ok()?));
+        named.extend(fences.filter_map(|entry| Some(founding.fence_of(&entry)?.0)));
+        Self { kept: [(founding.position(), founding.clone())].into(), tip: founding.clone(), founding, named }
+    }
+
+    fn push(&mut self, next: Order) {
+        self.tip = Arc::new(next);
+        if self.named.contains(&self.tip.position()) {
+            self.kept.insert(self.tip.position(), self.tip.clone());
+        }
+    }
+
+    /// The state whose head a note is, if it is certified there; of this term where one is given.
+    fn certified(&self, term: Option<u64>, note: &str) -> Option<&Arc<Order>> {
+        let at = self.founding.claims(note).filter(|at| term.is_none_or(|term| term == at.term))?;
+        self.kept.get(&at).filter(|state| state.certified_head(note).is_some())
+    }
+}
+
+/// Why a history does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryFault {
+    /// An entry counts for nothing where it stands.
+    Entry {
+        /// Which, from 0.
+        index: usize,
+        /// Why.
+        why: EntryFault,
+    },
+    /// A note is not a certified head of it.
+    Head,
+}
+
+impl From<HistoryFault> for Fault {
+    fn from(fault: HistoryFault) -> Self {
+        match fault {
+            HistoryFault::Entry { .. } => Self::Entry,
+            HistoryFault::Head => Self::Head,
+        }
     }
 }
 
@@ -126,44 +189,23 @@ impl HistoryEntry {
         })
     }
 
-    fn open(&self, alliance: &Alliance) -> Option<(VerifiedStatement, Entry)> {
-        let body = crate::section::Body::decode(&self.body).ok()?;
-        let (statement, body) = Disclosed::new(&self.statement, &self.signature, &self.header, &body).open(alliance, ENTRY)?;
-        Some((statement, Entry::read(&body)?))
+    /// Statement, fields, and the state after this entry: of the newest term, or of a later one that begins at an earlier state.
+    fn follow(&self, states: &States) -> Result<(VerifiedStatement, Entry, Order), EntryFault> {
+        let tip = &states.tip;
+        let body = Body::decode(&self.body).map_err(|_| EntryFault::Statement)?;
+        let disclosed = Disclosed::new(&self.statement, &self.signature, &self.header, &body);
+        let (statement, body) = disclosed.open(&tip.alliance, ENTRY).ok_or(EntryFault::Statement)?;
+        let entry = Entry::read(&body).ok_or(EntryFault::Malformed)?;
+        let (author, id, time) = (&statement.place.author, statement.id(), statement.time);
+        let next = if entry.term > tip.term {
+            let fence = match tip.fence_of(&entry) {
+                None => Some(&states.founding),
+                Some((_, notes)) => notes.iter().find_map(|note| states.certified(None, note)),
+            };
+            fence.ok_or(EntryFault::Takeover)?.take_over(author, id, time, &entry)?
+        } else {
+            tip.append(author, id, time, &entry)?
+        };
+        Ok((statement, entry, next))
     }
-}
-
-/// The state after one more entry: of the newest term, or of a later one that begins at an earlier state.
-fn follow(states: &[Arc<Order>], statement: &VerifiedStatement, entry: &Entry) -> Option<Order> {
-    let tip = states.last()?;
-    let author = &statement.place.author;
-    if entry.term == tip.term {
-        return tip.append(author, statement.id(), statement.time, entry).ok();
-    }
-    let takeover = Takeover::open(entry.takeover.as_deref()?, &tip.circle, entry.term, &tip.alliance).ok()?;
-    let claims = |note: &String| {
-        let claimed = UnverifiedCheckpoint::parse(note).ok()?;
-        let term = claimed.origin().rsplit('/').next()?.parse().ok()?;
-        (claimed.origin() == origin(&tip.alliance.id(), &tip.circle, term)).then(|| Position { term, size: claimed.claimed_size() })
-    };
-    let largest = takeover.heads.iter().filter_map(claims).max();
-    let fence = match largest {
-        None => states.first()?,
-        Some(largest) => {
-            let at = takeover.heads.iter().filter(|note| claims(note) == Some(largest));
-            at.filter_map(|note| certified(states, largest.term, note)).next()?
-        }
-    };
-    let begun = fence.begin(entry.term)?;
-    let fits = begun.keeper == *author && takeover.is_enough(&begun) && fence.term < entry.term;
-    fits.then(|| begun.append(author, statement.id(), statement.time, entry).ok()).flatten()
-}
-
-/// The state whose head a note is, if it is certified there.
-fn certified<'a>(states: &'a [Arc<Order>], term: u64, note: &str) -> Option<&'a Arc<Order>> {
-    let claimed = UnverifiedCheckpoint::parse(note).ok()?;
-    let at = Position { term, size: claimed.claimed_size() };
-    let state = states.iter().rev().find(|state| state.position() == at && state.head().root == claimed.claimed_root())?;
-    let read = state.read_head(note)?;
-    state.is_certified(&read).then_some(state)
 }

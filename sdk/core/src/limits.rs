@@ -80,6 +80,8 @@ pub const ADD_CHECKPOINT: usize = NOTE + 4096;
 /// Hashes of a Merkle proof.
 pub const PATH: usize = 63;
 
+/// The name in a file's first bytes.
+pub const FILE_NAME: usize = 32;
 /// Heads of a history.
 pub const HISTORY_HEADS: usize = 3;
 
@@ -93,4 +95,4 @@ pub const EVIDENCE_NOTE: usize = 1024;
 /// Evidence of equivocation: two checkpoints and two paths.
 pub const EVIDENCE: usize = 8 * 1024;
 /// A file that convicts a member.
-pub const EQUIVOCATION: usize = CHARTER_FILE + EVIDENCE;
+pub const EQUIVOCATION: usize = BUNDLE;

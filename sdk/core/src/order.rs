@@ -2,13 +2,15 @@
 //!
 //! The state is a fold over entries. It takes what keepers signed and says what is in force; it knows no clock, and which head is newest is the caller's matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod takeover;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::charter::{Alliance, Member};
+use crate::charter::Alliance;
 use crate::id::{AllianceId, CircleId, Hash, MemberId, StatementId};
 use crate::limits;
 use crate::log::witness_name;
@@ -18,10 +20,10 @@ use crate::resolution::{Disclosed, Effect, Refused, Resolved, from_fields};
 use crate::section::Body;
 use crate::tree::{self, Frontier};
 
+pub use takeover::{FREEZE, Freeze};
+
 /// Type of an entry's statement.
 pub const ENTRY: &str = "suyuan.order";
-/// Type of a vote to freeze a term.
-pub const FREEZE: &str = "suyuan.freeze";
 
 /// Origin of the order log of a circle and term, and the name under which its keeper signs it.
 pub fn origin(alliance: &AllianceId, circle: &CircleId, term: u64) -> String {
@@ -60,21 +62,11 @@ pub struct EpochEntry {
     pub statement: StatementId,
 }
 
-/// The fields of a vote to freeze.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Freeze {
-    /// The circle.
-    pub circle: CircleId,
-    /// The term that is to begin.
-    pub term: u64,
-    /// The largest certified head that the voter knows, as its note.
-    pub head: Option<String>,
-}
-
 /// Why an entry counts for nothing. The codes stand in `specs/order-log.md`, in the order of checking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryFault {
+    /// Statement, signature, header and body do not belong together, or no member has signed.
+    Statement,
     /// A part is not of its form.
     Malformed,
     /// Another author, term or circle.
@@ -99,6 +91,7 @@ impl EntryFault {
     /// The code in `specs/`.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Statement => "statement",
             Self::Malformed => "malformed",
             Self::Keeper => "keeper",
             Self::Index => "index",
@@ -249,6 +242,12 @@ impl Order {
         Quorum::of(self.alliance.voters().count())
     }
 
+    /// So many of today's voters have to cosign what the keeper signs: a quorum, the keeper among it as long as it votes itself.
+    pub fn cosigners(&self) -> usize {
+        let votes = self.alliance.voters().any(|voter| voter.id == self.keeper);
+        if votes { self.quorum().cosigners() } else { self.quorum().size() }
+    }
+
     /// The key under which the keeper signs heads.
     pub fn keeper_key(&self) -> Option<NamedKey> {
         let keeper = self.alliance.member(&self.keeper)?;
@@ -269,7 +268,7 @@ impl Order {
 
     /// Whether a head that was read has a quorum, counted in this state.
     pub fn is_certified(&self, checkpoint: &Checkpoint) -> bool {
-        checkpoint.cosignatures.len() >= self.quorum().cosigners()
+        checkpoint.cosignatures.len() >= self.cosigners()
     }
 
     /// The state after one more entry.
@@ -283,11 +282,11 @@ impl Order {
         refuse(*author != self.keeper || entry.term != self.term || entry.circle != self.circle, EntryFault::Keeper)?;
         refuse(entry.index != self.tree.size() || entry.previous != self.last, EntryFault::Index)?;
         refuse(time < self.time, EntryFault::Time)?;
-        refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         let mut next = self.clone();
         if let Some(certificate) = &entry.certificate {
             next.certify(certificate)?;
         }
+        refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         if let Some(effect) = &entry.effect {
             next.take(effect, id, time)?;
         }
@@ -377,87 +376,10 @@ impl Order {
     pub fn root_at(&self, size: u64) -> Option<Hash> {
         self.roots.get(usize::try_from(size).ok()?).copied()
     }
-
-    /// Who keeps a later term, by the state at the fence.
-    pub fn next_keeper(&self, term: u64) -> Option<MemberId> {
-        let voters: Vec<&Member> = self.alliance.voters().collect();
-        let mut candidates: Vec<MemberId> = Vec::with_capacity(voters.len());
-        if self.alliance.rotation() > 0 {
-            let after = voters.iter().position(|voter| voter.id == self.keeper).map_or(0, |at| at.saturating_add(1));
-            candidates.extend(voters.iter().cycle().skip(after).take(voters.len()).map(|voter| voter.id));
-        } else {
-            let leader = self.alliance.leader().map(|leader| leader.id);
-            let order = leader.into_iter().chain(self.alliance.deputies().iter().copied()).chain(voters.iter().map(|voter| voter.id));
-            for candidate in order.filter(|candidate| *candidate != self.keeper) {
-                if !candidates.contains(&candidate) {
-                    candidates.push(candidate);
-                }
-            }
-            candidates.extend(voters.iter().map(|voter| voter.id).filter(|voter| *voter == self.keeper));
-        }
-        let ahead = term.checked_sub(self.term)?.checked_sub(1)?;
-        let at = ahead.checked_rem(candidates.len() as u64)?;
-        candidates.get(usize::try_from(at).ok()?).copied()
-    }
-
-    /// The state with which a later term begins, from that at its fence: what was certified there is settled.
-    pub fn begin(&self, term: u64) -> Option<Self> {
-        let keeper = self.next_keeper(term)?;
-        let mut next = self.clone();
-        next.settle(self.tree.size());
-        next.fence = self.position();
-        (next.term, next.keeper, next.certified) = (term, keeper, 0);
-        (next.last, next.tree, next.roots) = (StatementId([0; 32]), Frontier::default(), vec![tree::root(&[])]);
-        Some(next)
-    }
-}
-
-/// The votes of a takeover, opened: who voted, and the largest certified head that they name.
-#[derive(Clone, Debug, Default)]
-pub struct Takeover {
-    /// Distinct voters.
-    pub voters: BTreeSet<MemberId>,
-    /// The notes that they name, each once.
-    pub heads: BTreeSet<String>,
-}
-
-impl Takeover {
-    /// Opens the votes that stand in the first entry of a term.
-    ///
-    /// # Errors
-    /// [`EntryFault::Takeover`]: a vote that is none, for another term or circle, or a second one of a member.
-    pub fn open(votes: &[Disclosed], circle: &CircleId, term: u64, alliance: &Alliance) -> Result<Self, EntryFault> {
-        let mut takeover = Self::default();
-        if votes.len() > limits::SIGNERS {
-            return Err(EntryFault::Takeover);
-        }
-        for vote in votes {
-            let (statement, body) = vote.open(alliance, FREEZE).ok_or(EntryFault::Takeover)?;
-            let freeze = Freeze::read(&body).filter(|freeze| freeze.circle == *circle && freeze.term == term).ok_or(EntryFault::Takeover)?;
-            if !takeover.voters.insert(statement.place.author) {
-                return Err(EntryFault::Takeover);
-            }
-            takeover.heads.extend(freeze.head);
-        }
-        Ok(takeover)
-    }
-
-    /// Whether these are a quorum of the voters of a state.
-    pub fn is_enough(&self, order: &Order) -> bool {
-        let voting = order.alliance.voters().filter(|voter| self.voters.contains(&voter.id)).count();
-        voting >= order.quorum().size()
-    }
 }
 
 impl Entry {
     /// Reads an entry's fields.
-    pub fn read(body: &Body) -> Option<Self> {
-        from_fields(body)
-    }
-}
-
-impl Freeze {
-    /// Reads a vote's fields.
     pub fn read(body: &Body) -> Option<Self> {
         from_fields(body)
     }

@@ -46,6 +46,11 @@ pub fn witness_key(alliance: &Alliance, member: &Member) -> NamedKey {
     NamedKey::new(witness_name(&alliance.id(), &member.id), member.witness)
 }
 
+/// The key under which a member signs a checkpoint of its log at a size: that of the last entry, with the log's name.
+pub fn checkpoint_key(log: &LogId, author: &Member, size: u64) -> NamedKey {
+    NamedKey::new(log.origin(), *author.log_at(size.saturating_sub(1)))
+}
+
 /// What an alliance asks of a checkpoint of one log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPolicy {

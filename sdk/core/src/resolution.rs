@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::charter::Alliance;
 use crate::id::{CircleId, MemberId, StatementId};
@@ -332,15 +333,29 @@ impl Effect {
     }
 }
 
-/// A type whose members are the fields of a section.
-pub fn from_fields<T: DeserializeOwned>(body: &Body) -> Option<T> {
+/// A type whose members are the fields of a section, each value as [`to_fields`] writes it: one text for one content, whoever reads it.
+pub fn from_fields<T: Serialize + DeserializeOwned>(body: &Body) -> Option<T> {
     let members: Option<Vec<String>> =
         body.fields().iter().map(|field| serde_json::to_string(&field.name).ok().map(|name| format!("{name}:{}", field.value))).collect();
-    serde_json::from_str(&format!("{{{}}}", members?.join(","))).ok()
+    let content: T = serde_json::from_str(&format!("{{{}}}", members?.join(","))).ok()?;
+    let written: BTreeMap<String, String> = to_fields(&content)?.into_iter().map(|field| (field.name, field.value)).collect();
+    let same = written.len() == body.fields().len() && body.fields().iter().all(|field| written.get(&field.name) == Some(&field.value));
+    same.then_some(content)
 }
 
-/// The fields of a section whose members are those of a type.
+/// The fields of a section whose members are those of a type: JSON in the form of RFC 8785, of integers up to [`limits::INTEGER`].
 pub fn to_fields(content: &impl Serialize) -> Option<Vec<Field>> {
     let value = serde_json::to_value(content).ok()?;
-    Some(value.as_object()?.iter().map(|(name, value)| Field { name: name.clone(), value: value.to_string() }).collect())
+    let members = value.as_object().filter(|_| is_exact(&value))?;
+    Some(members.iter().map(|(name, value)| Field { name: name.clone(), value: value.to_string() }).collect())
+}
+
+/// Whether every program reads the numbers in it alike.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_u64().is_some_and(|number| number <= limits::INTEGER),
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(members) => members.values().all(is_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
 }

@@ -4,8 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use suyuan_core::log::witness_name;
-use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
+use suyuan_core::note::UnverifiedCheckpoint;
+use suyuan_core::policy::{checkpoint_key, witness_key};
 use suyuan_engine::logs::LogHead;
 use suyuan_engine::serve;
 
@@ -68,9 +68,8 @@ impl Log {
 fn signed_at(note: &str, head: &LogHead, reading: &Reading) -> Option<u64> {
     let alliance = &reading.state.ledger.alliance;
     let member = alliance.member(&head.id.member)?;
-    let log = NamedKey::new(head.id.origin(), member.log);
-    let witness = NamedKey::new(witness_name(&alliance.id(), &member.id), member.witness);
-    let checkpoint = UnverifiedCheckpoint::parse(note).ok()?.verify(&log, &[witness]).ok()?;
+    let note = UnverifiedCheckpoint::parse(note).ok()?;
+    let checkpoint = note.verify(&checkpoint_key(&head.id, member, note.claimed_size()), &[witness_key(alliance, member)]).ok()?;
     checkpoint.cosignatures.first().map(|(_, seconds)| seconds.saturating_mul(1000))
 }
 

@@ -47,8 +47,8 @@ pub(crate) fn bundle(handle: &Handle, page: &ProductPage) -> Result<Option<Vec<u
     let held = reader.product(page.subject().as_str(), RECORDS, BYTES)?;
     let proven = held.records.iter().map(|record| reader.public_bundle(record)).collect::<Result<Vec<_>, _>>()?;
     let records: Vec<_> = proven.into_iter().flatten().collect();
-    let charter = handle.charter_file().to_vec();
-    Ok((!records.is_empty()).then(|| Bundle { charter, records }.to_bytes()))
+    let foundation = suyuan_engine::history::foundation(handle.charter_file(), reader.ledger, reader.view, reader.local)?;
+    Ok(foundation.filter(|_| !records.is_empty()).map(|foundation| Bundle { foundation, records }.to_bytes()))
 }
 
 /// A name for the file of a proof.

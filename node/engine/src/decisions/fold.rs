@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use suyuan_core::note::{self, Checkpoint, TreeHead, UnverifiedCheckpoint};
-use suyuan_core::order::{Order, Position, Takeover, origin};
+use suyuan_core::order::{Order, Position, origin};
 
 use super::{Decisions, HeldEntry};
 use crate::limits;
@@ -134,8 +134,8 @@ impl Decisions {
 
     /// The state of a head that is certified, if everything under it is here.
     pub(super) fn certified_state(&self, note: &str) -> Option<Arc<Order>> {
-        let at = self.claims(note)?;
-        self.state_of(at.term, note).filter(|state| certified(state, note).is_some())
+        let at = self.founding.claims(note)?;
+        self.state_of(at.term, note).filter(|state| state.certified_head(note).is_some())
     }
 
     /// Gives effect to new entries: extends the tip, and begins terms that a quorum has voted for.
@@ -165,26 +165,8 @@ impl Decisions {
 
     /// The state after the first entry of a term, if its votes begin it.
     fn take_over(&self, held: &HeldEntry) -> Option<Order> {
-        let takeover = Takeover::open(held.entry.takeover.as_deref()?, &self.circle, held.entry.term, &self.tip.alliance).ok()?;
-        let Some(largest) = self.fence(&takeover) else { return self.begun_from(&self.founding, held) };
-        let at_largest = takeover.heads.iter().filter(|note| self.claims(note) == Some(largest));
-        at_largest.filter_map(|note| self.state_of(largest.term, note)).find_map(|state| self.begun_from(&state, held))
-    }
-
-    /// The largest head that votes name.
-    fn fence(&self, takeover: &Takeover) -> Option<Position> {
-        takeover.heads.iter().filter_map(|note| self.claims(note)).max()
-    }
-
-    /// Which head of which term a note claims to be.
-    fn claims(&self, note: &str) -> Option<Position> {
-        let claimed = UnverifiedCheckpoint::parse(note).ok()?;
-        Some(Position { term: self.term_of(claimed.origin())?, size: claimed.claimed_size() })
-    }
-
-    fn term_of(&self, claimed: &str) -> Option<u64> {
-        let term = claimed.rsplit('/').next()?.parse().ok()?;
-        (claimed == origin(&self.founding.alliance.id(), &self.circle, term)).then_some(term)
+        let Some((largest, notes)) = self.founding.fence_of(&held.entry) else { return begin(&self.founding, held) };
+        notes.iter().filter_map(|note| self.state_of(largest.term, note)).find_map(|fence| begin(&fence, held))
     }
 
     /// Settles what the largest certified head covers, and forgets states that no takeover can go back to.
@@ -216,7 +198,7 @@ impl Decisions {
             steps = steps.checked_sub(1)?;
             if state.term < at.term {
                 let begun = self.entries.range((state.term.saturating_add(1), 0)..=(at.term, 0)).filter(|((_, index), _)| *index == 0);
-                let begun = begun.flat_map(|(_, held)| held).filter_map(|held| self.begun_from(&state, held));
+                let begun = begun.flat_map(|(_, held)| held).filter_map(|held| begin(&state, held));
                 open.extend(begun);
             }
             // The first in its author's log comes first.
@@ -225,27 +207,13 @@ impl Decisions {
         }
         None
     }
-
-    /// The state after the first entry of a term, if its fence is this state.
-    fn begun_from(&self, state: &Order, held: &HeldEntry) -> Option<Order> {
-        let votes = held.entry.takeover.as_deref()?;
-        let takeover = Takeover::open(votes, &self.circle, held.entry.term, &state.alliance).ok()?;
-        let largest = self.fence(&takeover);
-        let fits = match largest {
-            None => state.position() == self.founding.position(),
-            Some(largest) => largest == state.position() && takeover.heads.iter().any(|note| certified(state, note).is_some()),
-        };
-        // Counted among the voters with whom the term begins.
-        let begun = state.begin(held.entry.term)?;
-        if fits && begun.keeper == held.author && takeover.is_enough(&begun) { extend(&begun, held) } else { None }
-    }
 }
 
 fn extend(state: &Order, held: &HeldEntry) -> Option<Order> {
     state.append(&held.author, held.id, held.time, &held.entry).ok()
 }
 
-/// A note read as the head of this very state, if a quorum has cosigned it.
-pub(super) fn certified(state: &Order, note: &str) -> Option<Checkpoint> {
-    state.read_head(note).filter(|read| read.head == state.head() && state.is_certified(read))
+/// The state after the first entry of a term, if its fence is this state.
+fn begin(fence: &Order, held: &HeldEntry) -> Option<Order> {
+    fence.take_over(&held.author, held.id, held.time, &held.entry).ok()
 }

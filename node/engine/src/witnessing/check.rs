@@ -1,7 +1,7 @@
 //! Checking the rows of witnessing from end to end, for `fsck`.
 
-use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
-use suyuan_core::policy::Witnesses;
+use suyuan_core::note::UnverifiedCheckpoint;
+use suyuan_core::policy::{Witnesses, checkpoint_key};
 
 use super::desk::cosigned;
 use super::{current, held_root};
@@ -44,7 +44,7 @@ fn check_cosigned(key: &[u8; 32], ledger: &Ledger, view: &impl View) -> Result<(
     let log = current(&ledger.alliance, &member.id);
     let wrong = |what: &str| Finding { log: Some(log), sequence: None, what: format!("what was cosigned: {what}") };
     let note = format!("{}\n{}", last.body(), last.signed);
-    let signed = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&NamedKey::new(&last.origin, member.log), &[]));
+    let signed = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&checkpoint_key(&log, member, last.head.size), &[]));
     signed.map_err(|fault| wrong(&fault.to_string()))?;
     match held_root(&log, last.head.size, ledger, view)? {
         Some(root) if root != last.head.root => Err(wrong("it is over other entries")),
@@ -57,8 +57,8 @@ fn check_gathered(ledger: &Ledger, view: &impl View) -> Result<(), Finding> {
     for (log, gathered) in ledger.gathered.iter() {
         let wrong = |what: String| Finding { log: Some(*log), sequence: None, what: format!("a cosigned checkpoint: {what}") };
         let author = ledger.alliance.member(&log.member).ok_or_else(|| wrong("of nobody in the charter".into()))?;
-        let key = NamedKey::new(log.origin(), author.log);
         for one in gathered.witnessed.iter().chain(&gathered.newer) {
+            let key = checkpoint_key(log, author, one.head.size);
             let checkpoint = UnverifiedCheckpoint::parse(&one.note).and_then(|note| note.verify(&key, witnesses.keys()));
             let head = checkpoint.map_err(|fault| wrong(fault.to_string()))?.head;
             if held_root(log, head.size, ledger, view)? != Some(head.root) {

@@ -8,6 +8,7 @@ use suyuan_core::id::Hash;
 use suyuan_core::key::{SecretKey, Signature};
 use suyuan_core::log::LogId;
 use suyuan_core::note::{self, NamedKey, TreeHead};
+use suyuan_core::policy::checkpoint_key;
 use suyuan_core::witness::{self, AddCheckpoint, Refusal, origin_hash};
 
 use super::{Contradiction, Cosignature, VerifiedCosignature, contradiction, current, held_root};
@@ -108,7 +109,8 @@ impl Desk {
             Ok(origin) => origin.to_owned(),
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        let member = member_log(&origin, ledger);
+        let size = note::UnverifiedCheckpoint::parse(&request.checkpoint).map_or(0, |note| note.claimed_size());
+        let member = member_log(&origin, size, ledger);
         let key = member.as_ref().map(|(_, key)| key).or(named);
         let latest = self.latest(&origin, view)?.map_or_else(witness::empty_head, |latest| latest.head);
         let head = match witness::judge(request, key, &latest) {
@@ -167,7 +169,7 @@ impl Desk {
         let (log, head) = (&shown.log, shown.head);
         let known = ledger.alliance.active(&log.member).filter(|member| member.id != ledger.me);
         let (Some(author), Some(root)) = (known, held_root(log, head.size, ledger, view)?) else { return Ok(Ok(None)) };
-        let signed = note::log_line(&NamedKey::new(log.origin(), author.log), &shown.signed);
+        let signed = note::log_line(&checkpoint_key(log, author, head.size), &shown.signed);
         if root != head.root {
             let note = format!("{}\n{signed}", shown.body());
             return Ok(Err(contradiction(log, &head, &note, ledger, None, view)?.map(Box::new)));
@@ -214,11 +216,12 @@ impl Cosigned {
     }
 }
 
-/// The log of another member with this origin, and its key.
-fn member_log(origin: &str, ledger: &Ledger) -> Option<(LogId, NamedKey)> {
+/// The log of another member with this origin, and the key that signs it at a size.
+fn member_log(origin: &str, size: u64, ledger: &Ledger) -> Option<(LogId, NamedKey)> {
     let mut others = ledger.alliance.members().iter().filter(|member| member.id != ledger.me);
     let member = others.find(|member| current(&ledger.alliance, &member.id).origin() == origin)?;
-    Some((current(&ledger.alliance, &member.id), NamedKey::new(origin, member.log)))
+    let log = current(&ledger.alliance, &member.id);
+    Some((log, checkpoint_key(&log, member, size)))
 }
 
 /// The log's signature lines alone: what others put on the note is not kept.

@@ -6,6 +6,7 @@ use suyuan_core::bundle::{Bundle, VerifiedRecord};
 use suyuan_core::charter::{CharterFile, Entry};
 use suyuan_core::circle::{PrekeySecret, Slip, SlipAddress, SlipContent};
 use suyuan_core::equivocation::{EquivocationFile, Evidence};
+use suyuan_core::history::Foundation;
 use suyuan_core::id::{AllianceId, CircleId, MemberId, StatementId};
 use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
 use suyuan_core::proof::LogProof;
@@ -133,7 +134,7 @@ fn bundles() {
 fn records_of_bundles() {
     let world = World::new();
     let written = written(&world);
-    let alone = |index| Bundle { charter: Vec::new(), records: vec![world.record(index)] }.to_bytes();
+    let alone = |index| Bundle { foundation: Foundation { charter: Vec::new(), history: None }, records: vec![world.record(index)] }.to_bytes();
     let (mut decoded, mut accepted) = (0, 0);
     let mut judge = |bytes: &[u8]| {
         let Ok(bundle) = Bundle::decode(bytes) else { return };

@@ -67,7 +67,7 @@ impl Author {
     }
 
     fn judge(&self, record: BundleRecord) -> Result<(), Fault> {
-        let bundle = Bundle { charter: self.world.file.to_bytes(), records: vec![record] };
+        let bundle = Bundle { foundation: self.world.foundation(), records: vec![record] };
         Bundle::verify(&bundle.to_bytes(), Some(&self.world.alliance.id())).map(|_| ())
     }
 }

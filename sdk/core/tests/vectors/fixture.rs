@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use suyuan_core::bundle::{Bundle, BundleRecord, Content, Disclosure};
 use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry, MemberKeys, Role};
 use suyuan_core::circle::{self, PUBLIC};
+use suyuan_core::history::Foundation;
 use suyuan_core::id::{CircleId, Hash, StatementId};
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::{LogId, chain_next, witness_name};
@@ -148,6 +149,10 @@ impl World {
         self.sections.push(sections);
     }
 
+    pub fn foundation(&self) -> Foundation {
+        Foundation { charter: self.file.to_bytes(), history: None }
+    }
+
     pub fn leaves(&self) -> Vec<Hash> {
         self.statements.iter().map(|statement| tree::leaf_hash(&statement.id.0)).collect()
     }
@@ -192,6 +197,6 @@ impl World {
     }
 
     pub fn bundle(&self) -> Bundle {
-        Bundle { charter: self.file.to_bytes(), records: vec![self.record(2), self.record(4)] }
+        Bundle { foundation: self.foundation(), records: vec![self.record(2), self.record(4)] }
     }
 }

@@ -275,7 +275,7 @@ fn run_bundle(input: &In) -> Result<Value, Fault> {
                 .collect();
             json!({ "id": record.id().to_string(), "author": record.author.to_string(), "type": record.statement.kind,
             "sequence": record.statement.place.sequence, "size": record.size, "fields": fields, "withheld": record.withheld(),
-            "needed": record.standing.needed, "witnessed": record.standing.time,
+            "needed": record.standing.needed, "left": record.left, "witnessed": record.standing.time,
             "witnesses": record.witnesses.iter().map(|(member, time)| json!([member.to_string(), time])).collect::<Vec<_>>() })
         })
         .collect();

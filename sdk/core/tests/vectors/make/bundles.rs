@@ -96,7 +96,7 @@ fn envelope(cases: &mut Cases, good: &Bundle) {
     raw("a version that is a text", written(&|writer| writer.array(2).text("suyuan-bundle").text("2")), "form");
     raw("version 2 and a byte after it", written(&|writer| writer.array(2).text("suyuan-bundle").uint(2).raw(&[0])), "cbor");
     let short = written(&|writer| {
-        writer.array(4).text("suyuan-bundle").uint(1).bytes(&good.charter).array(1);
+        writer.array(4).text("suyuan-bundle").uint(1).bytes(&good.foundation.charter).array(1);
         writer.array(4).bytes(&[]).bytes(&[0; 63]).text("").array(0)
     });
     raw("a signature of 63 bytes", short, "form");

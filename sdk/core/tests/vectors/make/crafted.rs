@@ -71,7 +71,7 @@ fn bundle_of(world: &World, time: u64, sections: Vec<SectionCommitment>, disclos
     let note = sign_checkpoint(&log.origin(), &head, &secret(0, "log"), (&name, &secret(0, "witness")), 1_795_219_500);
     let proof = LogProof { index: 0, path: Vec::new(), checkpoint: note + more_lines }.to_string();
     let record = BundleRecord { statement: signed.bytes, signature: signed.signature, proof, disclosures };
-    let bundle = Bundle { charter: world.file.to_bytes(), records: vec![record] };
+    let bundle = Bundle { foundation: world.foundation(), records: vec![record] };
     json!({ "bundle": encode(bundle.to_bytes()), "alliance": world.alliance.id().to_string() })
 }
 

@@ -4,6 +4,7 @@ use hex::encode;
 use serde_json::{Value, json};
 use suyuan_core::cbor::Writer;
 use suyuan_core::equivocation::{Contradiction, EquivocationFile, Evidence, Shown};
+use suyuan_core::history::Foundation;
 use suyuan_core::id::{Hash, MemberId, StatementId};
 use suyuan_core::log::witness_name;
 use suyuan_core::note::{TreeHead, checkpoint_body, sign_checkpoint};
@@ -89,7 +90,7 @@ pub fn equivocation(world: &World) -> Value {
 }
 
 fn file(world: &World, evidence: &Evidence) -> Vec<u8> {
-    EquivocationFile { charter: world.file.to_bytes(), evidence: evidence.clone() }.to_bytes()
+    EquivocationFile { foundation: world.foundation(), evidence: evidence.clone() }.to_bytes()
 }
 
 fn case(world: &World, evidence: &Evidence) -> Value {
@@ -191,7 +192,7 @@ fn raw_charter(cases: &mut Cases, world: &World, bytes: &[u8]) {
     let mut unsigned = world.file.clone();
     unsigned.signatures.pop();
     let evidence = EquivocationFile::decode(bytes).unwrap().evidence;
-    let file = EquivocationFile { charter: unsigned.to_bytes(), evidence };
+    let file = EquivocationFile { foundation: Foundation { charter: unsigned.to_bytes(), history: None }, evidence };
     cases.fault("a charter that not all have signed", "verify", json!({ "file": encode(file.to_bytes()) }), "charter-signature");
 }
 

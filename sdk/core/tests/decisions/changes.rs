@@ -1,0 +1,195 @@
+//! Why a change cannot be made: every reason, in every form that the page names (`specs/membership.md`).
+
+use std::collections::BTreeMap;
+
+use suyuan_core::charter::{Alliance, Entry, Role};
+use suyuan_core::id::{MemberId, StatementId};
+use suyuan_core::key::SecretKey;
+use suyuan_core::limits;
+use suyuan_core::membership::{Agreement, Amendment, Chair, Change, ChangeFault, KeyChange, Removal, RoleChange, Rule};
+
+use crate::fixture::{bytes32, entry, secret};
+use crate::world::{admission, founded, four, id, remove, rotate, variants};
+
+variants!(ChangeFault: Form, Known, Unknown, Key, Possession, Full, Office);
+
+type Case = (&'static str, ChangeFault, Result<(), ChangeFault>);
+
+fn case(name: &'static str, fault: ChangeFault, alliance: &Alliance, change: &Change) -> Case {
+    (name, fault, alliance.changed(change).map(|_| ()))
+}
+
+/// A point of small order, which is no key.
+const WEAK: [u8; 32] = [0; 32];
+
+#[test]
+fn every_reason_against_a_change() {
+    let alliance = four();
+    check([admissions(&alliance), removals(&alliance), roles(&alliance), keys(&alliance), amendments(&alliance), others(&alliance)].concat());
+}
+
+fn admissions(alliance: &Alliance) -> Vec<Case> {
+    use ChangeFault::{Form, Full, Key, Known, Office, Possession};
+    let newcomer = entry(9, "newcomer", Role::Support);
+    let good = admission(alliance, &newcomer, 9);
+    let of = |name, fault, entry: &Entry| case(name, fault, alliance, &Change::Admit(admission(alliance, entry, 9)));
+    let with = |keys: fn(&mut Entry)| {
+        let mut entry = newcomer.clone();
+        keys(&mut entry);
+        entry
+    };
+    let wrong = |edit: fn(&mut Vec<String>)| {
+        let mut admission = good.clone();
+        edit(&mut admission.signatures);
+        Change::Admit(admission)
+    };
+    let known = |member| entry(member, &format!("member {member}"), Role::Downstream);
+    let gone = alliance.changed(&remove(alliance, 2)).unwrap();
+    let mut crowded = vec![Role::Regulator; limits::MEMBERS];
+    crowded[0] = Role::Leader;
+    let (small, crowd, full) = (founded(&[Role::Leader]), founded(&crowded), voters(limits::VOTERS));
+    let elsewhere = admission(&small, &newcomer, 9);
+    vec![
+        case("no entry", Form, alliance, &Change::Admit(suyuan_core::membership::Admission { entry: "!".into(), ..good.clone() })),
+        case("bytes that are no entry", Form, alliance, &Change::Admit(suyuan_core::membership::Admission { entry: "AAAA".into(), ..good.clone() })),
+        case("a member", Known, alliance, &Change::Admit(admission(alliance, &known(2), 2))),
+        case("a former member", Known, &gone, &Change::Admit(admission(alliance, &known(2), 2))),
+        case("one voter too many", Full, &full, &Change::Admit(admission(&full, &entry(999, "newcomer", Role::Support), 999))),
+        case("one regulator too many", Full, &crowd, &Change::Admit(admission(&crowd, &entry(999, "newcomer", Role::Regulator), 999))),
+        of("a second leader", Office, &with(|entry| entry.role = Role::Leader)),
+        of("a member's log key", Key, &with(|entry| entry.keys.log = secret(1, "log").public().to_bytes())),
+        of("a member's root key as witness key", Key, &with(|entry| entry.keys.witness = secret(1, "root").public().to_bytes())),
+        of("a member's encryption key", Key, &with(|entry| entry.keys.encryption = entry_keys(1).encryption)),
+        of("one key for two purposes", Key, &with(|entry| entry.keys.witness = entry.keys.log)),
+        of("a signing key as encryption key", Key, &with(|entry| entry.keys.encryption = entry.keys.log)),
+        of("a weak signing key", Key, &with(|entry| entry.keys.transport = WEAK)),
+        of("a weak encryption key", Key, &with(|entry| entry.keys.encryption = WEAK)),
+        case("a former member's key", Key, &gone, &Change::Admit(admission(alliance, &entry(2, "another name", Role::Support), 2))),
+        case("no signatures", Possession, alliance, &wrong(Vec::clear)),
+        case("three signatures", Possession, alliance, &wrong(|all| all.truncate(3))),
+        case("five signatures", Possession, alliance, &wrong(|all| all.push(all[0].clone()))),
+        case("signatures in another order", Possession, alliance, &wrong(|all| all.reverse())),
+        case("no base64", Possession, alliance, &wrong(|all| all[2] = "!".into())),
+        case("signatures for another alliance", Possession, alliance, &Change::Admit(elsewhere)),
+        case("another's keys", Possession, alliance, &Change::Admit(admission(alliance, &newcomer, 8))),
+    ]
+}
+
+fn entry_keys(member: usize) -> suyuan_core::charter::MemberKeys {
+    entry(member, "", Role::Support).keys
+}
+
+/// An alliance of as many voters.
+fn voters(count: usize) -> Alliance {
+    let roles: Vec<Role> = (0..count).map(|member| if member == 0 { Role::Leader } else { Role::Support }).collect();
+    (*founded(&roles)).clone()
+}
+
+fn removals(alliance: &Alliance) -> Vec<Case> {
+    use ChangeFault::{Office, Unknown};
+    let stranger = Change::Remove(Removal { member: MemberId([1; 32]), size: 0, root: StatementId([0; 32]) });
+    let gone = alliance.changed(&remove(alliance, 2)).unwrap();
+    vec![
+        case("a stranger", Unknown, alliance, &stranger),
+        case("who has left", Unknown, &gone, &remove(alliance, 2)),
+        case("the leader", Office, alliance, &remove(alliance, 0)),
+    ]
+}
+
+fn roles(alliance: &Alliance) -> Vec<Case> {
+    use ChangeFault::{Form, Office, Unknown};
+    let role = |member: MemberId, role, scope: &[&str]| {
+        Change::Role(RoleChange { member, role, scope: scope.iter().map(|kind| (*kind).to_owned()).collect() })
+    };
+    let member = |number| id(alliance, number);
+    let many: Vec<String> = (0..=limits::SCOPE).map(|kind| format!("kind-{kind}")).collect();
+    vec![
+        case("a stranger's role", Unknown, alliance, &role(MemberId([1; 32]), Role::Support, &[])),
+        case("a leader by role", Office, alliance, &role(member(1), Role::Leader, &[])),
+        case("the leader's role", Office, alliance, &role(member(0), Role::Support, &[])),
+        case("a scope without the role", Form, alliance, &role(member(1), Role::Midstream, &["inspection"])),
+        case("a type that is none", Form, alliance, &role(member(3), Role::Regulator, &["In Spection"])),
+        case("a scope that is too long", Form, alliance, &Change::Role(RoleChange { member: member(3), role: Role::Regulator, scope: many })),
+    ]
+}
+
+fn keys(alliance: &Alliance) -> Vec<Case> {
+    use ChangeFault::{Form, Key, Possession, Unknown};
+    let good = rotate(alliance, 1, Some("log 2"), Some("witness 2"), 100);
+    let turned = alliance.changed(&Change::Keys(good.clone())).unwrap();
+    let signed = |change: KeyChange, keys: &[&SecretKey]| Change::Keys(change.signed(&alliance.id(), keys));
+    let (root, log, other) = (secret(1, "root"), secret(1, "log 2"), secret(2, "root"));
+    let empty = KeyChange { log: None, witness: None, signatures: Vec::new(), ..good.clone() };
+    let one = KeyChange { witness: None, ..good.clone() };
+    let encryption = |key| KeyChange { encryption: Some(StatementId(key)), ..empty.clone() };
+    let cut = KeyChange { signatures: good.signatures[..2].to_vec(), ..good.clone() };
+    let elsewhere = KeyChange { size: 101, ..good.clone() };
+    vec![
+        case("keys of a stranger", Unknown, alliance, &Change::Keys(KeyChange { member: MemberId([1; 32]), ..good.clone() })),
+        case("signed by another root", Possession, alliance, &signed(one.clone(), &[&other, &log])),
+        case("without the new key's signature", Possession, alliance, &Change::Keys(cut)),
+        case("signed for another size", Possession, alliance, &Change::Keys(elsewhere)),
+        case("signed for another alliance", Possession, &founded_otherwise(), &Change::Keys(good.clone())),
+        case("no keys at all", Key, alliance, &signed(empty.clone(), &[&root])),
+        case("a key that it has", Key, alliance, &Change::Keys(rotate(alliance, 1, Some("log"), None, 100))),
+        case("a key that it had", Key, &turned, &Change::Keys(rotate(alliance, 1, Some("log"), None, 200))),
+        case("one key for two purposes", Key, alliance, &Change::Keys(rotate(alliance, 1, Some("new"), Some("new"), 100))),
+        case("another's encryption key", Key, alliance, &signed(encryption(entry_keys(2).encryption), &[&root])),
+        case("a weak encryption key", Key, alliance, &signed(encryption(WEAK), &[&root])),
+        case("a log key from before the last", Form, &turned, &Change::Keys(rotate(alliance, 1, Some("log 3"), None, 99))),
+    ]
+}
+
+/// The same members in another alliance.
+fn founded_otherwise() -> Alliance {
+    let members = four().charter().members.clone();
+    let charter = suyuan_core::charter::Charter { nonce: bytes32("another"), members, deputies: vec![1], ..crate::fixture::charter() };
+    crate::fixture::sign_charter(&charter).verify(None).unwrap()
+}
+
+fn amendments(alliance: &Alliance) -> Vec<Case> {
+    use ChangeFault::{Form, Office};
+    let of = |name, fault, amendment| case(name, fault, alliance, &Change::Charter(Box::new(amendment)));
+    let none = Amendment::default;
+    let deputies = |members: &[usize]| Amendment { deputies: Some(members.iter().map(|member| id(alliance, *member)).collect()), ..none() };
+    let text = |text: &str| Some(text.to_owned());
+    vec![
+        of("the leader as deputy", Office, deputies(&[0])),
+        of("a regulator as deputy", Office, deputies(&[3])),
+        of("a deputy twice", Office, deputies(&[1, 1])),
+        of("a stranger as deputy", Office, Amendment { deputies: Some(vec![MemberId([1; 32])]), ..none() }),
+        of("too many deputies", Office, Amendment { deputies: Some(vec![MemberId([1; 32]); limits::DEPUTIES + 1]), ..none() }),
+        of("no name", Form, Amendment { name: text(""), ..none() }),
+        of("a name of two lines", Form, Amendment { name: text("a\nb"), ..none() }),
+        of("a chain without a name", Form, Amendment { chain: text(""), ..none() }),
+        of("a purpose that turns the text", Form, Amendment { purpose: text("\u{202e}"), ..none() }),
+        of("terms that are too long", Form, Amendment { terms: Some("a".repeat(limits::TERMS + 1)), ..none() }),
+        of("T of nothing", Form, Amendment { seal: Some(0), ..none() }),
+        of("T beyond its bound", Form, Amendment { seal: Some(limits::SEAL_TIME + 1), ..none() }),
+        of("a chair for too long", Form, Amendment { rotation: Some(limits::SEAL_TIME + 1), ..none() }),
+        of("a retention that is too long", Form, Amendment { retention: Some("a".repeat(limits::PURPOSE + 1)), ..none() }),
+        of("a rule for nothing", Form, Amendment { rules: Some(BTreeMap::from([("keys".into(), Rule::All)])), ..none() }),
+    ]
+}
+
+fn others(alliance: &Alliance) -> Vec<Case> {
+    use ChangeFault::{Form, Office, Unknown};
+    let chair = |member| Change::Chair(Chair { member });
+    let agree = |title: String, text| Change::Agree(Agreement { title, text });
+    vec![
+        case("a stranger leads", Unknown, alliance, &chair(MemberId([1; 32]))),
+        case("a regulator leads", Office, alliance, &chair(id(alliance, 3))),
+        case("the leader leads", Office, alliance, &chair(id(alliance, 0))),
+        case("an agreement without a title", Form, alliance, &agree(String::new(), String::new())),
+        case("a title that is too long", Form, alliance, &agree("a".repeat(limits::AGREEMENT_TITLE + 1), String::new())),
+        case("a text that is too long", Form, alliance, &agree("a".into(), "a".repeat(limits::TERMS + 1))),
+    ]
+}
+
+/// A person reads the reason, each another one.
+#[test]
+fn every_reason_has_words_of_its_own() {
+    use ChangeFault::{Form, Full, Key, Known, Office, Possession, Unknown};
+    let words: std::collections::BTreeSet<_> = [Form, Known, Unknown, Key, Possession, Full, Office].map(ChangeFault::explain).into();
+    assert_eq!(words.len(), NAMES.len());
+}

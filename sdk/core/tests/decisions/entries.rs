@@ -1,0 +1,221 @@
+//! Why an entry of the order log counts for nothing: every code (`specs/order-log.md`).
+
+use suyuan_core::charter::{Alliance, Role};
+use suyuan_core::id::{CircleId, MemberId, StatementId};
+use suyuan_core::limits;
+use suyuan_core::membership::{Chair, Change};
+use suyuan_core::order::{Entry, EntryFault, EpochEntry, FREEZE, Freeze, Order, Takeover};
+use suyuan_core::resolution::{Disclosed, Refused, to_fields};
+
+use crate::fixture::secret;
+use crate::world::{Public, admit, blank, codes_of, effect, follow, four, head, id, proposal, quoted, remove, variants};
+
+variants!(EntryFault: Malformed, Keeper, Index, Time, Certificate, Takeover, Effect, Pending, Epoch);
+
+type Case = (&'static str, EntryFault, Result<(), EntryFault>);
+
+fn founding() -> Order {
+    Order::founding(four()).unwrap()
+}
+
+fn epoch(number: u64) -> Option<EpochEntry> {
+    Some(EpochEntry { epoch: number, statement: StatementId([4; 32]) })
+}
+
+/// An entry that brings an epoch, which passes in the founding state.
+fn plain(order: &Order) -> Entry {
+    Entry { epoch: epoch(order.newest_epoch() + 1), ..blank(order) }
+}
+
+fn decides(order: &Order, change: suyuan_core::membership::Change, approvers: &[usize]) -> Entry {
+    let effect = effect(&order.alliance, 0, &proposal(order, change), approvers);
+    Entry { effect: Some(Box::new(effect)), ..blank(order) }
+}
+
+fn case(name: &'static str, fault: EntryFault, order: &Order, entry: &Entry) -> Case {
+    (name, fault, follow(order, entry).map(|_| ()))
+}
+
+#[test]
+fn every_reason_against_an_entry() {
+    check([places(), certificates(), takeovers(), contents()].concat());
+}
+
+fn places() -> Vec<Case> {
+    use EntryFault::{Index, Keeper, Malformed, Time};
+    let order = founding();
+    let entry = plain(&order);
+    let next = follow(&order, &entry).unwrap();
+    let edited = |name, fault, edit: fn(&mut Entry)| {
+        let mut entry = entry.clone();
+        edit(&mut entry);
+        case(name, fault, &order, &entry)
+    };
+    let as_author = |author: &MemberId| order.append(author, StatementId([1; 32]), order.time, &entry).map(|_| ());
+    vec![
+        case("nothing in it", Malformed, &order, &blank(&order)),
+        ("another voter", Keeper, as_author(&id(&order.alliance, 1))),
+        ("a stranger", Keeper, as_author(&MemberId([9; 32]))),
+        edited("a later term", Keeper, |entry| entry.term = 2),
+        edited("another circle", Keeper, |entry| entry.circle = CircleId([9; 32])),
+        edited("an index too far", Index, |entry| entry.index = 1),
+        edited("another entry before it", Index, |entry| entry.previous = StatementId([9; 32])),
+        case("the entry once more", Index, &next, &entry),
+        ("before the founding", Time, order.append(&order.keeper, StatementId([1; 32]), order.time - 1, &entry).map(|_| ())),
+    ]
+}
+
+fn certificates() -> Vec<Case> {
+    use EntryFault::Certificate;
+    let order = founding();
+    let one = follow(&order, &plain(&order)).unwrap();
+    let other = Order::append(&order, &order.keeper, StatementId([9; 32]), order.time, &plain(&order)).unwrap();
+    let settled = follow(&one, &certifies(&one, head(&one, 0, &[1]))).unwrap();
+    let of = |name, order: &Order, note: String| case(name, Certificate, order, &certifies(order, note));
+    let ahead = follow(&one, &certifies(&one, head(&one, 0, &[2]))).unwrap();
+    vec![
+        of("no note", &one, "nothing".into()),
+        of("no cosignature", &one, head(&one, 0, &[])),
+        of("the keeper's own cosignature", &one, head(&one, 0, &[0])),
+        of("a regulator's cosignature", &one, head(&one, 0, &[3])),
+        of("another's head", &one, head(&one, 1, &[1, 2])),
+        of("the head of another history", &one, head(&other, 0, &[1, 2])),
+        of("the head of the empty log", &one, head(&order, 0, &[1, 2])),
+        of("a head that is still to come", &one, head(&ahead, 0, &[1, 2])),
+        of("a head that is certified already", &settled, head(&one, 0, &[1, 2])),
+    ]
+}
+
+fn certifies(order: &Order, note: String) -> Entry {
+    Entry { certificate: Some(note), ..blank(order) }
+}
+
+/// A vote to freeze for a term.
+fn vote(alliance: &Alliance, voter: usize, circle: CircleId, term: u64) -> Disclosed {
+    let freeze = Freeze { circle, term, head: None };
+    Public::new(alliance, voter, FREEZE, Vec::new(), to_fields(&freeze).unwrap()).disclosed()
+}
+
+fn takeovers() -> Vec<Case> {
+    use EntryFault::Takeover as Fault;
+    let order = founding();
+    let alliance = &order.alliance;
+    let begun = order.begin(2).unwrap();
+    let votes: Vec<Disclosed> = [1, 2].map(|voter| vote(alliance, voter, order.circle, 2)).into();
+    let open = |votes: &[Disclosed]| Takeover::open(votes, &order.circle, 2, alliance).map(|_| ());
+    let stranger = Public::signed_with(&secret(9, "log"), alliance, 1, FREEZE, Vec::new(), to_fields(&freeze(&order, 2)).unwrap());
+    let approval = Public::new(alliance, 1, suyuan_core::resolution::APPROVE, Vec::new(), to_fields(&freeze(&order, 2)).unwrap());
+    assert_eq!(open(&votes), Ok(()));
+    vec![
+        case("votes where no term begins", Fault, &order, &Entry { takeover: Some(votes.clone()), ..plain(&order) }),
+        case("a term that begins without votes", Fault, &begun, &plain(&begun)),
+        ("for another term", Fault, open(&[vote(alliance, 1, order.circle, 3)])),
+        ("for another circle", Fault, open(&[vote(alliance, 1, CircleId([9; 32]), 2)])),
+        ("a voter twice", Fault, open(&[votes[0].clone(), votes[0].clone()])),
+        ("a stranger's key", Fault, open(&[stranger.disclosed()])),
+        ("another type", Fault, open(&[approval.disclosed()])),
+        ("too many", Fault, open(&vec![votes[0].clone(); limits::SIGNERS + 1])),
+    ]
+}
+
+fn freeze(order: &Order, term: u64) -> Freeze {
+    Freeze { circle: order.circle, term, head: None }
+}
+
+#[test]
+fn a_regulator_and_a_single_voter_freeze_nothing() {
+    let order = founding();
+    let begun = order.begin(2).unwrap();
+    let enough = |voters: &[usize]| {
+        let votes: Vec<Disclosed> = voters.iter().map(|voter| vote(&order.alliance, *voter, order.circle, 2)).collect();
+        Takeover::open(&votes, &order.circle, 2, &order.alliance).unwrap().is_enough(&begun)
+    };
+    assert!(!enough(&[]) && !enough(&[1]) && !enough(&[1, 3]) && enough(&[1, 2]));
+}
+
+fn contents() -> Vec<Case> {
+    use EntryFault::{Effect, Epoch, Pending};
+    let order = founding();
+    let alliance = order.alliance.clone();
+    let pending = follow(&order, &decides(&order, admit(&alliance, 9, Role::Support), &[0, 1])).unwrap();
+    let opening = follow(&order, &plain(&order)).unwrap();
+    let settled = follow(&opening, &certifies(&opening, head(&opening, 0, &[1]))).unwrap();
+    let numbered = |order: &Order, number| Entry { epoch: epoch(number), ..blank(order) };
+    vec![
+        case("too few approvals", Effect(Refused::Threshold), &order, &decides(&order, admit(&alliance, 9, Role::Support), &[0])),
+        case("a change while another waits", Pending, &pending, &decides(&pending, remove(&alliance, 2), &[0, 1])),
+        case(
+            "an effect that does not hold comes before what waits",
+            Effect(Refused::Threshold),
+            &pending,
+            &decides(&pending, remove(&alliance, 2), &[0]),
+        ),
+        case("the first epoch", Epoch, &order, &numbered(&order, 1)),
+        case("an epoch while another waits", Epoch, &opening, &numbered(&opening, 3)),
+        case("an epoch that was", Epoch, &settled, &numbered(&settled, 2)),
+        case("a number that is no number elsewhere", Epoch, &order, &numbered(&order, limits::INTEGER + 1)),
+    ]
+}
+
+/// A keeper that was removed, or has become a regulator, adds nothing to a quorum: otherwise it could have two histories certified by honest voters.
+#[test]
+fn a_keeper_that_votes_no_more_counts_for_nothing() {
+    let order = founding();
+    let alliance = order.alliance.clone();
+    let settle = |order: &Order, change| {
+        let decided = follow(order, &decides(order, change, &[1, 2])).unwrap();
+        follow(&decided, &certifies(&decided, head(&decided, 0, &[1, 2]))).unwrap()
+    };
+    let led = settle(&order, Change::Chair(Chair { member: id(&alliance, 1) }));
+    let gone = settle(&led, remove(&alliance, 0));
+    assert!(gone.keeper == order.keeper && gone.alliance.active(&gone.keeper).is_none());
+    let next = follow(&gone, &plain(&gone)).unwrap();
+    for few in [&[1][..], &[2]] {
+        assert_eq!(follow(&next, &certifies(&next, head(&next, 0, few))).map(|_| ()), Err(EntryFault::Certificate), "one of two voters");
+    }
+    assert!(follow(&next, &certifies(&next, head(&next, 0, &[1, 2]))).is_ok());
+}
+
+/// Of two faults the page's first is named.
+#[test]
+fn faults_are_named_in_the_order_of_the_page() {
+    let order = founding();
+    let later = follow(&order, &plain(&order)).unwrap();
+    let mut entry = Entry { epoch: epoch(1), ..blank(&later) };
+    let mut wrong = vec![(EntryFault::Epoch, entry.clone())];
+    let one = decides(&later, remove(&later.alliance, 2), &[0]);
+    entry.effect = one.effect;
+    wrong.push((EntryFault::Effect(Refused::Threshold), entry.clone()));
+    entry.takeover = Some(Vec::new());
+    wrong.push((EntryFault::Takeover, entry.clone()));
+    entry.certificate = Some(String::new());
+    wrong.push((EntryFault::Certificate, entry.clone()));
+    entry.index = 0;
+    wrong.push((EntryFault::Index, entry.clone()));
+    entry.term = 2;
+    wrong.push((EntryFault::Keeper, entry));
+    for (fault, entry) in wrong {
+        assert_eq!(follow(&later, &entry).map(|_| ()), Err(fault));
+    }
+}
+
+/// The page names the codes of the program, in the order in which they are checked.
+#[test]
+fn the_page_lists_every_code() {
+    let page = codes_of("order-log.md", "## Faults", "An entry that", quoted);
+    let all = [
+        EntryFault::Malformed,
+        EntryFault::Keeper,
+        EntryFault::Index,
+        EntryFault::Time,
+        EntryFault::Certificate,
+        EntryFault::Takeover,
+        EntryFault::Effect(Refused::Malformed),
+        EntryFault::Pending,
+        EntryFault::Epoch,
+    ];
+    assert_eq!(all.map(name), NAMES, "every code has its place");
+    // Those of the effect have their own page.
+    let own: Vec<&str> = all.into_iter().filter(|fault| !matches!(fault, EntryFault::Effect(_))).map(EntryFault::code).collect();
+    assert_eq!(page, own);
+}
