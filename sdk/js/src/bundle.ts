@@ -8,7 +8,7 @@ import { Fault, ensure } from "./fault.js";
 import { inForce } from "./history.js";
 import { MAX_AUDIENCES, MAX_BUNDLE, MAX_FIELDS, MAX_PATH, MAX_RECORDS, MAX_SECTIONS } from "./limits.js";
 import { logOrigin, parseProof } from "./log.js";
-import { logKeyAt } from "./membership.js";
+import { checkpointKey, logKeyAt } from "./membership.js";
 import type { Alliance, Fellow } from "./membership.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
 import { judge, witnessKeys } from "./policy.js";
@@ -273,7 +273,7 @@ async function verifyProof(text: string, statement: Statement, author: Fellow, s
 async function verifyNote(note: string, origin: string, author: Fellow, state: Alliance): Promise<Proven> {
   const checkpoint = parseCheckpoint(note);
   const witnesses = witnessKeys(state);
-  const times = await verifyCheckpoint(checkpoint, { name: origin, key: logKeyAt(author, checkpoint.size - 1) }, witnesses);
+  const times = await verifyCheckpoint(checkpoint, { name: origin, key: checkpointKey(author, checkpoint.size) }, witnesses);
   const cosigned = new Map(witnesses.flatMap(({ name }, i) => (times.has(name) ? [[state.members[i]!.hex, times.get(name)!] as const] : [])));
   return { size: checkpoint.size, root: checkpoint.root, cosigned };
 }

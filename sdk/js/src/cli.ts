@@ -62,7 +62,7 @@ async function bundle(path: string, alliance: string | undefined, json: boolean)
 
 async function equivocation(path: string, alliance: string | undefined, json: boolean): Promise<number> {
   try {
-    if (statSync(path).size > MAX_EQUIVOCATION) throw new Fault("form", "more than a charter file and 8 KiB");
+    if (statSync(path).size > MAX_EQUIVOCATION) throw new Fault("form", "more than 64 MiB");
     const conviction = await verifyEquivocation(readFileSync(path), alliance);
     const { member, incarnation, sizes, times, common } = conviction;
     const signed = sizes.map((size, at) => `${size} entries${times[at] === null ? "" : `, ${when(times[at]! * 1000)}`}`);

@@ -7,7 +7,7 @@ import { Fault, ensure } from "./fault.js";
 import { inForce } from "./history.js";
 import { MAX_CHARTER_FILE, MAX_EQUIVOCATION, MAX_EVIDENCE_NOTE, MAX_PATH } from "./limits.js";
 import { logOrigin, witnessName } from "./log.js";
-import { logKeyAt } from "./membership.js";
+import { checkpointKey } from "./membership.js";
 import type { Fellow } from "./membership.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
 import type { Checkpoint } from "./note.js";
@@ -48,7 +48,7 @@ interface Evidence {
 export async function verifyEquivocation(bytes: Uint8Array, alliance?: string): Promise<Conviction> {
   const expected = alliance === undefined ? undefined : fromHex(alliance);
   if (expected !== undefined && expected?.length !== 32) throw new TypeError("an alliance id is 64 hex digits");
-  ensure(bytes.length <= MAX_EQUIVOCATION, "form", "more than a charter file and 8 KiB");
+  ensure(bytes.length <= MAX_EQUIVOCATION, "form", "more than 64 MiB");
   const { file, evidence, history } = readFile(new Uint8Array(bytes));
   const { id, name, known } = await inForce(file, history, expected);
   const member = find(known, hex(evidence.member));
@@ -114,7 +114,7 @@ function readPath(reader: Reader): Path {
 
 async function checkpoint(note: string, alliance: Uint8Array, member: Fellow, incarnation: number): Promise<Checkpoint & { time: number | null }> {
   const parsed = parseCheckpoint(note);
-  const log = { name: logOrigin(alliance, member.id, incarnation), key: logKeyAt(member, parsed.size - 1) };
+  const log = { name: logOrigin(alliance, member.id, incarnation), key: checkpointKey(member, parsed.size) };
   const name = witnessName(alliance, member.id);
   const times = await verifyCheckpoint(parsed, log, [{ name, key: member.witness }]);
   return { ...parsed, time: times.get(name) ?? null };

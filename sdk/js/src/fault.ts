@@ -31,6 +31,8 @@ export type FaultCode =
  */
 export class Fault extends Error {
   readonly code: FaultCode;
+  /** Which part it was. */
+  readonly what: string;
   /** Of `entry`: what it is about the entry that does not hold. Else null. */
   readonly why: EntryFault | null;
 
@@ -38,6 +40,7 @@ export class Fault extends Error {
     super(`${code}: ${why === null ? "" : `${why}: `}${what}`);
     this.name = "Fault";
     this.code = code;
+    this.what = what;
     this.why = why;
   }
 }

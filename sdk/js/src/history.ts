@@ -1,6 +1,6 @@
 // How the alliance came to be what it is: the entries of its order log and the head that makes them final, in one file: history.md.
 
-import { hex } from "./bytes.js";
+import { equal, hex } from "./bytes.js";
 import { Reader, openSuite } from "./cbor.js";
 import { verifyCharter } from "./charter.js";
 import type { Charter } from "./charter.js";
@@ -8,10 +8,8 @@ import { Fault, asEntry, ensure, ensureEntry } from "./fault.js";
 import { MAX_BODY, MAX_HEADER, MAX_HEADS, MAX_HISTORY, MAX_NOTE, MAX_STATEMENT } from "./limits.js";
 import { founding } from "./membership.js";
 import type { Alliance } from "./membership.js";
-import { parseCheckpoint } from "./note.js";
-import type { Checkpoint } from "./note.js";
-import { append, begin, first, isCertified, isEnough, larger, openTakeover, readEntry, rootOf } from "./order.js";
-import type { Order, Written } from "./order.js";
+import { append, claim, first, isCertified, largestHeads, readEntry, rootOf, takeOver } from "./order.js";
+import type { Head, Order, Written } from "./order.js";
 import { openDisclosed } from "./resolution.js";
 import type { DisclosedBytes } from "./resolution.js";
 
@@ -40,32 +38,25 @@ export async function verifyHistory(file: Uint8Array, charter: Charter): Promise
     try {
       states.add(await follow(states, await openEntry(readDisclosed(new Reader(bytes, start)), states.tip)));
     } catch (error) {
-      throw error instanceof Fault ? new Fault("entry", `entry ${index}: ${error.message}`, error.why) : error;
+      throw error instanceof Fault ? new Fault("entry", `${error.what} (entry ${index})`, error.why) : error;
     }
   }
   let settled = states.founding;
   for (const { term, note } of heads) {
-    const state = await states.certified(term, checkpointOf(note));
+    const head = claim(settled, note);
+    const state = head && head.term === term ? await states.certified(head) : null;
     ensure(state !== null, "head", "not a certified head of one of the states");
     if (state.term > settled.term || (state.term === settled.term && state.size > settled.size)) settled = state;
   }
   return { entries: starts.length, settled };
 }
 
-function checkpointOf(note: string): Checkpoint {
-  try {
-    return parseCheckpoint(note);
-  } catch (error) {
-    throw error instanceof Fault ? new Fault("head", error.message) : error;
-  }
-}
-
-/** The states after each entry, and how they are found again. */
+/** The states after each entry, and how they are found again: terms ascend, so there is one of each term and size. */
 class States {
   readonly founding: Order;
   /** The state after the newest entry. */
   tip: Order;
-  private readonly byHead = new Map<string, Order>();
+  private readonly byPlace = new Map<string, Order>();
 
   constructor(founding: Order) {
     this.founding = founding;
@@ -75,13 +66,13 @@ class States {
 
   add(order: Order): void {
     this.tip = order;
-    this.byHead.set(`${order.term}/${order.size}/${hex(rootOf(order))}`, order);
+    this.byPlace.set(`${order.term}/${order.size}`, order);
   }
 
-  /** The newest state whose head this is, if it is certified there. */
-  async certified(term: number, checkpoint: Checkpoint): Promise<Order | null> {
-    const state = this.byHead.get(`${term}/${checkpoint.size}/${hex(checkpoint.root)}`);
-    return state && (await isCertified(state, checkpoint)) ? state : null;
+  /** The state whose head this is, if it is certified there. */
+  async certified({ term, checkpoint }: Head): Promise<Order | null> {
+    const state = this.byPlace.get(`${term}/${checkpoint.size}`);
+    return state && equal(rootOf(state), checkpoint.root) && (await isCertified(state, checkpoint)) ? state : null;
   }
 }
 
@@ -117,19 +108,13 @@ async function openEntry(disclosed: DisclosedBytes, { alliance }: Order): Promis
   return { author: hex(statement.author), id: statement.id, time: statement.time, entry };
 }
 
-/** The state after one more entry: of the newest term, or of another that begins at an earlier state. */
+/** The state after one more entry: of the newest term, or of a later one that begins at an earlier state. */
 async function follow(states: States, written: Written): Promise<Order> {
-  const { tip } = states;
-  const { author, entry } = written;
-  if (entry.term === tip.term) return append(tip, written);
-  ensureEntry(entry.takeover !== null, "takeover", "another term without votes");
-  const takeover = await openTakeover(entry.takeover, tip, entry.term);
-  const [largest] = takeover.heads;
-  let fence = largest ? null : states.founding;
-  for (const head of takeover.heads) {
-    if (fence === null && larger(head, largest!) === 0) fence = await states.certified(head.term, head.checkpoint);
-  }
-  const begun = fence && begin(fence, entry.term);
-  ensureEntry(begun !== null && begun.keeper === author && isEnough(takeover, begun), "takeover", "another fence or keeper, or too few votes");
-  return append(begun, written);
+  const { term, takeover } = written.entry;
+  if (term <= states.tip.term) return append(states.tip, written);
+  const heads = largestHeads(states.tip, takeover ?? []);
+  let fence = heads.length === 0 ? states.founding : null;
+  for (const head of heads) fence ??= await states.certified(head);
+  ensureEntry(fence !== null, "takeover", "the largest head is none that is certified");
+  return takeOver(fence, written);
 }

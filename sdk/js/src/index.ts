@@ -13,7 +13,7 @@ export { verifyHistory } from "./history.js";
 export type { VerifiedHistory } from "./history.js";
 export { PublicKey, keyId, verify } from "./key.js";
 export { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log.js";
-export { logKeyAt, voters } from "./membership.js";
+export { checkpointKey, logKeyAt, voters } from "./membership.js";
 export type { Alliance, Fellow, Former, LogKey, Rule } from "./membership.js";
 export { parseCheckpoint, verifyCheckpoint } from "./note.js";
 export type { Epoch, Order, Slot } from "./order.js";

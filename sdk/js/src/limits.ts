@@ -51,10 +51,10 @@ export const MAX_BUNDLE = 64 * 1024 * 1024;
 /** Bytes of a checkpoint in evidence (equivocation.md). */
 export const MAX_EVIDENCE_NOTE = 1024;
 /** Bytes of a file that convicts (equivocation.md). */
-export const MAX_EQUIVOCATION = MAX_CHARTER_FILE + 8 * 1024;
+export const MAX_EQUIVOCATION = MAX_BUNDLE;
 
 /** Bytes of a history (history.md). */
-export const MAX_HISTORY = 64 * 1024 * 1024;
+export const MAX_HISTORY = MAX_BUNDLE;
 /** Bytes of a section header in a history (history.md). */
 export const MAX_HEADER = 1024;
 /** Heads in a history (history.md). */

@@ -93,11 +93,16 @@ export function voters({ members }: Alliance): Fellow[] {
   return members.filter(({ role }) => role !== "regulator");
 }
 
-/** The log key with which an entry of a member's log is signed: the one that held at that sequence. */
+/** The log key that signs the entry of a member's log with this sequence. */
 export function logKeyAt({ logs }: Fellow, sequence: number): PublicKey {
   let held = logs;
   while (held.before && held.from > sequence) held = held.before;
   return held.key;
+}
+
+/** The log key that signs the checkpoint of a member's log at a size: that of the last entry. */
+export function checkpointKey(member: Fellow, size: number): PublicKey {
+  return logKeyAt(member, Math.max(size - 1, 0));
 }
 
 /** What a change is about: the subject of its slot. */

@@ -1,12 +1,11 @@
 // The order log of the alliance circle: what was decided, in which order, and when that is final: order-log.md. A state is a fold over entries;
 // states share what they have in common, since there are as many as entries.
 
-import { compare, equal, hex, utf8 } from "./bytes.js";
+import { equal, hex, utf8 } from "./bytes.js";
 import { Fault, asEntry, ensure, ensureEntry } from "./fault.js";
 import { id, list, nullable, readFields, record, string, uint } from "./fields.js";
 import type { Read } from "./fields.js";
 import { sha256 } from "./crypto.js";
-import { MAX_SIGNERS } from "./limits.js";
 import { witnessName } from "./log.js";
 import { voters } from "./membership.js";
 import type { Alliance } from "./membership.js";
@@ -15,6 +14,7 @@ import type { Checkpoint } from "./note.js";
 import { quorum } from "./policy.js";
 import { DISCLOSED, EFFECT, checkEffect, decoded, openDisclosed } from "./resolution.js";
 import type { Effect } from "./resolution.js";
+import { decodeBody } from "./section.js";
 import type { Body } from "./section.js";
 import { emptyRoot, grown, peaksRoot } from "./tree.js";
 import { find, put } from "./trie.js";
@@ -128,9 +128,9 @@ export async function append(order: Order, { author, id: statement, time, entry 
   ensureEntry(author === order.keeper && entry.term === order.term && entry.circle === order.circle, "keeper", "another author, term or circle");
   ensureEntry(entry.index === order.size && entry.previous === order.last, "index", "not the next entry");
   ensureEntry(time >= order.time, "time", "older than the entry before it");
-  ensureEntry((takeover !== null) === (order.term > 1 && order.size === 0), "takeover", "votes where none belong, or none where they do");
   let next = order;
   if (certificate !== null) next = await certify(next, certificate);
+  ensureEntry((takeover !== null) === (order.term > 1 && order.size === 0), "takeover", "votes where none belong, or none where they do");
   if (effect !== null) next = await take(next, effect, time);
   if (epoch !== null) next = open(next, epoch);
   return grow(next, statement, time);
@@ -156,12 +156,13 @@ async function certify(order: Order, note: string): Promise<Order> {
 export async function isCertified(order: Order, checkpoint: Checkpoint): Promise<boolean> {
   const { alliance, keeper } = order;
   const { key } = find(alliance.known, keeper)!.logs; // a keeper is or was a member
-  const witnesses = voters(alliance)
-    .filter((voter) => voter.hex !== keeper)
-    .map((voter) => ({ name: witnessName(alliance.id, voter.id), key: voter.witness }));
+  const all = voters(alliance);
+  const others = all.filter((voter) => voter.hex !== keeper);
   try {
+    const witnesses = others.map(({ id, witness }) => ({ name: witnessName(alliance.id, id), key: witness }));
     const cosigned = await verifyCheckpoint(checkpoint, { name: originOf(order, order.term), key }, witnesses);
-    return cosigned.size >= quorum(voters(alliance).length).others;
+    // A quorum, the keeper among it as long as it votes itself.
+    return cosigned.size + all.length - others.length >= quorum(all.length).others + 1;
   } catch (error) {
     if (error instanceof Fault) return false;
     throw error;
@@ -191,15 +192,36 @@ function open(order: Order, epoch: Epoch): Order {
   return { ...order, opening: { index: order.size, epoch } };
 }
 
-/** The state with which a later term begins, from that at its fence: what was certified there is settled. Null where it is no later one. */
-export function begin(fence: Order, term: number): Order | null {
-  if (term <= fence.term) return null;
-  const candidates = keepersAfter(fence);
-  const keeper = candidates[(term - fence.term - 1) % candidates.length]!; // a voter stays, always
-  return { ...settle(fence, fence.size), term, keeper, ...emptyLog() };
+/**
+ * The state after the first entry of a later term, from that at its fence. Refuses with `takeover` where its votes do not begin it there, then as
+ * `append`.
+ */
+export async function takeOver(fence: Order, written: Written): Promise<Order> {
+  const { term, takeover } = written.entry;
+  ensureEntry(takeover !== null && term > fence.term, "takeover", "no votes, or not a later term");
+  const begun = begin(fence, term);
+  const all = new Set(voters(begun.alliance).map((voter) => voter.hex));
+  ensureEntry(takeover.length <= all.size, "takeover", "more votes than voters");
+  const voted = new Set<string>();
+  for (const vote of takeover) {
+    const { author, circle, term: next } = await asEntry("takeover", () => openVote(vote, begun.alliance));
+    ensureEntry(circle === begun.circle && next === term, "takeover", "a vote for something else");
+    ensureEntry(all.has(author) && !voted.has(author), "takeover", "a vote of no voter, or a second one");
+    voted.add(author);
+  }
+  ensureEntry(voted.size >= quorum(all.size).others + 1, "takeover", "too few votes");
+  return append(begun, written);
 }
 
-/** Who keeps the terms after that of a fence, in their turn. */
+/** The state with which a later term begins: what was certified at its fence is settled. */
+function begin(fence: Order, term: number): Order {
+  const settled = settle(fence, fence.size);
+  const candidates = keepersAfter(settled);
+  const keeper = candidates[(term - fence.term - 1) % candidates.length]!; // a voter stays, always
+  return { ...settled, term, keeper, ...emptyLog() };
+}
+
+/** Who keeps the terms after one, in their turn. */
 function keepersAfter({ alliance, keeper }: Order): string[] {
   const all = voters(alliance).map((voter) => voter.hex);
   if (alliance.rotation > 0) {
@@ -208,61 +230,46 @@ function keepersAfter({ alliance, keeper }: Order): string[] {
   }
   const leaders = alliance.members.filter(({ role }) => role === "leader").map((leader) => leader.hex);
   const others = new Set([...leaders, ...alliance.deputies, ...all]);
-  const kept = all.includes(keeper);
   others.delete(keeper);
-  return kept ? [...others, keeper] : [...others];
+  return all.includes(keeper) ? [...others, keeper] : [...others];
 }
 
-/** The votes of a takeover, opened. */
-export interface Takeover {
-  /** Hex. */
-  readonly voters: ReadonlySet<string>;
-  /** The heads that they name and that are heads of this circle, the largest first. */
-  readonly heads: readonly { readonly term: number; readonly checkpoint: Checkpoint }[];
-}
-
-/** Opens the votes that stand in the first entry of a term. Refuses with the entry fault `takeover`. */
-export async function openTakeover(votes: Votes, tip: Order, term: number): Promise<Takeover> {
-  ensureEntry(votes.length <= MAX_SIGNERS, "takeover", "too many votes");
-  const voted = new Set<string>();
-  const heads = new Set<string>();
-  for (const vote of votes) {
-    const { author, circle, head, term: next } = await asEntry("takeover", () => openVote(vote, tip.alliance));
-    ensureEntry(circle === tip.circle && next === term && !voted.has(author), "takeover", "a vote for something else, or a second one of a member");
-    voted.add(author);
-    if (head !== null) heads.add(head);
-  }
-  const sorted = [...heads].sort((one, other) => compare(utf8(one), utf8(other)));
-  return { voters: voted, heads: sorted.flatMap((note) => claim(note, tip)).sort(larger) };
-}
-
-async function openVote(vote: Votes[number], alliance: Alliance): Promise<{ author: string; circle: string; term: number; head: string | null }> {
+async function openVote(vote: Votes[number], alliance: Alliance): Promise<{ author: string; circle: string; term: number }> {
   const { statement, body } = await openDisclosed(decoded(vote), alliance, "suyuan.freeze");
   return { author: hex(statement.author), ...readFields(body, FREEZE) };
 }
 
-/** What a note says that it is a head of; nothing where it is none of this circle. */
-function claim(note: string, tip: Order): { term: number; checkpoint: Checkpoint }[] {
-  try {
+/** A head of some term, not yet to be believed. */
+export interface Head {
+  readonly term: number;
+  readonly checkpoint: Checkpoint;
+}
+
+/** The heads that votes name, of which each claims to be the largest. Who voted is not judged. */
+export function largestHeads(order: Order, votes: Votes): Head[] {
+  const notes = new Set(votes.flatMap((vote) => quietly(() => readFields(decodeBody(decoded(vote).body), FREEZE).head) ?? []));
+  const heads = [...notes].flatMap((note) => claim(order, note) ?? []);
+  const before = (one: Head, other: Head): number => one.term - other.term || one.checkpoint.size - other.checkpoint.size;
+  const largest = heads.reduce<Head | null>((most, head) => (most && before(most, head) >= 0 ? most : head), null);
+  return heads.filter((head) => largest && before(head, largest) === 0);
+}
+
+/** What a note says that it is a head of; null where it is none of this circle. */
+export function claim(order: Order, note: string): Head | null {
+  return quietly(() => {
     const checkpoint = parseCheckpoint(note);
     const [digits = ""] = /[^/]*$/.exec(checkpoint.origin)!;
-    ensure(/^(?:0|[1-9][0-9]*)$/.test(digits) && checkpoint.origin === originOf(tip, digits), "origin", "of another log");
-    return [{ term: Number(digits), checkpoint }];
+    ensure(/^(?:0|[1-9][0-9]*)$/.test(digits) && checkpoint.origin === originOf(order, digits), "origin", "of another log");
+    return { term: Number(digits), checkpoint };
+  });
+}
+
+/** What `run` yields, or null where it is refused. */
+function quietly<T>(run: () => T): T | null {
+  try {
+    return run();
   } catch (error) {
-    if (error instanceof Fault) return [];
+    if (error instanceof Fault) return null;
     throw error;
   }
-}
-
-type Head = Takeover["heads"][number];
-
-/** The larger head first, by term, then size. */
-export function larger(one: Head, other: Head): number {
-  return other.term - one.term || other.checkpoint.size - one.checkpoint.size;
-}
-
-/** Whether so many have voted as it takes in a state. */
-export function isEnough({ voters: voted }: Takeover, { alliance }: Order): boolean {
-  const all = voters(alliance);
-  return all.filter((voter) => voted.has(voter.hex)).length >= quorum(all.length).others + 1;
 }

@@ -90,6 +90,7 @@ export class World {
   log: Log;
   time = TIME;
   version = 0;
+  private waiting = 0;
   readonly slots = new Map<string, number>();
 
   constructor(roles: readonly string[], deputies: readonly number[] = []) {
@@ -179,7 +180,7 @@ export class World {
   decide(subject: string, change: Value, voters: readonly Person[], content: { readonly [name: string]: Value } = {}): void {
     this.write({ effect: this.effect(this.propose(voters[0]!, subject, change, voters), voters), ...content });
     this.slots.set(subject, (this.slots.get(subject) ?? 0) + 1);
-    if (!("agree" in (change as object))) this.version++;
+    if (!("agree" in (change as object))) this.waiting = 1;
   }
 
   /** A head of the log as it is, or was, cosigned by these. */
@@ -196,6 +197,8 @@ export class World {
   /** The next entry carries a certificate over everything so far. */
   certify(cosigners: readonly Person[]): void {
     this.write({ certificate: this.head(cosigners) });
+    this.version += this.waiting;
+    this.waiting = 0;
   }
 
   /** A vote for a later term. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { concat, hex, utf8 } from "../src/bytes.js";
+import { concat, hex } from "../src/bytes.js";
 import { encodeArray, encodeBytes, encodeText, encodeUint } from "../src/cbor.js";
 import { verifyCharter } from "../src/charter.js";
 import { Fault } from "../src/fault.js";
@@ -49,10 +49,11 @@ test("what was decided is in force from the largest certified head on, and not b
   world.certify([second, third]);
   const pending = await verify(world, [1, world.head([second, third], 1)]);
   assert.deepEqual([pending.entries, pending.settled.size, pending.settled.alliance.members.length], [2, 1, 4]);
-  const { settled } = await verify(world, [1, world.head([second, third])]);
+  // The newcomer counts from then on: of five voters four have to agree.
+  await refused("head", () => verify(world, [1, world.head([second, third])]));
+  const { settled } = await verify(world, [1, world.head([second, third, newcomer])]);
   assert.deepEqual([settled.size, settled.alliance.version], [2, 1]);
   assert.deepEqual(settled.alliance.members.map(({ hex: id }) => id), [...world.people, newcomer].map(({ id }) => id));
-  // The newcomer counts from then on: of five voters four have to agree.
   world.decide(`member/${third.id}`, removal(third), [leader, second, world.people[3]!, newcomer], { epoch: { epoch: 2, statement: "cd".repeat(32) } });
   world.certify([second, world.people[3]!, newcomer]);
   world.decide("charter", charter({ name: "Another", deputies: [newcomer.id], rules: { role: "all" } }), [leader, second, newcomer]);
@@ -72,20 +73,20 @@ test("a later term begins at its fence, and what lay beyond counts for nothing",
   world.decide("agree/lost", agreement("lost"), world.people);
   const votes = (term: number, ...people: Person[]): Said[] => people.map((voter, index) => world.freeze(voter, term, index === 0 ? fence : null));
   const kept = world.entries.length;
-  const refuse = async (what: string, term: number, keeper: Person, freeze: Said[]): Promise<void> => {
+  const refuse = async (what: string, term: number, keeper: Person, freeze: Said[], why: EntryFault = "takeover"): Promise<void> => {
     const log = world.log;
     world.takeOver(term, keeper, freeze);
-    await entryRefused("takeover", world, what);
+    await entryRefused(why, world, what);
     world.entries.length = kept;
     world.log = log;
   };
   await refuse("too few", 2, third, votes(2, second, third));
   await refuse("one voter twice", 2, third, [...votes(2, second, third), world.freeze(second, 2, null)]);
   await refuse("votes for another term", 2, third, votes(3, second, third, fourth));
-  await refuse("not the next keeper", 2, fourth, votes(2, second, third, fourth));
   await refuse("nobody votes", 2, third, []);
-  await refuse("a term before", 0, third, votes(0, second, third, fourth));
   const unsure = world.freeze(fourth, 2, world.head([second]));
+  await refuse("not the next keeper", 2, fourth, votes(2, second, third, fourth), "keeper");
+  await refuse("a term before", 0, third, votes(0, second, third, fourth), "keeper");
   await refuse("the largest head is not certified", 2, third, [...votes(2, second, third), unsure]);
   const stranger = new World([...FOUR, "support"]).people[4]!;
   await refuse("a stranger votes", 2, third, [...votes(2, second, third), world.freeze(stranger, 2, null)]);
@@ -93,9 +94,13 @@ test("a later term begins at its fence, and what lay beyond counts for nothing",
   world.certify([second, fourth]);
   const { settled } = await verify(world, [2, world.head([second, fourth])]);
   assert.deepEqual([settled.term, settled.size, settled.keeper, settled.count], [2, 2, third.id, 3]);
-  // The third keeper in turn is again the first candidate after the one who kept the fence.
-  world.decide("agree/lost", agreement("lost"), world.people, {});
-  await entryRefused("superseded", Object.assign(world, {}), "decided once already, it seems");
+  // What was lost takes effect again, where it stands in its slot.
+  world.slots.delete("agree/lost");
+  world.decide("agree/lost", agreement("lost"), world.people);
+  await verify(world);
+  world.slots.delete("agree/one");
+  world.decide("agree/one", agreement("one"), world.people);
+  await entryRefused("superseded", world, "decided before the fence");
 });
 
 test("an entry that does not hold is refused, and why", async () => {
@@ -104,7 +109,7 @@ test("an entry that does not hold is refused, and why", async () => {
   const cases: readonly Entry[] = [
     { why: "malformed", what: "nothing in it", content: () => ({}) },
     { why: "malformed", what: "an effect without approvals", content: (w) => ({ effect: { proposal: disclosed(w.propose(w.people[0]!, "agree/a", agreement("a"), w.people)), approvals: [] } }) },
-    { why: "keeper", what: "another term without votes of a term", content: (w) => ({ ...epoch, circle: "00".repeat(32), index: w.log.ids.length }) },
+    { why: "keeper", what: "another circle", content: () => ({ ...epoch, circle: "00".repeat(32) }) },
     { why: "takeover", what: "another term", content: () => ({ ...epoch, term: 2 }) },
     { why: "takeover", what: "votes in the first term", content: () => ({ ...epoch, takeover: [] }) },
     { why: "index", what: "the index", content: () => ({ ...epoch, index: 1 }) },
@@ -140,7 +145,7 @@ test("a proposal, its approvals and its change are judged in their order", async
     ["proposal", "padded wrongly", (w) => ({ proposal: { ...(disclosed(plain(w)) as object), header: "AB==" } as Value, approvals: [signed(plain(w))] })],
     ["proposal", "another body", (w) => ({ proposal: { ...(disclosed(plain(w)) as object), body: base64(plain(w).body) } as Value, approvals: [signed(plain(w))] })],
     ["malformed", "no such rule", (w) => w.effect(plain(w, { change: charter({ rules: { role: "most" } }) }), w.people)],
-    ["malformed", "a threshold beyond all weight", (w) => w.effect(plain(w, { threshold: 5 }), w.people)],
+    ["malformed", "a threshold beyond all weight", (w) => w.effect(plain(w, { threshold: 6 }), w.people)],
     ["malformed", "signers that do not ascend", (w) => w.effect(plain(w, { signers: [["ff".repeat(32), 1], ["00".repeat(32), 1]] }), w.people)],
     ["malformed", "no weight", (w) => w.effect(plain(w, { signers: [["ff".repeat(32), 0]] }), w.people)],
     ["malformed", "a longer reason", (w) => w.effect(plain(w, { reason: "x".repeat(4097) }), w.people)],
@@ -241,7 +246,7 @@ test("fields have one form, and another is no entry", async () => {
   const long = 20_000;
   const wrong: readonly (readonly [string, string | null])[] = [
     ["epoch", `{"epoch": 2,${statement}}`], ["epoch", `{${statement},"epoch":2}`], ["epoch", `{"epoch":2,"epoch":2,${statement}}`],
-    ["epoch", `{"epoch":2,${statement},"x":1}`], ["epoch", '{"epoch":2}'], ["epoch", "[]"], ["epoch", ""], ["epoch", "null null"],
+    ["epoch", `{"epoch":2,${statement},"x":1}`], ["epoch", '{"epoch":2}'], ["epoch", "[]"], ["epoch", "nul"], ["epoch", "null null"],
     ["epoch", `{"epoch":2,${statement.replace("cd", "CD")}}`], ["epoch", `{"epoch":2,${statement.replace("cd", "\\u0063d")}}`],
     ["term", "01"], ["term", "1.0"], ["term", "1e0"], ["term", "-1"], ["term", "+1"], ["term", "9007199254740992"], ["term", " 1"], ["term", '"1"'],
     ["term", `1,"effect":null`], ["certificate", null], ["certificate", "undefined"], ["certificate", '"\\ud800"'], ["certificate", '"\\/"'],
@@ -287,5 +292,4 @@ test("large hostile histories are refused at once", async () => {
   await refused("suite", () => verifyHistory(encodeArray(encodeText("suyuan-history"), encodeUint(2), encodeArray(), encodeArray()), founders));
   await refused("form", () => verifyHistory(encodeArray(encodeText("suyuan-bundle"), encodeUint(1), encodeArray(), encodeArray()), founders));
   assert.ok(Date.now() - started < 10_000, `${Date.now() - started} ms`);
-  assert.ok(utf8("").length === 0);
 });
