@@ -1,16 +1,17 @@
 //! Why an entry of the order log counts for nothing: every code (`specs/order-log.md`).
 
 use suyuan_core::charter::{Alliance, Role};
+use suyuan_core::history::{History, HistoryEntry, HistoryFault};
 use suyuan_core::id::{CircleId, MemberId, StatementId};
 use suyuan_core::limits;
 use suyuan_core::membership::{Chair, Change};
-use suyuan_core::order::{Entry, EntryFault, EpochEntry, FREEZE, Freeze, Order, Takeover};
+use suyuan_core::order::{ENTRY, Entry, EntryFault, EpochEntry, FREEZE, Freeze, Order};
 use suyuan_core::resolution::{Disclosed, Refused, to_fields};
 
-use crate::fixture::secret;
+use crate::fixture::{field, secret};
 use crate::world::{Public, admit, blank, codes_of, effect, follow, four, head, id, proposal, quoted, remove, variants};
 
-variants!(EntryFault: Malformed, Keeper, Index, Time, Certificate, Takeover, Effect, Pending, Epoch);
+variants!(EntryFault: Statement, Malformed, Keeper, Index, Time, Certificate, Takeover, Effect, Pending, Epoch);
 
 type Case = (&'static str, EntryFault, Result<(), EntryFault>);
 
@@ -38,7 +39,41 @@ fn case(name: &'static str, fault: EntryFault, order: &Order, entry: &Entry) -> 
 
 #[test]
 fn every_reason_against_an_entry() {
-    check([places(), certificates(), takeovers(), contents()].concat());
+    check([statements(), places(), certificates(), takeovers(), contents()].concat());
+}
+
+/// What only whoever reads an entry's bytes finds.
+fn statements() -> Vec<Case> {
+    let alliance = four();
+    let order = founding();
+    let fields = to_fields(&plain(&order)).unwrap();
+    let good = Public::new(&alliance, 0, ENTRY, Vec::new(), fields.clone());
+    let verdict = |entry: &Public| {
+        let entry = HistoryEntry {
+            statement: entry.signed.bytes.clone(),
+            signature: entry.signed.signature,
+            header: entry.header.clone(),
+            body: entry.body.to_bytes(),
+        };
+        match (History { entries: vec![entry], heads: Vec::new() }).verify(&alliance) {
+            Ok(_) => Ok(()),
+            Err(HistoryFault::Entry { why, .. }) => Err(why),
+            Err(HistoryFault::Head) => panic!("there is none"),
+        }
+    };
+    assert_eq!(verdict(&good), Ok(()));
+    let mut spaced = fields.clone();
+    spaced.iter_mut().find(|field| field.name == "epoch").unwrap().value.insert(1, ' ');
+    let surplus = [fields.clone(), vec![field("more", "null")]].concat();
+    let of = |name, fault, entry: Public| (name, fault, verdict(&entry));
+    vec![
+        of("a stranger's key", EntryFault::Statement, Public::signed_with(&secret(9, "log"), &alliance, 0, ENTRY, Vec::new(), fields.clone())),
+        of("another type", EntryFault::Statement, Public::new(&alliance, 0, FREEZE, Vec::new(), fields.clone())),
+        of("another body", EntryFault::Statement, Public { body: Public::new(&alliance, 1, ENTRY, Vec::new(), fields.clone()).body, ..good }),
+        of("a space in a field", EntryFault::Malformed, Public::new(&alliance, 0, ENTRY, Vec::new(), spaced)),
+        of("a field too many", EntryFault::Malformed, Public::new(&alliance, 0, ENTRY, Vec::new(), surplus)),
+        of("a field too few", EntryFault::Malformed, Public::new(&alliance, 0, ENTRY, Vec::new(), fields[1..].to_vec())),
+    ]
 }
 
 fn places() -> Vec<Case> {
@@ -96,25 +131,50 @@ fn vote(alliance: &Alliance, voter: usize, circle: CircleId, term: u64) -> Discl
     Public::new(alliance, voter, FREEZE, Vec::new(), to_fields(&freeze).unwrap()).disclosed()
 }
 
+/// The first entry of the second term with these votes, by the deputy.
+fn begins(fence: &Order, votes: &[Disclosed]) -> Result<Order, EntryFault> {
+    let deputy = id(&fence.alliance, 1);
+    let entry = Entry { takeover: Some(votes.to_vec()), ..blank(&fence.begin(2).unwrap()) };
+    fence.take_over(&deputy, StatementId([1; 32]), fence.time, &entry)
+}
+
 fn takeovers() -> Vec<Case> {
-    use EntryFault::Takeover as Fault;
+    use EntryFault::{Keeper, Takeover as Fault};
     let order = founding();
     let alliance = &order.alliance;
     let begun = order.begin(2).unwrap();
     let votes: Vec<Disclosed> = [1, 2].map(|voter| vote(alliance, voter, order.circle, 2)).into();
-    let open = |votes: &[Disclosed]| Takeover::open(votes, &order.circle, 2, alliance).map(|_| ());
-    let stranger = Public::signed_with(&secret(9, "log"), alliance, 1, FREEZE, Vec::new(), to_fields(&freeze(&order, 2)).unwrap());
-    let approval = Public::new(alliance, 1, suyuan_core::resolution::APPROVE, Vec::new(), to_fields(&freeze(&order, 2)).unwrap());
-    assert_eq!(open(&votes), Ok(()));
+    let begins = |name, votes: &[Disclosed]| (name, Fault, begins(&order, votes).map(|_| ()));
+    let signed_by = |author: usize, key: usize, kind: &str| {
+        let fields = to_fields(&freeze(&order, 2)).unwrap();
+        Public::signed_with(&secret(key, "log"), alliance, author, kind, Vec::new(), fields).disclosed()
+    };
+    assert!(crate::entries::begins(&order, &votes).is_ok());
+    let first = Entry { takeover: Some(votes.clone()), ..blank(&begun) };
+    let of_another = |author| order.take_over(&id(alliance, author), StatementId([1; 32]), order.time, &first).map(|_| ());
+    let later = follow(&order, &plain(&order)).unwrap();
+    let named = |note: String| {
+        let fields = to_fields(&Freeze { head: Some(note), ..freeze(&order, 2) }).unwrap();
+        Public::new(alliance, 2, FREEZE, Vec::new(), fields).disclosed()
+    };
     vec![
         case("votes where no term begins", Fault, &order, &Entry { takeover: Some(votes.clone()), ..plain(&order) }),
         case("a term that begins without votes", Fault, &begun, &plain(&begun)),
-        ("for another term", Fault, open(&[vote(alliance, 1, order.circle, 3)])),
-        ("for another circle", Fault, open(&[vote(alliance, 1, CircleId([9; 32]), 2)])),
-        ("a voter twice", Fault, open(&[votes[0].clone(), votes[0].clone()])),
-        ("a stranger's key", Fault, open(&[stranger.disclosed()])),
-        ("another type", Fault, open(&[approval.disclosed()])),
-        ("too many", Fault, open(&vec![votes[0].clone(); limits::SIGNERS + 1])),
+        begins("no votes", &[]),
+        begins("too few", &votes[..1]),
+        begins("for another term", &[votes[0].clone(), vote(alliance, 2, order.circle, 3)]),
+        begins("for another circle", &[votes[0].clone(), vote(alliance, 2, CircleId([9; 32]), 2)]),
+        begins("a voter twice", &[votes[0].clone(), votes[0].clone()]),
+        begins("a regulator's", &[votes[0].clone(), vote(alliance, 3, order.circle, 2)]),
+        begins("a regulator's beside enough", &[votes[0].clone(), votes[1].clone(), vote(alliance, 3, order.circle, 2)]),
+        begins("a stranger's key", &[votes[0].clone(), signed_by(2, 9, FREEZE)]),
+        begins("another type", &[votes[0].clone(), signed_by(2, 2, suyuan_core::resolution::APPROVE)]),
+        begins("too many", &vec![votes[0].clone(); limits::SIGNERS + 1]),
+        begins("a head that was not certified", &[votes[0].clone(), named(head(&later, 0, &[]))]),
+        begins("a certified head of another state", &[votes[0].clone(), named(head(&later, 0, &[1]))]),
+        ("the votes do not name this fence", Fault, crate::entries::begins(&later, &votes).map(|_| ())),
+        ("not by the keeper that follows", Keeper, of_another(2)),
+        ("by the keeper before", Keeper, of_another(0)),
     ]
 }
 
@@ -122,15 +182,25 @@ fn freeze(order: &Order, term: u64) -> Freeze {
     Freeze { circle: order.circle, term, head: None }
 }
 
+/// A term begins at the largest certified head that the votes name, with what waits there settled: whom that removes does not follow.
 #[test]
-fn a_regulator_and_a_single_voter_freeze_nothing() {
+fn a_term_begins_at_its_fence() {
     let order = founding();
-    let begun = order.begin(2).unwrap();
-    let enough = |voters: &[usize]| {
-        let votes: Vec<Disclosed> = voters.iter().map(|voter| vote(&order.alliance, *voter, order.circle, 2)).collect();
-        Takeover::open(&votes, &order.circle, 2, &order.alliance).unwrap().is_enough(&begun)
+    let alliance = &order.alliance;
+    let at = |state: &Order, voter: usize, note: Option<String>| {
+        let fields = to_fields(&Freeze { head: note, ..freeze(state, 2) }).unwrap();
+        Public::new(alliance, voter, FREEZE, Vec::new(), fields).disclosed()
     };
-    assert!(!enough(&[]) && !enough(&[1]) && !enough(&[1, 3]) && enough(&[1, 2]));
+    let later = follow(&order, &plain(&order)).unwrap();
+    let votes = [at(&later, 1, None), at(&later, 2, Some(head(&later, 0, &[1, 2])))];
+    let begun = begins(&later, &votes).unwrap();
+    assert_eq!((begun.fence, begun.term, begun.keeper), (later.position(), 2, id(alliance, 1)));
+    assert_eq!(begun.epochs.len(), 1, "what was certified is settled");
+    assert_eq!(begins(&order, &votes).map(|_| ()), Err(EntryFault::Takeover), "and at no other state");
+
+    let removing = follow(&order, &decides(&order, remove(alliance, 1), &[0, 2])).unwrap();
+    let settled = removing.begin(2).unwrap();
+    assert_eq!(settled.keeper, id(alliance, 2), "the deputy is gone");
 }
 
 fn contents() -> Vec<Case> {
@@ -204,6 +274,7 @@ fn faults_are_named_in_the_order_of_the_page() {
 fn the_page_lists_every_code() {
     let page = codes_of("order-log.md", "## Faults", "An entry that", quoted);
     let all = [
+        EntryFault::Statement,
         EntryFault::Malformed,
         EntryFault::Keeper,
         EntryFault::Index,

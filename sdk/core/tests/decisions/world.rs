@@ -11,7 +11,7 @@ use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::membership::{Admission, Change, KeyChange, Removal};
 use suyuan_core::note::{add_cosignature, sign_head};
 use suyuan_core::order::{Entry, Order, origin};
-use suyuan_core::resolution::{APPROVE, Disclosed, Effect, PROPOSAL, Proposal, Refused, Resolved, Signed, Slot, to_fields};
+use suyuan_core::resolution::{APPROVE, Disclosed, Effect, PROPOSAL, Proposal, Refused, Resolved, Signed, Slot};
 use suyuan_core::section::{AudienceHeader, Body, Field, SectionHeader, audience_commitment, section_commitment};
 use suyuan_core::statement::{SectionCommitment, SignedStatement, Statement, sign};
 
@@ -136,11 +136,17 @@ pub fn proposal(order: &Order, change: Change) -> Proposal {
 
 /// A proposal with the approvals of some members, ascending.
 pub fn effect(alliance: &Alliance, proposer: usize, proposal: &Proposal, approvers: &[usize]) -> Effect {
-    let proposal = Public::new(alliance, proposer, PROPOSAL, Vec::new(), to_fields(proposal).unwrap());
+    let proposal = Public::new(alliance, proposer, PROPOSAL, Vec::new(), unchecked_fields(proposal));
     let mut approvers: Vec<usize> = approvers.to_vec();
     approvers.sort_by_key(|approver| id(alliance, *approver));
     let approvals = approvers.into_iter().map(|approver| approval(alliance, approver, &proposal.signed.id)).collect();
     Effect { proposal: proposal.disclosed(), approvals }
+}
+
+/// The fields of a content whose numbers may be too large for a program to write.
+fn unchecked_fields(content: &impl serde::Serialize) -> Vec<Field> {
+    let value = serde_json::to_value(content).unwrap();
+    value.as_object().unwrap().iter().map(|(name, value)| field(name, &value.to_string())).collect()
 }
 
 pub fn approval(alliance: &Alliance, approver: usize, proposal: &StatementId) -> Signed {

@@ -39,7 +39,7 @@ pub fn bundle(world: &World) -> Value {
     disclosures(&mut lie, world);
     crafted::crafted(&mut cases, world);
     let mut lied = good.clone();
-    lied.charter = swap(&lied.charter, b"Vectors", b"vectors");
+    lied.foundation.charter = swap(&lied.foundation.charter, b"Vectors", b"vectors");
     cases.fault("a letter of the charter changed, alliance expected", "verify", case(&lied), "alliance");
     cases.fault("a letter of the charter changed, no alliance expected", "verify", json!({ "bundle": encode(lied.to_bytes()) }), "charter-signature");
     cases.finish()
