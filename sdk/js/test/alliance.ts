@@ -2,13 +2,12 @@
 
 import { concat, hex, u64, utf8 } from "../src/bytes.js";
 import { ENCODED_NULL, encodeArray, encodeBytes, encodeText, encodeUint } from "../src/cbor.js";
-import { labelled } from "../src/crypto.js";
+import { labelled, sha256 } from "../src/crypto.js";
 import { keyId } from "../src/key.js";
 import { logOrigin, witnessName } from "../src/log.js";
 import { bodyRoot } from "../src/section.js";
 import { CHARTER_TYPE, JOIN_TYPE, KEYS_TYPE, STATEMENT_TYPE, sigStructure } from "../src/statement.js";
-import { sha256 } from "../src/crypto.js";
-import { treeRoot } from "../src/tree.js";
+import { leafHash, rootOfHashes, treeRoot } from "../src/tree.js";
 import { keyPair } from "./support.js";
 
 type Key = ReturnType<typeof keyPair>;
@@ -194,6 +193,33 @@ export class World {
     return note(logOrigin(this.id, author.bytes, 0), treeRoot(ids), ids.length, author, this.id, cosigners);
   }
 
+  /** What a member has said, as its log has it: statements of the type `note`, each with one field. */
+  notes(author: Person, count: number, keyOf: (sequence: number) => Key = () => author.log): Said[] {
+    return Array.from({ length: count }, (_, sequence) => this.say(author, "note", { text: `"${sequence}"` }, { sequence, key: keyOf(sequence) }));
+  }
+
+  /** A record of a bundle: an entry of a log, its path in the tree of these entries, and whatever checkpoint. */
+  record(said: Said, log: readonly Said[], checkpoint: string, index = log.indexOf(said)): Uint8Array {
+    const path = pathOf(log.map(({ id }) => leafHash(id)), index).map((hash) => `${base64(hash)}\n`);
+    const proof = `c2sp.org/tlog-proof@v1\nindex ${index}\n${path.join("")}\n${checkpoint}`;
+    const content = encodeArray(encodeUint(0), encodeBytes(said.body));
+    const disclosure = encodeArray(encodeUint(0), encodeBytes(said.header), encodeArray(), content);
+    return encodeArray(encodeBytes(said.statement), encodeBytes(said.signature), encodeText(proof), encodeArray(disclosure));
+  }
+
+  /** A bundle, with a history or without. */
+  bundle(records: readonly Uint8Array[], history?: Uint8Array): Uint8Array {
+    const more = history ? [encodeBytes(history)] : [];
+    return encodeArray(encodeText("suyuan-bundle"), encodeUint(1), encodeBytes(this.file), encodeArray(...records), ...more);
+  }
+
+  /** A file that convicts: two checkpoints of one size. */
+  conviction(member: Person, notes: readonly [string, string], history?: Uint8Array): Uint8Array {
+    const evidence = encodeArray(encodeBytes(member.bytes), encodeUint(0), ...notes.map(encodeText), ENCODED_NULL);
+    const more = history ? [encodeBytes(history)] : [];
+    return encodeArray(encodeText("suyuan-equivocation"), encodeUint(1), encodeBytes(this.file), evidence, ...more);
+  }
+
   /** The next entry carries a certificate over everything so far. */
   certify(cosigners: readonly Person[]): void {
     this.write({ certificate: this.head(cosigners) });
@@ -243,6 +269,14 @@ export function disclosed({ statement, signature, header, body }: Said): Value {
 /** A statement as an effect has it, alone. */
 export function signed({ statement, signature }: Said): Value {
   return { statement: base64(statement), signature: base64(signature) };
+}
+
+/** RFC 6962 section 2.1.1, as it is written there. */
+function pathOf(leaves: readonly Uint8Array[], index: number): Uint8Array[] {
+  if (leaves.length < 2) return [];
+  const split = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
+  const [left, right] = [leaves.slice(0, split), leaves.slice(split)];
+  return index < split ? [...pathOf(left, index), rootOfHashes(right)] : [...pathOf(right, index - split), rootOfHashes(left)];
 }
 
 function note(origin: string, root: Uint8Array, size: number, author: Person, alliance: Uint8Array, cosigners: readonly Person[]): string {
