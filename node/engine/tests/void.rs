@@ -7,9 +7,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::{Member, alliance, charter_file, key};
-use suyuan_core::history::Foundation;
 use suyuan_core::bundle::{Bundle, BundleRecord};
 use suyuan_core::circle::{CircleMember, PUBLIC, Rights, Terms, Tier, alliance_circle};
+use suyuan_core::history::Foundation;
 use suyuan_core::section::{AudienceHeader, Body, Field, SectionHeader, audience_commitment, section_commitment};
 use suyuan_core::statement::{self, SectionCommitment, Statement};
 use suyuan_core::{AllianceId, Fault, MemberId, StatementId, domain};

@@ -24,7 +24,10 @@ fn conviction(node: &Running, log: &LogId) -> Option<Conviction> {
 async fn convicted(node: &Running, alliance: &Alliance, log: &LogId, common: u64) {
     let known = || conviction(node, log).and_then(|conviction| conviction.common());
     wait("it is convicted", Duration::from_secs(30), async || known() == Some(common)).await;
-    let file = EquivocationFile { foundation: Foundation { charter: alliance.charter.to_bytes(), history: None }, evidence: conviction(node, log).unwrap().evidence().clone() };
+    let file = EquivocationFile {
+        foundation: Foundation { charter: alliance.charter.to_bytes(), history: None },
+        evidence: conviction(node, log).unwrap().evidence().clone(),
+    };
     let (_, found) = EquivocationFile::verify(&file.to_bytes(), Some(&log.alliance)).unwrap();
     assert_eq!((found.log(), found.common()), (*log, Some(common)));
     assert!(file.evidence.to_bytes().len() < 4096);

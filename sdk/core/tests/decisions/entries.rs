@@ -1,7 +1,7 @@
 //! Why an entry of the order log counts for nothing: every code (`specs/order-log.md`).
 
 use suyuan_core::charter::{Alliance, Role};
-use suyuan_core::history::{History, HistoryEntry, HistoryFault};
+use suyuan_core::history::{History, HistoryFault};
 use suyuan_core::id::{CircleId, MemberId, StatementId};
 use suyuan_core::limits;
 use suyuan_core::membership::{Chair, Change};
@@ -48,18 +48,10 @@ fn statements() -> Vec<Case> {
     let order = founding();
     let fields = to_fields(&plain(&order)).unwrap();
     let good = Public::new(&alliance, 0, ENTRY, Vec::new(), fields.clone());
-    let verdict = |entry: &Public| {
-        let entry = HistoryEntry {
-            statement: entry.signed.bytes.clone(),
-            signature: entry.signed.signature,
-            header: entry.header.clone(),
-            body: entry.body.to_bytes(),
-        };
-        match (History { entries: vec![entry], heads: Vec::new() }).verify(&alliance) {
-            Ok(_) => Ok(()),
-            Err(HistoryFault::Entry { why, .. }) => Err(why),
-            Err(HistoryFault::Head) => panic!("there is none"),
-        }
+    let verdict = |entry: &Public| match (History { entries: vec![entry.entry()], heads: Vec::new() }).verify(&alliance) {
+        Ok(_) => Ok(()),
+        Err(HistoryFault::Entry { why, .. }) => Err(why),
+        Err(HistoryFault::Head) => panic!("there is none"),
     };
     assert_eq!(verdict(&good), Ok(()));
     let mut spaced = fields.clone();

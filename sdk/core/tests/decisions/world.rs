@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use suyuan_core::charter::{Alliance, Charter, Role};
+use suyuan_core::charter::{Alliance, Charter, CharterFile, Role};
 use suyuan_core::circle::{PUBLIC, alliance_circle};
+use suyuan_core::history::HistoryEntry;
 use suyuan_core::id::{MemberId, StatementId};
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::{LogId, witness_name};
@@ -13,7 +14,7 @@ use suyuan_core::note::{add_cosignature, sign_head};
 use suyuan_core::order::{Entry, Order, origin};
 use suyuan_core::resolution::{APPROVE, Disclosed, Effect, PROPOSAL, Proposal, Refused, Resolved, Signed, Slot};
 use suyuan_core::section::{AudienceHeader, Body, Field, SectionHeader, audience_commitment, section_commitment};
-use suyuan_core::statement::{SectionCommitment, SignedStatement, Statement, sign};
+use suyuan_core::statement::{Place, SectionCommitment, SignedStatement, Statement, sign};
 
 use crate::fixture::{TIME, bytes32, charter, entry, field, secret, sign_charter};
 
@@ -22,9 +23,14 @@ pub const LATE: u64 = TIME + 1_000_000;
 
 /// An alliance of members with these roles; the first leads. Member 1 is the deputy where it may be.
 pub fn founded(roles: &[Role]) -> Arc<Alliance> {
+    Arc::new(founding(roles).verify(None).unwrap())
+}
+
+/// Its charter file.
+pub fn founding(roles: &[Role]) -> CharterFile {
     let members = roles.iter().enumerate().map(|(member, role)| entry(member, &format!("member {member}"), *role)).collect();
     let deputies = if roles.get(1).is_some_and(|role| *role != Role::Regulator) { vec![1] } else { Vec::new() };
-    Arc::new(sign_charter(&Charter { members, deputies, ..charter() }).verify(None).unwrap())
+    sign_charter(&Charter { members, deputies, ..charter() })
 }
 
 /// Three voters and a regulator.
@@ -84,7 +90,26 @@ impl Public {
     }
 
     pub fn signed_with(key: &SecretKey, alliance: &Alliance, author: usize, kind: &str, references: Vec<StatementId>, fields: Vec<Field>) -> Self {
-        let body = Body::new(bytes32(&format!("{author}/{kind}")), fields).unwrap();
+        Self::signed_at(TIME, key, alliance, author, kind, references, fields)
+    }
+
+    /// The same at another time than that of the founding.
+    pub fn signed_at(
+        time: u64,
+        key: &SecretKey,
+        alliance: &Alliance,
+        author: usize,
+        kind: &str,
+        references: Vec<StatementId>,
+        fields: Vec<Field>,
+    ) -> Self {
+        let log = LogId { alliance: alliance.id(), member: id(alliance, author), incarnation: 0 };
+        Self::placed(log.place(0), time, key, kind, references, fields)
+    }
+
+    /// The same at any place.
+    pub fn placed(place: Place, time: u64, key: &SecretKey, kind: &str, references: Vec<StatementId>, fields: Vec<Field>) -> Self {
+        let body = Body::new(bytes32(&format!("{}/{kind}", place.author)), fields).unwrap();
         let header = SectionHeader { root: body.root(), sealed: None }.to_bytes();
         let audience = AudienceHeader { salt: [0; 16], circle: PUBLIC, epoch: 0, counter: 0, link: StatementId([0; 32]), order: None }.to_bytes();
         let section = SectionCommitment {
@@ -92,17 +117,14 @@ impl Public {
             header: section_commitment(&header),
             audiences: vec![audience_commitment(&audience)],
         };
-        let log = LogId { alliance: alliance.id(), member: id(alliance, author), incarnation: 0 };
-        let statement = Statement {
-            place: log.place(0),
-            previous: [0; 32],
-            time: TIME,
-            kind: kind.into(),
-            references,
-            blind: bytes32("blind"),
-            sections: vec![section],
-        };
+        let statement = Statement { place, previous: [0; 32], time, kind: kind.into(), references, blind: bytes32("blind"), sections: vec![section] };
         Self { signed: sign(&statement, key), header, body }
+    }
+
+    /// As an entry of a history.
+    pub fn entry(&self) -> HistoryEntry {
+        let SignedStatement { bytes, signature, .. } = &self.signed;
+        HistoryEntry { statement: bytes.clone(), signature: *signature, header: self.header.clone(), body: self.body.to_bytes() }
     }
 
     pub fn disclosed(&self) -> Disclosed {

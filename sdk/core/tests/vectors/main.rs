@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::disallowed_methods, clippy::too_many_lines, missing_docs)]
 
+#[allow(dead_code, unused_imports, unused_macros)]
+#[path = "../decisions/world.rs"]
+mod deciding;
 mod fixture;
 mod large;
 mod make;
@@ -60,7 +63,10 @@ fn check(part: &str, case: &Value, file: &std::path::Path) {
                 assert_eq!(&out[member], wanted, "{name}: {member}");
             }
         }
-        ("fault", Err(fault)) => assert_eq!(case["fault"], fault.code(), "{name}"),
+        ("fault", Err(fault)) => {
+            assert_eq!(case["fault"], fault.code(), "{name}");
+            assert_eq!(case.get("why").and_then(Value::as_str), run::why(part, &case["in"]), "{name}");
+        }
         (wanted, found) => panic!("{name}: wanted {wanted}, found {found:?}"),
     }
 }

@@ -1,9 +1,11 @@
 //! Makes every vector file. Accepted cases take their `out` from the library; the other verifiers hold that against their own.
 
 mod bundles;
+mod changed;
 mod crafted;
 mod equivocations;
 mod formats;
+mod histories;
 mod logs;
 mod sealed;
 mod sections;
@@ -14,7 +16,8 @@ use serde_json::{Value, json};
 use crate::fixture::World;
 use crate::run;
 
-pub const PARTS: [&str; 11] = ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "witness", "bundle", "equivocation"];
+pub const PARTS: [&str; 12] =
+    ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "witness", "history", "bundle", "equivocation"];
 
 /// Every file: part, name, content.
 pub fn all() -> Vec<(&'static str, &'static str, Value)> {
@@ -31,6 +34,10 @@ pub fn all() -> Vec<(&'static str, &'static str, Value)> {
         ("log", "checkpoint.json", logs::checkpoint(&world)),
         ("witness", "standing.json", witnesses::standing(&world)),
         ("witness", "policy.json", witnesses::policy(&world)),
+        ("history", "history.json", histories::history()),
+        ("history", "refused.json", histories::refused()),
+        ("bundle", "history.json", changed::bundle()),
+        ("equivocation", "history.json", changed::equivocation()),
         ("bundle", "bundle.json", bundles::bundle(&world)),
         ("equivocation", "equivocation.json", equivocations::equivocation(&world)),
     ]
@@ -55,6 +62,11 @@ impl Cases {
 
     pub fn fault(&mut self, name: &str, op: &str, input: Value, fault: &str) {
         self.cases.push(json!({ "name": name, "op": op, "in": input, "expect": "fault", "fault": fault }));
+    }
+
+    /// A refusal with the reason behind the fault.
+    pub fn because(&mut self, name: &str, op: &str, input: Value, fault: &str, why: &str) {
+        self.cases.push(json!({ "name": name, "op": op, "in": input, "expect": "fault", "fault": fault, "why": why }));
     }
 
     pub fn finish(self) -> Value {

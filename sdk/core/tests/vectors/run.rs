@@ -1,9 +1,12 @@
 //! Runs one vector against the library.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use suyuan_core::bundle::Bundle;
-use suyuan_core::charter::CharterFile;
+use suyuan_core::charter::{CharterFile, Member};
 use suyuan_core::equivocation::EquivocationFile;
+use suyuan_core::history::{History, HistoryFault};
 use suyuan_core::id::{AllianceId, CircleId, MemberId, StatementId};
 use suyuan_core::key::{PublicKey, key_id};
 use suyuan_core::log::{LogId, chain_next};
@@ -57,6 +60,7 @@ pub fn run(part: &str, op: &str, input: &Value) -> Result<Value, Fault> {
         "circle" => run_circle(op, &input),
         "log" => run_log(op, &input),
         "witness" => run_witness(op, &input),
+        "history" => run_history(&input).map_err(|(fault, _)| fault),
         "bundle" => run_bundle(&input),
         "equivocation" => run_equivocation(&input),
         _ => panic!("no such part: {part}"),
@@ -260,6 +264,35 @@ fn run_witness(op: &str, input: &In) -> Result<Value, Fault> {
     let others: Vec<_> =
         cosigners.iter().filter(|(member, _)| *member != author.id).map(|(member, time)| json!([member.to_string(), time])).collect();
     Ok(json!({ "size": checkpoint.head.size, "count": found.count, "needed": found.needed, "time": found.time, "witnesses": others }))
+}
+
+/// The reason behind a refusal, where the part has any.
+pub fn why(part: &str, input: &Value) -> Option<&'static str> {
+    if part == "history" { run_history(&In(input)).err().and_then(|(_, why)| why) } else { None }
+}
+
+fn run_history(input: &In) -> Result<Value, (Fault, Option<&'static str>)> {
+    let plain = |fault| (fault, None);
+    let file = CharterFile::decode(&input.hex("file")).map_err(plain)?;
+    let founding = Arc::new(file.verify(expected(input).as_ref()).map_err(plain)?);
+    let verified = History::decode(&input.hex("history")).map_err(plain)?.verify(&founding).map_err(|fault| match fault {
+        HistoryFault::Entry { why, .. } => (fault.into(), Some(why.code())),
+        HistoryFault::Head => (fault.into(), None),
+    })?;
+    let (order, alliance) = (&verified.settled, &verified.settled.alliance);
+    let everybody = || alliance.members().iter().chain(alliance.former());
+    let keys = |member: &Member| member.logs.iter().map(|log| json!([hex::encode(log.key.to_bytes()), log.from])).collect::<Vec<_>>();
+    let left = |member: &Member| member.left.map(|pin| json!([member.id.to_string(), pin.size, hex::encode(pin.root)]));
+    Ok(json!({
+        "entries": verified.entries.len(), "term": order.term, "size": order.head().size, "version": alliance.version(),
+        "keeper": order.keeper.to_string(), "leader": alliance.leader().unwrap().id.to_string(), "name": alliance.charter().name,
+        "members": alliance.members().iter().map(|member| json!([member.id.to_string(), member.entry.role.name()])).collect::<Vec<_>>(),
+        "former": alliance.former().iter().filter_map(left).collect::<Vec<_>>(),
+        "deputies": alliance.deputies().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "keys": everybody().map(|member| json!([member.id.to_string(), keys(member)])).collect::<Vec<_>>(),
+        "epochs": order.epochs.iter().map(|epoch| json!([epoch.epoch, epoch.statement.to_string()])).collect::<Vec<_>>(),
+        "slots": order.slots.iter().map(|(subject, version)| json!([subject, version])).collect::<Vec<_>>(),
+    }))
 }
 
 fn run_bundle(input: &In) -> Result<Value, Fault> {
