@@ -1,7 +1,7 @@
 """Verifies bundles and proofs of equivocation offline and runs the test vectors; written from the pages beside it alone, sharing no code with the products.
 Exit status: 0 accepted or all passed, 1 refused or a case failed, 2 wrong usage. AES-GCM (`open`, `unwrap`) needs package cryptography."""
 import argparse, base64, collections, functools, hashlib, hmac, io, json, pathlib, re, struct, sys  # noqa: E401
-class Fault(Exception): """A refusal; its argument is the fault's name in the pages."""
+class Fault(Exception): """A refusal; its arguments are the fault's name in the pages, and of an entry of the order log what is wrong with it."""
 def need(good, fault):
     if not good: raise Fault(fault)
     return True
@@ -81,7 +81,7 @@ CHARTER = row(SUITE, ID, tstr(1, 128, LINE), tstr(0, 1024, LINE), tstr(1, 64, LI
 def charter_verify(file, alliance=None):
     outer = need(len(file) <= 2**22 + 2**18, "form") and decode(file)
     payload, signatures = need(row(bstr(high=2**22), many(row(bstr(16), bstr(64))))(outer), "form") and outer
-    _, _, name, _, _, _, entries, deputies, _, _ = structure(payload, CHARTER)
+    _, _, name, purpose, chain, time, entries, deputies, seal, terms = structure(payload, CHARTER)
     need([entry[1] for entry in entries].count("leader") == 1 and all(entry[1] == "regulator" or not entry[8] for entry in entries), "form")
     need(all(i < len(entries) and entries[i][1] not in ("leader", "regulator") for i in deputies) and distinct(deputies), "form")
     keys, signers = [key for entry in entries for key in entry[2:7]], [key for entry in entries for key in entry[2:6]]
@@ -91,7 +91,11 @@ def charter_verify(file, alliance=None):
     for key, (kid, signature) in zip(signers, signatures):
         signed = encode(["Signature1", protected(kid, "charter"), b"", payload])
         need(kid == key_id(key)["id"] and genuine(key, signed, signature), "charter-signature")
-    return {"alliance": found, "members": list(members), "entries": members, "name": name}
+    said = {"name": name, "purpose": purpose, "chain": chain, "terms": terms, "seal": seal, "rotation": 0, "retention": "", "rules": {}}
+    return {"alliance": found, "members": list(members), "entries": members, "name": name, "said": said, "version": 0, "time": time, "gone": {},
+            "deputies": [list(members)[i] for i in deputies], "logs": {member: [(entry[3], 0)] for member, entry in members.items()}, "used": set(keys)}
+def log_key(known, member, size):  # which signs the last entry of so many, and the checkpoint over them
+    return [key for key, since in known["logs"][member] if since < max(size, 1)][-1]
 # ==== statement.md. A Sig_structure is itself an item of the profile, so a frame is read by the same decoder. ===========================
 PARTS = "suite alliance author incarnation sequence previous time type references blind sections".split()
 STATEMENT = row(SUITE, ID, ID, uint(), uint(), ID, uint(), TYPE, many(ID, 0, 16), ID, many(row(uint(1, 256), ID, many(ID, 1, 16)), 0, 8))
@@ -208,8 +212,9 @@ def read_note(note):
     return found[1].encode(), found[2], {"size": int(found[3]), "root": base64.b64decode(found[4])}, lines
 def lines_of(lines, name, kind, key):
     return [line[4:] for signer, line in lines if (signer, line[:4]) == (name, sha256(name.encode(), b"\n", kind, key)[:4])]
-def checked(note, origin, log, witnesses):  # with the times of those that cosigned, by name
+def checked(note, origin, log, witnesses):  # with the times of those that cosigned, by name; which log key it is may depend on the size
     text, found, result, lines = read_note(note)
+    log = log(result["size"]) if callable(log) else log
     ours = need(found == origin, "origin") and lines_of(lines, origin, b"\x01", log)
     need(ours and all(genuine(log, text, signature) for signature in ours), "checkpoint-signature")
     times = {}
@@ -234,7 +239,7 @@ def witness_name(known, member): return f"suyuan/{known['alliance'].hex()}/{memb
 def standing(known, author, incarnation, note):
     names = {member: witness_name(known, member) for member in known["entries"]}
     keys = [(names[member], entry[4]) for member, entry in known["entries"].items()]
-    found = checked(note, names[author][:-7] + str(incarnation), known["entries"][author][3], keys)
+    found = checked(note, names[author][:-7] + str(incarnation), functools.partial(log_key, known, author), keys)
     times, quorum = found["times"], witness_quorum(len(counted(known, author)) + 1)
     seen = sorted(times[names[member]] for member in counted(known, author) if names[member] in times)
     return {**found, "count": len(seen), "needed": quorum["others"], "time": seen[quorum["faulty"]] if 0 < quorum["others"] <= len(seen) else None,
@@ -290,21 +295,23 @@ def witness_policy(policy, note):
 CONTENT = either(row(uint(0, 0), bstr()), row(uint(1, 1), many(row(ID, NAME, VALUE, uint(), many(ID)), 1, 256)))
 RECORD = row(bstr(), bstr(64), tstr(), many(row(uint(), bstr(), many(row(uint(), bstr())), CONTENT)))
 def bundle_verify(bundle, alliance=None):
-    form = row(match("suyuan-bundle"), SUITE, bstr(), many(RECORD, 1, 1024))
-    _, _, file, records = need(len(bundle) <= 2**26, "form") and structure(bundle, form, 1)
-    known = charter_verify(file, alliance)
+    parts = [match("suyuan-bundle"), SUITE, bstr(), many(RECORD, 1, 1024)]
+    _, _, file, records, *history = need(len(bundle) <= 2**26, "form") and structure(bundle, either(row(*parts), row(*parts, bstr())), 1)
+    known = verify_history.in_force(file, *history or [None], alliance)
     return {"alliance": known["alliance"], "name": known["name"], "records": [record_verify(known, *record) for record in records]}
 def record_verify(known, statement, signature, proof, disclosures):
     content = statement_decode(statement)
     alliance, author, sequence, sections = (content[part] for part in ("alliance", "author", "sequence", "sections"))
-    need(alliance == known["alliance"], "statement-alliance") and need(author in known["entries"], "author")
-    statement_verify(statement, signature, known["entries"][author][3])
+    need(alliance == known["alliance"], "statement-alliance") and need(author in known["logs"], "author")
+    left = known["gone"].get(author)
+    need(not left or sequence < left[0], "left") and statement_verify(statement, signature, log_key(known, author, sequence + 1))
     proven = log_proof(proof)
-    tip = standing(known, author, content["incarnation"], proven["note"])
+    if left: tip = need(not proven["note"], "proof") and {"size": left[0], "root": left[1], "needed": 0, "time": None, "witnesses": []}
+    else: tip = standing(known, author, content["incarnation"], proven["note"])
     need(proven["index"] == sequence, "index") and need(sequence < tip["size"], "checkpoint-size")
     log_inclusion(content["id"], sequence, tip["size"], proven["path"], tip["root"])
     fields = [field for last, disclosure in after(disclosures) for field in disclosed(sections, last, *disclosure)]
-    return {"id": content["id"], "author": author, "type": content["type"], "sequence": sequence, "size": tip["size"],
+    return {"id": content["id"], "author": author, "type": content["type"], "sequence": sequence, "size": tip["size"], "left": bool(left),
             "fields": fields, "withheld": sum(section[0] for section in sections) - len(fields),
             "needed": tip["needed"], "witnessed": tip["time"], "witnesses": tip["witnesses"]}
 def after(items, place=0): return zip([-1] + [item[place] for item in items], items)  # each item with the index of the one before
@@ -324,11 +331,12 @@ PATH = many(ID, 0, 63)
 CONTRADICTION = either(NULL, row(ID, PATH), row(uint(), ID, PATH, ID, PATH))
 EVIDENCE = row(ID, uint(), tstr(1, 1024), tstr(1, 1024), CONTRADICTION)
 def equivocation_verify(file, alliance=None):
-    form = row(match("suyuan-equivocation"), SUITE, bstr(high=2**22 + 2**18), EVIDENCE)
-    _, _, charter, (member, incarnation, *notes, proof) = need(len(file) <= 2**22 + 2**18 + 2**13, "form") and structure(file, form, 1)
-    known = charter_verify(charter, alliance)
-    log, witness = need(member in known["entries"], "author") and known["entries"][member][3:5]
-    name = f"suyuan/{known['alliance'].hex()}/{member.hex()}/"
+    parts = [match("suyuan-equivocation"), SUITE, bstr(high=2**22 + 2**18), EVIDENCE]
+    _, _, charter, evidence, *history = need(len(file) <= 2**26, "form") and structure(file, either(row(*parts), row(*parts, bstr())), 1)
+    (member, incarnation, *notes, proof), known = evidence, verify_history.in_force(charter, *history or [None], alliance)
+    need(member in known["logs"], "author")
+    log, (*_, entry) = functools.partial(log_key, known, member), known["gone"].get(member, [known["entries"].get(member)])
+    witness, name = entry[4], f"suyuan/{known['alliance'].hex()}/{member.hex()}/"
     one, other = (log_checkpoint(note, name + str(incarnation), log, (name + "witness", witness.hex())) for note in notes)
     (old, new), common = (need(one["size"] <= other["size"], "checkpoint-size") and (one["size"], other["size"])), None
     need(old == new if proof is None else old < new if len(proof) == 2 else True, "proof")
@@ -353,13 +361,13 @@ def outcome(part, case):
     try:
         got = globals()[f"{part}_{case['op']}"](**{name: load(name, value) for name, value in case["in"].items()})
         return " and ".join(f"another {name}" for name, value in case.get("out", {}).items() if hexed(got[name]) != value) or "ok"
-    except Fault as fault: return str(fault)
+    except Fault as fault: return " ".join(fault.args)
     except Exception as error: return f"{type(error).__name__}: {error}"
 def run_vectors(folder):
     counts = collections.Counter(passed=0, failed=0)
     for path in sorted(path for path in folder.rglob("*.json") if "trace" not in path.relative_to(folder).parts):
         for case in json.loads(path.read_text("utf-8"))["cases"]:
-            got, wanted = outcome(path.parent.name, case), "ok" if case["expect"] == "ok" else case["fault"]
+            got, wanted = outcome(path.parent.name, case), "ok" if case["expect"] == "ok" else " ".join([case["fault"], *filter(None, [case.get("why")])])
             result = "passed" if got == wanted else "skipped" if got == "skipped" else "failed"
             counts[result] += 1
             if result == "failed": print(f"{path.relative_to(folder)}: {case['name']}: {got} instead of {wanted}")
@@ -369,9 +377,11 @@ def plain(text): return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for
 def in_words(result, expected):
     lines = [f"Accepted: alliance {result['alliance']} {'as' if expected else '(BUT NONE WAS)'} expected: {plain(result['name'])}"]
     for record in result["records"]:
-        lines.append("\nProven: member {author} signed, as entry {sequence} of its log, statement {id}\nof type {type}. The log had at "
-                     "least {size} entries when it signed the checkpoint. Fields withheld: {withheld}.".format(**record))
-        lines.append("  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}.")
+        until = "The member has left the alliance, which accepted the first {size} entries of its log." if record["left"] else \
+            "The log had at least {size} entries when it signed the checkpoint."
+        lines.append(("\nProven: member {author} signed, as entry {sequence} of its log, statement {id}\nof type {type}. " + until +
+                      " Fields withheld: {withheld}.").format(**record))
+        if not record["left"]: lines.append("  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}.")
         lines += [f"  section {section}: {plain(name)} = {plain(value)}" for section, name, value in record["fields"]]
     return "\n".join(lines + ["\nNot proven: that contents and times are true, that no record is missing, that all see the same log where it is not witnessed."])
 
@@ -382,6 +392,11 @@ def convicted(result, expected):
     return (f"CONVICTED: alliance {result['alliance']} {'as' if expected else '(BUT NONE WAS)'} expected: {plain(result['name'])}\n"
             f"Proven: member {result['member']} signed two histories of its log {result['incarnation']}: of {signed}.\n"
             f"The point where they part {point}.\nNot proven: which one is true, whom each was shown to, that its times are true.")
+
+
+sys.modules["verify"] = sys.modules[__name__]  # also where it is the program that runs
+import verify_history  # noqa: E402, it needs all of the above
+from verify_history import history_verify  # noqa: E402, F401
 
 
 def main():
@@ -395,9 +410,9 @@ def main():
     if chosen.command == "vectors": return run_vectors(chosen.path)
     verify, words = (bundle_verify, in_words) if chosen.command == "bundle" else (equivocation_verify, convicted)
     try: result = hexed({"ok": True, **verify(chosen.path.open("rb").read(2**26 + 1), chosen.alliance)})
-    except Fault as fault: result = {"ok": False, "fault": str(fault)}
+    except Fault as fault: result = {"ok": False, "fault": fault.args[0], **dict(zip(["why"], fault.args[1:]))}
     except OSError as error: parser.error(str(error))
-    text = f"Refused: {result['fault']}" if not result["ok"] else words(result, chosen.alliance)
+    text = f"Refused: {result['fault']}{': ' + result['why'] if 'why' in result else ''}" if not result["ok"] else words(result, chosen.alliance)
     print(json.dumps(result, ensure_ascii=False) if chosen.json else text)
     return 0 if result["ok"] else 1
 if __name__ == "__main__": sys.exit(main())

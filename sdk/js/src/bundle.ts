@@ -3,19 +3,21 @@
 
 import { equal, fromHex, hex } from "./bytes.js";
 import { Reader, openSuite } from "./cbor.js";
-import { verifyCharter } from "./charter.js";
-import type { Charter, Member, Role } from "./charter.js";
+import type { Member, Role } from "./charter.js";
 import { Fault, ensure } from "./fault.js";
+import { inForce } from "./history.js";
 import { MAX_AUDIENCES, MAX_BUNDLE, MAX_FIELDS, MAX_PATH, MAX_RECORDS, MAX_SECTIONS } from "./limits.js";
 import { logOrigin, parseProof } from "./log.js";
+import { checkpointKey, logKeyAt } from "./membership.js";
+import type { Alliance, Fellow } from "./membership.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
-import type { NamedKey } from "./note.js";
 import { judge, witnessKeys } from "./policy.js";
 import { checkAudiences, checkBody, checkField, decodeBody, ensureNamesOnce, openAudience, openHeader, readField } from "./section.js";
 import type { Audience, Field } from "./section.js";
 import { decodeStatement, verifyStatement } from "./statement.js";
 import type { SectionCommitment, Statement } from "./statement.js";
 import { verifyInclusion } from "./tree.js";
+import { find } from "./trie.js";
 
 /** A member, as far as a reader of records needs it. */
 export interface MemberInfo {
@@ -60,13 +62,15 @@ export interface VerifiedRecord {
   readonly time: number;
   readonly incarnation: number;
   readonly sequence: number;
-  /** Size of the author's log when it signed the checkpoint. */
+  /** Size of the author's log when it signed the checkpoint; where it has left, up to where the alliance accepts its log. */
   readonly size: number;
-  /** When the author cosigned that checkpoint, seconds since 1970-01-01 UTC; null where there is no such line. */
+  /** Whether the author has left the alliance. Then there is no checkpoint, and nobody who cosigned one: the alliance itself accepts the entry. */
+  readonly left: boolean;
+  /** When the author cosigned that checkpoint, seconds since 1970-01-01 UTC; null where there is no such line, or no checkpoint. */
   readonly checkpointTime: number | null;
   /** The other members that cosigned that checkpoint, in charter order. Regulators stand here too, and do not count. */
   readonly witnesses: readonly Cosigner[];
-  /** How many cosignatures that count the alliance asks for; 0 in an alliance of one. */
+  /** How many cosignatures that count the alliance asks for; 0 in an alliance of one, and where the author has left. */
   readonly needed: number;
   /** Where there are as many: by when an honest witness had seen it, seconds since 1970-01-01 UTC. Else null: it is not witnessed. */
   readonly witnessed: number | null;
@@ -84,7 +88,7 @@ export interface Cosigner extends MemberInfo {
   readonly time: number;
 }
 
-/** What the charter of a bundle says, and the way to its records. */
+/** What the charter of a bundle says with all changes that the bundle carries, and the way to its records. */
 export interface OpenBundle {
   /** The alliance id, hex. Where no id was expected, the reader compares this with one it trusts. */
   readonly alliance: string;
@@ -114,20 +118,20 @@ export async function verifyBundle(bytes: Uint8Array, alliance?: string): Promis
   return { ...about, records };
 }
 
-/** Steps 1 and 2: the shape of the whole file, and the charter. Rejects with a `Fault`; with a `TypeError` if `alliance` is not an id. */
+/** Steps 1 and 2: the shape of the whole file, the charter and the history. Rejects with a `Fault`; with a `TypeError` if `alliance` is not an id. */
 export async function openBundle(bytes: Uint8Array, alliance?: string): Promise<OpenBundle> {
   const expected = alliance === undefined ? undefined : fromHex(alliance);
   if (expected !== undefined && expected?.length !== 32) throw new TypeError("an alliance id is 64 hex digits");
   ensure(bytes.length <= MAX_BUNDLE, "form", "a bundle of more than 64 MiB");
   const copy = new Uint8Array(bytes); // what is verified later is what was opened now
-  const { file, starts } = readBundle(copy);
-  const charter = await verifyCharter(file, expected);
-  const { id, name, purpose, chain, time, members } = charter;
+  const { file, starts, history } = readBundle(copy);
+  const state = await inForce(file, history, expected);
+  const { id, name, purpose, chain, time, members } = state;
   const checkpoints: Checkpoints = new Map();
   const verify = async (index: number): Promise<VerifiedRecord> => {
     const start = starts[index];
     if (start === undefined) throw new RangeError("no such record");
-    return verifyRecord(readRecord(new Reader(copy, start)), charter, checkpoints);
+    return verifyRecord(readRecord(new Reader(copy, start)), state, checkpoints);
   };
   return { alliance: hex(id), name, purpose, chain, time, members: members.map(info), records: { length: starts.length, verify } };
 }
@@ -155,8 +159,8 @@ interface SingleField extends Field {
 }
 
 /** Checks the shape of everything, and keeps only where each record begins: a bundle is never in memory as objects as a whole. */
-function readBundle(bytes: Uint8Array): { file: Uint8Array; starts: number[] } {
-  const reader = openSuite(bytes, 4, 1);
+function readBundle(bytes: Uint8Array): { file: Uint8Array; starts: number[]; history: Uint8Array | null } {
+  const reader = openSuite(bytes, 4, 1, 5);
   ensure(reader.text() === "suyuan-bundle", "form", "not a bundle");
   reader.uint(); // the version, which is known by now
   const file = reader.bytes();
@@ -165,7 +169,7 @@ function readBundle(bytes: Uint8Array): { file: Uint8Array; starts: number[] } {
     readRecord(reader);
     return start;
   }, 1, MAX_RECORDS);
-  return { file, starts };
+  return { file, starts, history: reader.position < bytes.length ? reader.bytes() : null };
 }
 
 function readRecord(reader: Reader): RawRecord {
@@ -205,14 +209,16 @@ function readSingleField(reader: Reader): SingleField {
 
 // Steps 3 to 15: one record.
 
-async function verifyRecord(record: RawRecord, charter: Charter, checkpoints: Checkpoints): Promise<VerifiedRecord> {
+async function verifyRecord(record: RawRecord, state: Alliance, checkpoints: Checkpoints): Promise<VerifiedRecord> {
   const statement = decodeStatement(record.statement);
-  ensure(equal(statement.alliance, charter.id), "statement-alliance", "a statement of another alliance");
-  const author = charter.members.find(({ id }) => equal(id, statement.author));
-  if (!author) throw new Fault("author", "not a member");
-  await verifyStatement(statement, record.signature, author.log);
-  const { size, cosigned } = await verifyProof(record.proof, statement, author, charter, checkpoints);
-  const { needed, time: witnessed } = judge(charter, author.id, cosigned);
+  ensure(equal(statement.alliance, state.id), "statement-alliance", "a statement of another alliance");
+  const author = find(state.known, hex(statement.author));
+  if (!author) throw new Fault("author", "no member, and never was");
+  const left = author.left !== null;
+  ensure(author.left === null || statement.sequence < author.left.size, "left", "beyond what was accepted of the log of a member that left");
+  await verifyStatement(statement, record.signature, logKeyAt(author, statement.sequence));
+  const { size, cosigned } = await verifyProof(record.proof, statement, author, state, checkpoints);
+  const { needed, time: witnessed } = left ? { needed: 0, time: null } : judge(state, author.id, cosigned);
   const disclosed = verifyDisclosures(record.disclosures, statement.sections);
   const sections = statement.sections.map((section, index) => view(section, index, disclosed.get(index)));
   return {
@@ -223,8 +229,9 @@ async function verifyRecord(record: RawRecord, charter: Charter, checkpoints: Ch
     incarnation: statement.incarnation,
     sequence: statement.sequence,
     size,
+    left,
     checkpointTime: cosigned.get(hex(author.id)) ?? null,
-    witnesses: charter.members.flatMap((member) => cosigner(member, author, cosigned)),
+    witnesses: state.members.flatMap((member) => cosigner(member, author, cosigned)),
     needed,
     witnessed,
     references: statement.references.map(hex),
@@ -244,24 +251,30 @@ interface Proven {
 }
 
 /** Steps 7 to 11. */
-async function verifyProof(text: string, statement: Statement, author: Member, charter: Charter, checkpoints: Checkpoints): Promise<Proven> {
+async function verifyProof(text: string, statement: Statement, author: Fellow, state: Alliance, checkpoints: Checkpoints): Promise<Proven> {
   const { index, path, checkpoint: note } = parseProof(text);
-  const { alliance, author: member, incarnation, sequence } = statement;
-  const log = { name: logOrigin(alliance, member, incarnation), key: author.log };
-  const known = checkpoints.get(log.name);
-  const proven = known?.note === note ? known.proven : await verifyNote(note, log, charter);
-  checkpoints.set(log.name, { note, proven });
+  const { incarnation, sequence } = statement;
+  let proven: Proven;
+  if (author.left) {
+    ensure(note === "", "proof", "a checkpoint of a member that left");
+    proven = { ...author.left, cosigned: new Map() };
+  } else {
+    const origin = logOrigin(state.id, author.id, incarnation);
+    const known = checkpoints.get(origin);
+    proven = known?.note === note ? known.proven : await verifyNote(note, origin, author, state);
+    checkpoints.set(origin, { note, proven });
+  }
   ensure(index === sequence, "index", "a proof for another entry");
   ensure(sequence < proven.size, "checkpoint-size", "a checkpoint before this entry");
   verifyInclusion(statement.id, index, proven.size, path, proven.root);
   return proven;
 }
 
-async function verifyNote(note: string, log: NamedKey, charter: Charter): Promise<Proven> {
+async function verifyNote(note: string, origin: string, author: Fellow, state: Alliance): Promise<Proven> {
   const checkpoint = parseCheckpoint(note);
-  const witnesses = witnessKeys(charter);
-  const times = await verifyCheckpoint(checkpoint, log, witnesses);
-  const cosigned = new Map(witnesses.flatMap(({ name }, i) => (times.has(name) ? [[hex(charter.members[i]!.id), times.get(name)!] as const] : [])));
+  const witnesses = witnessKeys(state);
+  const times = await verifyCheckpoint(checkpoint, { name: origin, key: checkpointKey(author, checkpoint.size) }, witnesses);
+  const cosigned = new Map(witnesses.flatMap(({ name }, i) => (times.has(name) ? [[state.members[i]!.hex, times.get(name)!] as const] : [])));
   return { size: checkpoint.size, root: checkpoint.root, cosigned };
 }
 

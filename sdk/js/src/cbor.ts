@@ -1,7 +1,7 @@
 // The CBOR profile of cbor.md. `check` decides `cbor` over a whole input without allocating; a `Reader` then walks the checked bytes and
 // decides `form`. Nothing is ever decoded into a generic tree, so hostile input cannot grow in memory.
 
-import { concat, text, utf8 } from "./bytes.js";
+import { concat, text, u64, utf8 } from "./bytes.js";
 import { Fault, ensure } from "./fault.js";
 import type { FaultCode } from "./fault.js";
 import { MAX_DEPTH, MAX_ELEMENTS, MAX_UINT } from "./limits.js";
@@ -172,19 +172,27 @@ export class Reader {
 }
 
 /**
- * Opens a structure: an array of `length` elements whose element `position` is the suite. Decides `cbor`, then `suite`, then the length.
- * The reader stands after the suite where that is the first element, else at the first element.
+ * Opens a structure: an array of `length` elements, or up to `most`, whose element `position` is the suite. Decides `cbor`, then `suite`, then
+ * the length. The reader stands after the suite where that is the first element, else at the first element.
  */
-export function openSuite(bytes: Uint8Array, length: number, position: 0 | 1 = 0): Reader {
+export function openSuite(bytes: Uint8Array, length: number, position: 0 | 1 = 0, most = length): Reader {
   check(bytes);
   const reader = new Reader(bytes);
   const count = reader.array(position + 1);
   const first = reader.position;
   const scout = new Reader(bytes, position === 0 ? first : first + itemEnd(bytes.subarray(first)));
   if (scout.uint() !== SUITE) throw new Fault("suite", "a suite or version that is not known here");
-  ensure(count === length, "form", "an array of another length");
+  ensure(count >= length && count <= most, "form", "an array of another length");
   return position === 0 ? scout : reader;
 }
+
+/** The encoding of an unsigned integer up to 2^53 - 1. */
+export function encodeUint(value: number): Uint8Array {
+  return value < 2 ** 32 ? head(UINT, value) : concat(Uint8Array.of(27), u64(value));
+}
+
+/** The encoding of null. */
+export const ENCODED_NULL = Uint8Array.of(NULL);
 
 /** The encoding of a byte string. */
 export function encodeBytes(content: Uint8Array): Uint8Array {
@@ -202,7 +210,7 @@ export function encodeArray(...items: Uint8Array[]): Uint8Array {
   return concat(head(ARRAY, items.length), ...items);
 }
 
-/** The shortest head for a length below 2^32. */
+/** The shortest head for a number below 2^32. */
 function head(major: number, value: number): Uint8Array {
   const first = major << 5;
   if (value < 24) return Uint8Array.of(first | value);

@@ -1,6 +1,6 @@
 // Charters: who the members of an alliance are: charter.md.
 
-import { equal, hex } from "./bytes.js";
+import { equal, hex, utf8 } from "./bytes.js";
 import { Reader, check, openSuite } from "./cbor.js";
 import { labelled } from "./crypto.js";
 import { Fault, ensure } from "./fault.js";
@@ -73,27 +73,45 @@ function readFile(file: Uint8Array): { bytes: Uint8Array; signatures: Signature[
 }
 
 /** An entry before its keys are judged. */
-interface Entry extends Omit<Member, "root" | "log" | "witness" | "transport"> {
+export interface Entry extends Omit<Member, "root" | "log" | "witness" | "transport"> {
   /** Root, log, witness, transport. */
   readonly keys: readonly Uint8Array[];
+}
+
+/** The texts of a charter and T, which can be amended, within their bounds: `form`. */
+export function checkTexts({ name, purpose, chain, terms, seal }: Pick<Charter, "name" | "purpose" | "chain" | "terms" | "seal">): void {
+  ensureText(name, 1, 128);
+  ensureText(purpose, 0, 1024);
+  ensureText(chain, 1, 64);
+  ensureText(terms, 0, 65_536, true);
+  ensure(seal >= 1 && seal <= 2 ** 40, "form", "T out of its bounds");
+}
+
+function ensureText(text: string, least: number, most: number, newlines = false): void {
+  const { length } = utf8(plain(text, newlines));
+  ensure(length >= least && length <= most, "form", "a text of another length");
 }
 
 function readCharter(bytes: Uint8Array): Omit<Charter, "id" | "members"> & { entries: Entry[] } {
   const reader = openSuite(bytes, 10);
   reader.hash(); // the nonce
-  const name = plain(reader.text(1, 128));
-  const purpose = plain(reader.text(0, 1024));
-  const chain = plain(reader.text(1, 64));
+  const [name, purpose, chain] = [reader.text(), reader.text(), reader.text()];
   const time = reader.uint();
   const entries = reader.list(() => readEntry(reader), 1, MAX_MEMBERS);
   const deputies = reader.list(() => reader.uint(0, entries.length - 1), 0, 8);
-  const seal = reader.uint(1, 2 ** 40);
-  const terms = plain(reader.text(0, 65_536), true);
+  const [seal, terms] = [reader.uint(), reader.text()];
+  checkTexts({ name, purpose, chain, terms, seal });
   ensure(entries.filter(({ role }) => role === "leader").length === 1, "form", "there is exactly one leader");
   ensure(new Set(deputies).size === deputies.length, "form", "a deputy named twice");
   const roles = deputies.map((index) => entries[index]!.role);
   ensure(!roles.includes("leader") && !roles.includes("regulator"), "form", "a leader or regulator as deputy");
   return { name, purpose, chain, time, entries, deputies, seal, terms };
+}
+
+/** Decodes an entry that stands alone: `cbor`, `form`. */
+export function decodeEntry(bytes: Uint8Array): Entry {
+  check(bytes);
+  return readEntry(new Reader(bytes));
 }
 
 function readEntry(reader: Reader): Entry {
@@ -116,10 +134,13 @@ function checkKeys(entries: readonly Entry[]): Member[] {
   const all = entries.flatMap(({ keys, encryption }) => [...keys, encryption]);
   ensure(new Set(all.map(hex)).size === all.length, "key", "one key in two places");
   ensure(!entries.some(({ encryption }) => isLowOrderX25519(encryption)), "key", "an X25519 key of small order");
-  return entries.map(({ keys, ...entry }) => {
-    const [root, log, witness, transport] = keys.map((key) => PublicKey.from(key)) as [PublicKey, PublicKey, PublicKey, PublicKey];
-    return { ...entry, root, log, witness, transport };
-  });
+  return entries.map(withKeys);
+}
+
+/** The member of an entry whose Ed25519 keys are usable: `key`. */
+export function withKeys({ keys, ...entry }: Entry): Member {
+  const [root, log, witness, transport] = keys.map((key) => PublicKey.from(key)) as [PublicKey, PublicKey, PublicKey, PublicKey];
+  return { ...entry, root, log, witness, transport };
 }
 
 /** Every Ed25519 key has signed, members in order, and nobody else. */
@@ -137,10 +158,11 @@ async function checkSignatures(bytes: Uint8Array, members: readonly Member[], si
   }
 }
 
-const ROLES: readonly string[] = ["leader", "upstream", "midstream", "downstream", "support", "regulator"] satisfies Role[];
+/** Every role. */
+export const ROLES: readonly Role[] = ["leader", "upstream", "midstream", "downstream", "support", "regulator"];
 
 function isRole(role: string): role is Role {
-  return ROLES.includes(role);
+  return (ROLES as readonly string[]).includes(role);
 }
 
 /** Rule 3: no control characters (newline only in the terms), no separators of lines, nothing that changes the reading direction. */

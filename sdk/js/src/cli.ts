@@ -62,7 +62,7 @@ async function bundle(path: string, alliance: string | undefined, json: boolean)
 
 async function equivocation(path: string, alliance: string | undefined, json: boolean): Promise<number> {
   try {
-    if (statSync(path).size > MAX_EQUIVOCATION) throw new Fault("form", "more than a charter file and 8 KiB");
+    if (statSync(path).size > MAX_EQUIVOCATION) throw new Fault("form", "more than 64 MiB");
     const conviction = await verifyEquivocation(readFileSync(path), alliance);
     const { member, incarnation, sizes, times, common } = conviction;
     const signed = sizes.map((size, at) => `${size} entries${times[at] === null ? "" : `, ${when(times[at]! * 1000)}`}`);
@@ -96,9 +96,10 @@ function line(result: VerifiedRecord | { fault: string; message: string }, index
   const fields = sections.flatMap((section) => section.fields.map(({ name, value }) => `\n    ${printable(name)} = ${printable(value)}`));
   const seen = result.witnesses.map((witness) => `${printable(witness.name)} ${when(witness.time * 1000)}`).join(", ");
   const counted = result.witnesses.filter(({ role }) => role !== "regulator").length;
-  const proven = result.witnessed === null ? `not witnessed: ${counted} of ${result.needed}` : `witnessed by ${when(result.witnessed * 1000)}`;
+  const accepted = `accepted by the alliance, which ${printable(author.name)} has left: the first ${size} entries of its log`;
+  const proven = result.left ? accepted : result.witnessed === null ? `not witnessed: ${counted} of ${result.needed}` : `witnessed by ${when(result.witnessed * 1000)}`;
   const head = `${index} ok ${id}\n    ${type} by ${author.name} (${author.role}), ${when(time)}`;
-  return `${head}\n    entry ${sequence} of a log of ${size}; ${withheld} fields withheld\n    ${proven}${seen && ` (${seen})`}${fields.join("")}`;
+  return `${head}\n    entry ${sequence}${result.left ? "" : ` of a log of ${size}`}; ${withheld} fields withheld\n    ${proven}${seen && ` (${seen})`}${fields.join("")}`;
 }
 
 /** A time as text; a claimed one may lie beyond what a Date can hold. */

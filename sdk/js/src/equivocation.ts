@@ -1,16 +1,18 @@
 // A file that convicts a member of having signed two histories of one log: equivocation.md.
 
-import { equal, fromHex, hex } from "./bytes.js";
+import { equal, fromHex, hex, utf8 } from "./bytes.js";
 import { openSuite } from "./cbor.js";
 import type { Reader } from "./cbor.js";
-import { verifyCharter } from "./charter.js";
-import type { Member } from "./charter.js";
 import { Fault, ensure } from "./fault.js";
+import { inForce } from "./history.js";
 import { MAX_CHARTER_FILE, MAX_EQUIVOCATION, MAX_EVIDENCE_NOTE, MAX_PATH } from "./limits.js";
 import { logOrigin, witnessName } from "./log.js";
+import { checkpointKey } from "./membership.js";
+import type { Fellow } from "./membership.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
 import type { Checkpoint } from "./note.js";
 import { leftSiblings, verifyConsistency, verifyInclusion } from "./tree.js";
+import { find } from "./trie.js";
 
 /** Who is convicted, and of what. Ids are hex. */
 export interface Conviction {
@@ -46,19 +48,19 @@ interface Evidence {
 export async function verifyEquivocation(bytes: Uint8Array, alliance?: string): Promise<Conviction> {
   const expected = alliance === undefined ? undefined : fromHex(alliance);
   if (expected !== undefined && expected?.length !== 32) throw new TypeError("an alliance id is 64 hex digits");
-  ensure(bytes.length <= MAX_EQUIVOCATION, "form", "more than a charter file and 8 KiB");
-  const { file, evidence } = readFile(new Uint8Array(bytes));
-  const charter = await verifyCharter(file, expected);
-  const member = charter.members.find(({ id }) => equal(id, evidence.member));
-  if (!member) throw new Fault("author", "not a member");
-  const first = await checkpoint(evidence.notes[0], charter.id, member, evidence.incarnation);
-  const second = await checkpoint(evidence.notes[1], charter.id, member, evidence.incarnation);
+  ensure(bytes.length <= MAX_EQUIVOCATION, "form", "more than 64 MiB");
+  const { file, evidence, history } = readFile(new Uint8Array(bytes));
+  const { id, name, known } = await inForce(file, history, expected);
+  const member = find(known, hex(evidence.member));
+  if (!member) throw new Fault("author", "no member, and never was");
+  const first = await checkpoint(evidence.notes[0], id, member, evidence.incarnation);
+  const second = await checkpoint(evidence.notes[1], id, member, evidence.incarnation);
   ensure(first.size <= second.size, "checkpoint-size", "the larger checkpoint stands first");
   const common = contradict(first, second, evidence.proof);
   return {
-    alliance: hex(charter.id),
-    name: charter.name,
-    member: { id: hex(member.id), name: member.name },
+    alliance: hex(id),
+    name,
+    member: { id: member.hex, name: member.name },
     incarnation: evidence.incarnation,
     sizes: [first.size, second.size],
     times: [first.time, second.time],
@@ -68,20 +70,21 @@ export async function verifyEquivocation(bytes: Uint8Array, alliance?: string): 
 
 /** Whether these bytes say of themselves that they are such a file; whether they are one is another matter. */
 export function isEquivocation(bytes: Uint8Array): boolean {
-  return START.every((byte, index) => bytes[index] === byte);
+  return (bytes[0] === 0x84 || bytes[0] === 0x85) && START.every((byte, index) => bytes[index + 1] === byte);
 }
 
 const MAGIC = "suyuan-equivocation";
-/** An array of four, and a text of 19 bytes. */
-const START = [0x84, 0x73, ...new TextEncoder().encode(MAGIC)];
+/** A text of 19 bytes, behind the head of an array of four or five. */
+const START = [0x73, ...utf8(MAGIC)];
 
 // Step 1: the shape.
 
-function readFile(bytes: Uint8Array): { file: Uint8Array; evidence: Evidence } {
-  const reader = openSuite(bytes, 4, 1);
+function readFile(bytes: Uint8Array): { file: Uint8Array; evidence: Evidence; history: Uint8Array | null } {
+  const reader = openSuite(bytes, 4, 1, 5);
   ensure(reader.text() === MAGIC, "form", "another kind of file");
   reader.uint(); // the version, which is known by now
-  return { file: reader.bytes(0, MAX_CHARTER_FILE), evidence: readEvidence(reader) };
+  const [file, evidence] = [reader.bytes(0, MAX_CHARTER_FILE), readEvidence(reader)];
+  return { file, evidence, history: reader.position < bytes.length ? reader.bytes() : null };
 }
 
 function readEvidence(reader: Reader): Evidence {
@@ -109,9 +112,9 @@ function readPath(reader: Reader): Path {
 
 // Steps 4 to 8.
 
-async function checkpoint(note: string, alliance: Uint8Array, member: Member, incarnation: number): Promise<Checkpoint & { time: number | null }> {
+async function checkpoint(note: string, alliance: Uint8Array, member: Fellow, incarnation: number): Promise<Checkpoint & { time: number | null }> {
   const parsed = parseCheckpoint(note);
-  const log = { name: logOrigin(alliance, member.id, incarnation), key: member.log };
+  const log = { name: logOrigin(alliance, member.id, incarnation), key: checkpointKey(member, parsed.size) };
   const name = witnessName(alliance, member.id);
   const times = await verifyCheckpoint(parsed, log, [{ name, key: member.witness }]);
   return { ...parsed, time: times.get(name) ?? null };

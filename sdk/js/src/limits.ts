@@ -51,4 +51,23 @@ export const MAX_BUNDLE = 64 * 1024 * 1024;
 /** Bytes of a checkpoint in evidence (equivocation.md). */
 export const MAX_EVIDENCE_NOTE = 1024;
 /** Bytes of a file that convicts (equivocation.md). */
-export const MAX_EQUIVOCATION = MAX_CHARTER_FILE + 8 * 1024;
+export const MAX_EQUIVOCATION = MAX_BUNDLE;
+
+/** Bytes of a history (history.md). */
+export const MAX_HISTORY = MAX_BUNDLE;
+/** Bytes of a section header in a history (history.md). */
+export const MAX_HEADER = 1024;
+/** Heads in a history (history.md). */
+export const MAX_HEADS = 3;
+/** Bytes of a slot's subject (resolution.md). */
+export const MAX_SUBJECT = 128;
+/** Signers of a proposal, and approvals of an effect (resolution.md). */
+export const MAX_SIGNERS = 384;
+/** Weight of one signer (resolution.md). */
+export const MAX_WEIGHT = 1_000_000;
+/** Bytes of a proposal's reason (resolution.md). */
+export const MAX_REASON = 4096;
+/** Voters of an alliance that another may join (membership.md). */
+export const MAX_VOTERS = 96;
+/** Bytes of an agreement's title (membership.md). */
+export const MAX_TITLE = 100;

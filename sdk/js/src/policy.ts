@@ -22,6 +22,9 @@ export function quorum(members: number): Quorum {
   return { faulty, others: Math.ceil((members + faulty + 1) / 2) - 1 };
 }
 
+/** Those who watch each other's logs: an alliance at its founding, or as it is now. */
+export type Partners = Pick<Charter, "id" | "members">;
+
 /** Whether a member's cosignature of this author's log counts. */
 export function counts(member: Member, author: Uint8Array): boolean {
   return member.role !== "regulator" && hex(member.id) !== hex(author);
@@ -38,8 +41,8 @@ export interface Standing {
 }
 
 /** What cosignatures come to, given by member id in hex with their times in seconds. */
-export function judge(charter: Charter, author: Uint8Array, cosigned: ReadonlyMap<string, number>): Standing {
-  const counted = charter.members.filter((member) => counts(member, author));
+export function judge(partners: Partners, author: Uint8Array, cosigned: ReadonlyMap<string, number>): Standing {
+  const counted = partners.members.filter((member) => counts(member, author));
   const { faulty, others: needed } = quorum(counted.length + 1);
   const times = counted.flatMap(({ id }) => cosigned.get(hex(id)) ?? []).sort((a, b) => a - b);
   const reached = needed > 0 && times.length >= needed;
@@ -47,18 +50,18 @@ export function judge(charter: Charter, author: Uint8Array, cosigned: ReadonlyMa
 }
 
 /** Every member's witness key under its name. */
-export function witnessKeys(charter: Charter): NamedKey[] {
-  return charter.members.map(({ id, witness }) => ({ name: witnessName(charter.id, id), key: witness }));
+export function witnessKeys(partners: Partners): NamedKey[] {
+  return partners.members.map(({ id, witness }) => ({ name: witnessName(partners.id, id), key: witness }));
 }
 
 /** The policy of a member's log as a C2SP tlog-policy. */
-export function policyOf(charter: Charter, author: Member, incarnation: number): Uint8Array {
-  const others = charter.members.filter(({ id }) => hex(id) !== hex(author.id));
+export function policyOf(partners: Partners, author: Member, incarnation: number): Uint8Array {
+  const others = partners.members.filter(({ id }) => hex(id) !== hex(author.id));
   const counted = others.filter((member) => counts(member, author.id)).map(({ id }) => hex(id));
   const needed = quorum(counted.length + 1).others;
   return utf8([
-    `log ${vkey({ name: logOrigin(charter.id, author.id, incarnation), key: author.log }, LOG_SIGNATURE)}\n`,
-    ...others.map(({ id, witness }) => `witness ${hex(id)} ${vkey({ name: witnessName(charter.id, id), key: witness }, COSIGNATURE)}\n`),
+    `log ${vkey({ name: logOrigin(partners.id, author.id, incarnation), key: author.log }, LOG_SIGNATURE)}\n`,
+    ...others.map(({ id, witness }) => `witness ${hex(id)} ${vkey({ name: witnessName(partners.id, id), key: witness }, COSIGNATURE)}\n`),
     needed > 0 ? `group partners ${needed} ${counted.join(" ")}\nquorum partners\n` : "quorum none\n",
   ].join(""));
 }

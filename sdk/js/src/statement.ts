@@ -13,6 +13,10 @@ import { MAX_AUDIENCES, MAX_FIELDS, MAX_REFERENCES, MAX_SECTIONS, MAX_STATEMENT 
 export const STATEMENT_TYPE = "application/suyuan-statement+cbor";
 /** The content type of a charter. */
 export const CHARTER_TYPE = "application/suyuan-charter+cbor";
+/** The content type of what the keys of an admission sign. */
+export const JOIN_TYPE = "application/suyuan-join+cbor";
+/** The content type of what the keys of a change of keys sign. */
+export const KEYS_TYPE = "application/suyuan-keys+cbor";
 
 /** What a statement says about one of its sections. */
 export interface SectionCommitment {

@@ -157,3 +157,18 @@ function isOdd(n: number): boolean {
 function half(n: number): number {
   return Math.floor(n / 2);
 }
+
+/** The roots of the complete subtrees of a tree after one more entry, the largest first; `peaks` are those of the tree of `size` leaves. */
+export function grown(peaks: readonly Uint8Array[], size: number, entry: Uint8Array): Uint8Array[] {
+  const after = [...peaks];
+  let node = leafHash(entry);
+  for (let rest = size; isOdd(rest); rest = half(rest)) node = nodeHash(after.pop()!, node);
+  after.push(node);
+  return after;
+}
+
+/** The root of a tree from its complete subtrees. */
+export function peaksRoot(peaks: readonly Uint8Array[]): Uint8Array {
+  const [last, ...larger] = [...peaks].reverse();
+  return last === undefined ? emptyRoot() : larger.reduce((right, left) => nodeHash(left, right), last);
+}

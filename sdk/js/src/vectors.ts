@@ -4,21 +4,25 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { verifyBundle } from "./bundle.js";
-import { fromHex, hex } from "./bytes.js";
+import { compare, fromHex, hex, utf8 } from "./bytes.js";
 import { check } from "./cbor.js";
 import { verifyCharter } from "./charter.js";
 import type { Charter, Member } from "./charter.js";
 import { circleId, epochCommitment, unwrapKey } from "./circle.js";
 import { verifyEquivocation } from "./equivocation.js";
 import { Fault } from "./fault.js";
+import { verifyHistory } from "./history.js";
+import type { VerifiedHistory } from "./history.js";
 import { PublicKey, keyId, verify } from "./key.js";
 import { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log.js";
+import type { LogKey } from "./membership.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
 import { checkPolicy, judge, parsePolicy, policyOf, quorum, witnessKeys } from "./policy.js";
 import { bucket, openSection } from "./sealing.js";
 import { bodyLeaves, bodyRoot, checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";
 import { coseSign1, decodeStatement, verifyStatement } from "./statement.js";
 import { treeRoot, verifyConsistency, verifyInclusion } from "./tree.js";
+import { values } from "./trie.js";
 
 /** What came of a run. */
 export interface Tally {
@@ -55,6 +59,8 @@ interface Case {
   readonly expect: "ok" | "fault";
   readonly out?: { [name: string]: Json };
   readonly fault?: string;
+  /** Of the fault `entry`. */
+  readonly why?: string;
 }
 
 function vectorFiles(directory: string): string[] {
@@ -66,16 +72,19 @@ function vectorFiles(directory: string): string[] {
 }
 
 /** Null if the case passes, else what is wrong. */
-async function runCase(part: string, { op, in: input, expect, out = {}, fault }: Case): Promise<string | null> {
+async function runCase(part: string, { op, in: input, expect, out = {}, fault, why }: Case): Promise<string | null> {
   const operation = OPERATIONS[`${part} ${op}`];
   if (!operation) return "an operation that is not known here";
   try {
     const result = await operation(new Input(input));
-    if (expect === "fault") return `accepted instead of ${fault}`;
+    if (expect === "fault") return `accepted instead of ${[fault, why].join(" ")}`;
     const wrong = Object.keys(out).filter((name) => stable(result[name]) !== stable(out[name]));
     return wrong.length === 0 ? null : wrong.map((name) => `${name} is ${stable(result[name])}`).join(", ");
   } catch (error) {
-    if (error instanceof Fault) return expect === "fault" && error.code === fault ? null : `${error.message}, expected ${fault ?? "ok"}`;
+    if (error instanceof Fault) {
+      const same = expect === "fault" && error.code === fault && error.why === (why ?? null);
+      return same ? null : `${error.message}, expected ${fault ?? "ok"} ${why ?? ""}`;
+    }
     return `broke: ${error instanceof Error ? error.stack : String(error)}`;
   }
 }
@@ -139,6 +148,36 @@ async function memberOf(input: Input): Promise<{ charter: Charter; author: Membe
   const author = charter.members.find(({ id }) => hex(id) === input.text("author"));
   if (!author) throw new TypeError("author is no member");
   return { charter, author };
+}
+
+/** What a history comes to. */
+function stateOf({ entries, settled }: VerifiedHistory): { [name: string]: Json } {
+  const { term, size, keeper, alliance } = settled;
+  const former = listed(alliance.former, ({ member }) => member);
+  const everybody = [...alliance.members, ...former];
+  const slots = values(settled.slots).map(({ subject, version }): [string, number] => [subject, version]);
+  return {
+    entries,
+    term,
+    size,
+    version: alliance.version,
+    keeper,
+    leader: alliance.members.find(({ role }) => role === "leader")!.hex,
+    name: alliance.name,
+    members: alliance.members.map(({ hex: id, role }) => [id, role]),
+    former: former.map(({ hex: id, left }) => [id, left!.size, hex(left!.root)]),
+    deputies: [...alliance.deputies],
+    keys: everybody.map(({ hex: id, logs }) => [id, listed<LogKey, Json>(logs, ({ key, from }) => [hex(key.bytes), from])]),
+    epochs: listed(settled.epochs, ({ epoch }): Json => [epoch.epoch, epoch.statement]),
+    slots: slots.sort(([one], [other]) => compare(utf8(one), utf8(other))),
+  };
+}
+
+/** A list that is held from its last element on, from its first on. */
+function listed<L extends { readonly before: L | null }, T>(last: L | null, take: (element: L) => T): T[] {
+  const all: T[] = [];
+  for (let at = last; at; at = at.before) all.push(take(at));
+  return all.reverse();
 }
 
 type Operation = (input: Input) => { [name: string]: Json } | Promise<{ [name: string]: Json }>;
@@ -247,6 +286,10 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
     const { count, needed, time } = judge(charter, author.id, new Map(cosigned));
     return { size: checkpoint.size, count, needed, time, witnesses: cosigned.filter(([id]) => id !== hex(author.id)) };
   },
+  "history verify": async (input) => {
+    const charter = await verifyCharter(input.bytes("file"), input.has("alliance") ? input.bytes("alliance") : undefined);
+    return stateOf(await verifyHistory(input.bytes("history"), charter));
+  },
   "equivocation verify": async (input) => {
     const expected = input.has("alliance") ? input.text("alliance") : undefined;
     const { alliance, member, incarnation, sizes, times, common } = await verifyEquivocation(input.bytes("file"), expected);
@@ -256,12 +299,13 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
     const { alliance, records } = await verifyBundle(input.bytes("bundle"), input.has("alliance") ? input.text("alliance") : undefined);
     return {
       alliance,
-      records: records.map(({ id, author, type, sequence, size, sections, withheld, needed, witnessed, witnesses }) => ({
+      records: records.map(({ id, author, type, sequence, size, left, sections, withheld, needed, witnessed, witnesses }) => ({
         id,
         author: author.id,
         type,
         sequence,
         size,
+        left,
         fields: sections.flatMap(({ index, fields }) => fields.map(({ name, value }) => [index, name, value])),
         withheld,
         needed,

@@ -6,8 +6,11 @@ import { test } from "node:test";
 
 import { clean, display, stamp } from "../src/page/display.js";
 import { productSubject } from "../src/page/subject.js";
+import { howMany, witnessed } from "../src/page/witness.js";
 import { t } from "../src/page/words.js";
 import type { Lang } from "../src/page/words.js";
+import type { VerifiedRecord } from "../src/browser.js";
+import { install, make } from "./dom.js";
 
 interface Case {
   readonly name: string;
@@ -43,6 +46,20 @@ test("words are filled once, and names of JavaScript's own are no words", () => 
   assert.equal(t("en", "mark.place", "{1}", 2, 3), "Entry 2 in the log of {1}, which then had 3");
   assert.equal(t("zh", "toString"), "toString");
   assert.equal(t("zh", "__proto__"), "__proto__");
+});
+
+test("of a record whose author has left, the page says who accepted it, and nothing of witnesses", () => {
+  install(make("body", "", ""));
+  const of = (more: Partial<VerifiedRecord>): VerifiedRecord =>
+    ({ author: { id: "", name: "旧桥贸易", role: "support" }, left: false, size: 7, needed: 2, witnessed: 1_795_176_000, witnesses: [], ...more }) as unknown as VerifiedRecord;
+  const gone = of({ left: true, needed: 0, witnessed: null });
+  assert.equal(witnessed("zh", gone).textContent, "旧桥贸易 已退出联盟；联盟认可其日志的前 7 条，本条在其中");
+  assert.equal(witnessed("en", gone).textContent, "旧桥贸易 has left the alliance, which accepted the first 7 entries of its log; this is one of them");
+  assert.match(witnessed("en", of({ needed: 0, witnessed: null })).textContent!, /no other member/);
+  assert.equal(howMany("en", [of({})]), "It also checked the signatures of other members: all records are witnessed.");
+  assert.equal(howMany("en", [of({}), of({ witnessed: null })]), "Witnessed by other members: 1 of 2 records.");
+  assert.match(howMany("en", [of({}), gone]), /^Witnessed by other members: 1 of 2 records\. Of 1, the author has left/);
+  assert.match(howMany("zh", [gone]), /其中 1 条的作者已退出联盟/);
 });
 
 test("every fault has words in both languages", () => {

@@ -163,7 +163,8 @@ function mark(article: HTMLElement, state: State, text: string, ...more: HTMLEle
 }
 
 function details(record: VerifiedRecord): HTMLElement {
-  const place = t(lang, "mark.place", clean(record.author.name), record.sequence + 1, record.size);
+  const [author, entry] = [clean(record.author.name), record.sequence + 1];
+  const place = record.left ? t(lang, "mark.place.left", author, entry) : t(lang, "mark.place", author, entry, record.size);
   const box = element("details", "", element("summary", "", t(lang, "mark.details")), element("p", "", place));
   if (record.checkpointTime !== null) box.append(element("p", "", t(lang, "mark.asof", stamp(record.checkpointTime * 1000))));
   box.append(element("p", "id", t(lang, "mark.id", record.id)));
@@ -214,6 +215,7 @@ function asOf(verified: readonly VerifiedRecord[]): string {
   for (const { author, checkpointTime } of verified) {
     if (checkpointTime !== null) newest.set(author.id, Math.max(checkpointTime, newest.get(author.id) ?? 0));
   }
+  if (verified.every(({ left }) => left)) return "";
   if (newest.size === 0) return t(lang, "verdict.asof.none");
   const [from, to] = [Math.min(...newest.values()), Math.max(...newest.values())].map((time) => stamp(time * 1000));
   return from === to ? t(lang, "verdict.asof", from!) : t(lang, "verdict.asof.range", from!, to!);

@@ -11,22 +11,25 @@ import type { Lang } from "./words.js";
 const NAMED = 4;
 
 /** What is said of a record's witnesses, whose cosignatures were verified along with it. */
-export function witnessed(lang: Lang, { witnesses, needed, witnessed: time }: VerifiedRecord): HTMLElement {
+export function witnessed(lang: Lang, { author, left, size, witnesses, needed, witnessed: time }: VerifiedRecord): HTMLElement {
   const partners = witnesses.filter(({ role }) => role !== "regulator").map(({ name }) => name);
   const regulators = witnesses.filter(({ role }) => role === "regulator").map(({ name }) => name);
   const box = element("div", "witness");
-  if (needed === 0) box.append(element("p", "", t(lang, "mark.alone")));
+  if (left) box.append(element("p", "left", t(lang, "mark.left", clean(author.name), size)));
+  else if (needed === 0) box.append(element("p", "", t(lang, "mark.alone")));
   else if (time === null) box.append(element("p", "", t(lang, "mark.unwitnessed", partners.length, needed)));
   else box.append(element("p", "witnessed", t(lang, "mark.witnessed", names(lang, partners), stamp(time * 1000))));
   if (regulators.length > 0) box.append(element("p", "", t(lang, "mark.regulators", names(lang, regulators))));
   return box;
 }
 
-/** How many of the records are witnessed, in a sentence. */
+/** How many of the records are witnessed, in a sentence, and how many are by members that have left, in another. */
 export function howMany(lang: Lang, verified: readonly VerifiedRecord[]): string {
   const count = verified.filter((record) => record.witnessed !== null).length;
   if (count === verified.length) return t(lang, "verdict.witnessed");
-  return t(lang, "verdict.witnessed.some", count, verified.length);
+  const some = t(lang, "verdict.witnessed.some", count, verified.length);
+  const gone = verified.filter(({ left }) => left).length;
+  return gone === 0 ? some : `${some}${lang === "zh" ? "" : " "}${t(lang, "verdict.left", gone)}`;
 }
 
 function names(lang: Lang, all: readonly string[]): string {
