@@ -11,6 +11,7 @@ use suyuan_engine::witnessing::Alarm;
 use suyuan_runtime::{Handle, State};
 use tokio::sync::{Semaphore, watch};
 
+use crate::audit::Audits;
 use crate::auth::Auth;
 use crate::limits;
 use crate::metrics::Metrics;
@@ -127,6 +128,8 @@ pub struct AppState {
     pub witnessed_logs: Arc<BTreeMap<String, NamedKey>>,
     /// Places for requests to the witness.
     pub witness_requests: Arc<Semaphore>,
+    /// The newest audit.
+    pub(crate) audits: Arc<Audits>,
     public_reads: Arc<Semaphore>,
 }
 
@@ -150,6 +153,7 @@ impl AppState {
             alarms,
             witnessed_logs: Arc::new(witnessed_logs.into_iter().map(|key| (key.name.clone(), key)).collect()),
             witness_requests: Arc::new(Semaphore::new(limits::WITNESS_REQUESTS)),
+            audits: Arc::default(),
             public_reads: Arc::new(Semaphore::new(PUBLIC_READS)),
         }
     }
@@ -159,8 +163,13 @@ impl AppState {
     /// # Errors
     /// Those of `read`, and [`Problem`] where it did not end.
     pub async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Reading) -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
-        let reading = Reading { state: self.handle.state(), handle: self.handle.clone() };
+        let reading = self.reading();
         blocking(move || read(&reading)).await?
+    }
+
+    /// The newest state, to read from where blocking is no matter.
+    pub(crate) fn reading(&self) -> Reading {
+        Reading { state: self.handle.state(), handle: self.handle.clone() }
     }
 
     /// Runs a read for the public, of which only so many run at once.

@@ -281,6 +281,12 @@ impl HeldSection {
         self.header.as_ref().is_ok_and(|header| header.sealed.is_none()) && self.audiences.iter().any(|audience| audience.header.circle == PUBLIC)
     }
 
+    /// Whether a fault in it cannot be its author's: what was checked when it was taken in, or was written here, was whole.
+    pub(crate) fn was_checked(&self, fault: Fault, own: bool) -> bool {
+        let public = self.header.as_ref().is_ok_and(|header| header.sealed.is_none());
+        own || (public && fault != Fault::FieldCount)
+    }
+
     /// The content of a bundle's disclosure of the whole section.
     pub fn whole(body: &Body) -> Content {
         Content::Whole(body.to_bytes())
