@@ -125,8 +125,7 @@ fn records_that_came_before_their_key_are_found_although_the_power_went_when_it_
     let mut leader = Member::new(0, &alliance);
     let members = vec![CircleMember { member: alliance.members()[1].id, rights: Rights::Read }];
     let (purpose, terms) = (String::new(), Terms::default());
-    let circle =
-        leader.open_circle(CircleRequest { circle: None, name: "c".into(), purpose, tier: Tier::Authorized, members, terms, until: None });
+    let circle = leader.open_circle(CircleRequest { circle: None, name: "c".into(), purpose, tier: Tier::Authorized, members, terms, until: None });
     leader.put(&format!(r#"{{"records":[{{"type":"note","about":["{LOT}"],"sections":[{{"for":"{circle}","fields":{{"a":1}}}}]}}]}}"#));
     let log = leader.own_log();
     let ask = |request: Request| {

@@ -20,7 +20,8 @@ const TRIES: u32 = 8;
 impl World {
     /// Lets a node do what is due for the alliance's decisions, and tells connected members which heads of the order log it knows.
     pub fn decide(&mut self, at: usize) {
-        let reached: BTreeSet<MemberId> = self.machines.iter().filter(|other| self.links.session(at, other.index).is_some()).map(|other| other.id).collect();
+        let reached: BTreeSet<MemberId> =
+            self.machines.iter().filter(|other| self.links.session(at, other.index).is_some()).map(|other| other.id).collect();
         let now = self.now;
         let Some(running) = &mut self.machines[at].running else { return };
         let heads = running.writer.state().ledger.decisions.heads().to_send();

@@ -5,9 +5,9 @@ use suyuan_core::CircleId;
 use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE, alliance_circle};
 use suyuan_core::log::LogId;
 
-use super::{Writer, index};
 use super::command::{SubmitError, TakenIn};
 use super::shell::{Disk, Fatal, Notice, Outlet, SecretError};
+use super::{Writer, index};
 use crate::counters::Counters;
 use crate::epoch;
 use crate::ledger::Ledger;
