@@ -1,5 +1,6 @@
 //! `suyuan-testnet sim`: alliances in memory whose nodes run the engine itself, with crashing, lying and parted members, every one of them from a seed.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -7,9 +8,11 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use self::assembly::Motion;
 use self::network::Due;
 use self::world::{Breach, World};
 
+mod assembly;
 mod chance;
 mod disk;
 mod fact;
@@ -24,7 +27,7 @@ mod trouble;
 mod workload;
 mod world;
 
-/// How long a world is left in peace at most, milliseconds of its time, until it has to agree.
+/// How long a world is left in peace at most, milliseconds of its time, until it has to agree; to this comes what members wait for a silent keeper.
 const PEACE: u64 = 300_000;
 /// Between two looks whether it does.
 const LOOK: u64 = 4_000;
@@ -142,24 +145,31 @@ impl World {
     /// All faults stop, but for those who lie. Everybody has to agree within bounds, and be able to write.
     fn make_peace(&mut self) -> Result<(), Breach> {
         self.active = false;
-        let end = self.now + PEACE;
+        let end = self.now + PEACE + 3 * self.plan.seal;
         self.agenda.keep(|due| !matches!(due, Due::Wish | Due::Trouble));
         for at in 0..self.machines.len() {
             self.machines[at].power.on();
             self.machines[at].clock.frozen = None;
+            if !self.plan.skewed {
+                self.machines[at].clock.start = trouble::start(false, &mut self.chance);
+            }
             self.agenda.add(self.now + 10, Due::Boot { at });
             for other in at + 1..self.machines.len() {
                 self.agenda.add(self.now + 100, Due::Link { pair: (at, other), up: true });
             }
         }
-        let honest = self.machines.iter().filter(|machine| machine.nature == nature::Nature::Honest);
-        let mut last: Vec<usize> = honest.map(|machine| machine.index).collect();
+        let mut last: BTreeSet<usize> = self.present().collect();
+        let mut motion = Motion::default();
         loop {
             self.run_until(self.now + LOOK)?;
-            last.retain(|at| !self.wish_at(*at));
-            let settled = self.settled();
+            let present: BTreeSet<usize> = self.present().collect();
+            last.retain(|at| present.contains(at) && !self.wish_at(*at));
+            let mut settled = self.settled();
             if settled.is_ok() && last.is_empty() {
-                return Ok(());
+                if self.plan.skewed || self.is_carried(&mut motion) {
+                    return Ok(());
+                }
+                settled = Err(Breach { invariant: "one order", what: "what everybody approves does not become final".to_owned() });
             }
             if self.now >= end || self.steps >= STEPS {
                 let some = last.first().map(|at| Breach { invariant: "convergence", what: format!("node {at} was never free to write") });

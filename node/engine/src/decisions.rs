@@ -7,6 +7,7 @@ mod act;
 mod draw;
 mod fold;
 mod invitation;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ pub use act::{Act, EpochState, Silence};
 pub use draw::{ProposalRequest, VoteRequest, propose, vote};
 pub use fold::{Head, Heads};
 pub use invitation::{HeldInvitation, Invitation, InvitationRequest, InvitationSecret, admit, digest, invite};
+pub use telling::{HeadsToTell, Telling};
 
 use crate::limits;
 use crate::record::{HeldRecord, HeldSection};

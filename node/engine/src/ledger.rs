@@ -23,6 +23,7 @@ use crate::record::{HeldRecord, Opened};
 use crate::schema::{Row, Table};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
+use crate::wire::Gap;
 use crate::witnessing::Gatherings;
 
 /// What a node begins with: the founding charter, and for a member that came later the history that it was given.
@@ -78,6 +79,8 @@ pub struct Ledger {
     /// Newest epoch of the alliance circle that this member has opened as its leader and has lost the secret of; 0 where there is none. A keyring that comes from
     /// a backup has none of the secrets, and nobody could hand them to the steward.
     pub lost_epoch: u64,
+    /// Epoch statements of others that are here without their secret: whoever gave them had no slip for this member.
+    unopened: Arc<BTreeSet<(Gap, StatementId)>>,
     /// What this node began with.
     pub founded: Founded,
     /// Checkpoints with the cosignatures that came.
@@ -98,8 +101,10 @@ impl Ledger {
         let (circles, addresses, counters) = (Circles::default(), Directory::default(), Counters::default());
         let decisions = Decisions::founding(&alliance).ok_or_else(|| StoreError("the charter names no leader".into()))?;
         let convictions = Convictions::load(alliance.id(), view)?;
-        let (decisions, epochs, gathered) = (Arc::new(decisions), Arc::default(), Gatherings::default());
-        let mut ledger = Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch: 0, founded, gathered, convictions };
+        let (decisions, gathered) = (Arc::new(decisions), Gatherings::default());
+        let (epochs, unopened, lost_epoch) = (Arc::default(), Arc::default(), 0);
+        let mut ledger =
+            Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch, unopened, founded, gathered, convictions };
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
@@ -197,7 +202,7 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`].
     pub fn relearn_circles(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Vec<(StatementId, Void)>, StoreError> {
-        (self.circles, self.epochs) = (Circles::default(), Arc::default());
+        (self.circles, self.epochs, self.unopened) = (Circles::default(), Arc::default(), Arc::default());
         let mut void = Vec::new();
         for record in system_records(view, local)? {
             let record = record?;
@@ -278,6 +283,12 @@ impl Ledger {
         written.chain(ordered).max().unwrap_or(0)
     }
 
+    /// Whether an epoch statement of this circle in this log is here without its secret.
+    pub fn lacks_secret(&self, of: &Gap) -> bool {
+        let first = (*of, StatementId([0; 32]));
+        self.unopened.range(first..).next().is_some_and(|(gap, _)| gap == of)
+    }
+
     /// The epochs of the alliance circle as its keeper sees them.
     pub fn epoch_state(&self) -> EpochState {
         let members = self.circles.circle(&self.decisions.circle).map(|circle| circle.members().map(|(member, _)| *member).collect());
@@ -291,14 +302,20 @@ impl Ledger {
         for section in &record.sections {
             let Some(audience) = section.audiences.first() else { continue };
             let (circle, epoch) = (audience.header.circle, audience.header.epoch);
+            let author = record.statement.place.author;
+            let lacking = (Gap { circle, log: record.statement.place.log() }, record.statement.id());
             let Some(secret) = secrets.of(&circle, epoch) else {
-                if circle == alliance_circle(&self.alliance.id()) && record.statement.place.author == self.me {
+                if author != self.me {
+                    Arc::make_mut(&mut self.unopened).insert(lacking);
+                } else if circle == alliance_circle(&self.alliance.id()) {
                     self.lost_epoch = self.lost_epoch.max(epoch);
                 }
                 continue;
             };
+            if self.unopened.contains(&lacking) {
+                Arc::make_mut(&mut self.unopened).remove(&lacking);
+            }
             let Opened::Body(body) = record.open(section, secrets)? else { continue };
-            let author = record.statement.place.author;
             let waits = circle == self.decisions.circle && epoch > 1;
             if waits {
                 Arc::make_mut(&mut self.epochs).insert(record.statement.id(), (author, body));

@@ -71,5 +71,7 @@ pub const PATIENCE: u64 = 3_600_000;
 pub const BACKOFF: u32 = 4;
 /// Acts for the alliance's decisions that are done in one go.
 pub const ACTS: usize = 32;
+/// Members tell each other at least this often which heads of the order log they know, milliseconds.
+pub const HEADS_EVERY: u64 = 5_000;
 /// Heads of the order log in one message.
 pub const ORDER_HEADS: usize = 3;

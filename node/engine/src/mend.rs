@@ -34,7 +34,9 @@ pub fn gaps(counts: &[Count], ledger: &Ledger) -> Vec<(Count, u64)> {
         // As many, but not the same ones: the author used a counter twice.
         let others = count.next == ours.held && count.mark.is_some_and(|mark| mark != ours.mark);
         let epoch = ledger.circles.circle(&count.of.circle).map_or(0, crate::circles::Circle::epoch);
-        (ours.held < count.next || others || epoch < count.epoch).then(|| (*count, count.next.saturating_sub(ours.held)))
+        // All of them are here, and one opens an epoch whose secret is not: other than its author, a relay has no slip to give.
+        let unopened = ledger.lacks_secret(&count.of);
+        (ours.held < count.next || others || epoch < count.epoch || unopened).then(|| (*count, count.next.saturating_sub(ours.held)))
     };
     counts.iter().filter_map(lacks).take(limits::GAPS).collect()
 }

@@ -9,7 +9,8 @@ pub const VERSION: u32 = 1;
 pub const IDENTITY_ROW: &[u8] = b"identity";
 /// Row of [`Table::Meta`] with the newest own checkpoint that came back from a peer.
 pub const RETURNED_ROW: &[u8] = b"returned";
-
+/// Row of [`Table::Meta`] with the circles whose records are not yet indexed under a secret that came after them, sealed.
+pub const UNINDEXED_ROW: &[u8] = b"unindexed";
 /// Row of [`Table::Meta`] with what this member has bound itself to as a voter.
 pub const PROMISE_ROW: &[u8] = b"promise";
 

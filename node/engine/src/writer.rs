@@ -22,6 +22,7 @@ mod commit;
 mod convict;
 mod decide;
 mod incoming;
+mod index;
 mod once;
 mod own;
 mod recover;

@@ -8,6 +8,7 @@ use support::{Member, alliance};
 use suyuan_core::circle::{CircleMember, Rights, Terms, Tier, alliance_circle};
 use suyuan_core::{CircleId, MemberId};
 use suyuan_engine::epoch::CircleRequest;
+use suyuan_engine::ledger::Ledger;
 use suyuan_engine::mend;
 use suyuan_engine::record::{HeldRecord, Opened};
 use suyuan_engine::schema::Row;
@@ -53,4 +54,39 @@ fn a_statement_whose_wrap_does_not_open_is_missed_and_asked_for() {
     assert_eq!((counter.held, counter.missing()), (1, 1), "it is not counted as held");
     let counts = [Count { of: Gap { circle: alliance_circle(&alliance.id()), log }, next: 2, epoch: 1, mark: None }];
     assert_eq!(mend::gaps(&counts, &reader.ledger).len(), 1);
+}
+
+#[test]
+fn an_epoch_that_came_without_its_secret_is_asked_for_after_a_later_one_has_come_with_it() {
+    let alliance = alliance();
+    let [mut leader, mut reader] = [0, 1].map(|index| Member::new(index, &alliance));
+    let log = leader.own_log();
+    reader.pull(&leader, log);
+    let circle = leader.open_circle(request(None, &[reader.id()]));
+    // From a relay, which has no slip but its own.
+    let ask = |request: &Request, reader: &Member, leader: &Member| {
+        serve::answer(request, &reader.id(), &leader.ledger, leader.published.as_deref(), &leader.view, &leader.local).unwrap()
+    };
+    let Response::Batch(Some(mut batch)) = ask(&Request::Pull { log, from: 1 }, &reader, &leader) else { panic!("no batch") };
+    batch.items.iter_mut().for_each(|item| item.slip = None);
+    reader.take_in(*batch).unwrap();
+    leader.open_circle(request(Some(circle), &[reader.id()]));
+    reader.pull(&leader, log);
+    let known = |reader: &Member| reader.ledger.circles.circle(&circle).unwrap().epochs().keys().copied().collect::<Vec<_>>();
+    assert_eq!(known(&reader), [2]);
+
+    let Response::Counters(counts, _) = ask(&Request::Counters(CircleId([0; 32])), &reader, &leader) else { panic!("no counters") };
+    let gap = Gap { circle, log };
+    assert_eq!(mend::gaps(&counts, &reader.ledger).iter().map(|(count, missing)| (count.of, *missing)).collect::<Vec<_>>(), [(gap, 0)]);
+    let lacking = mend::lacking(&gap, &[1, 2], &reader.ledger, &reader.secrets, &reader.view, &reader.local).unwrap();
+    assert_eq!(lacking, [1]);
+    let restarted = Ledger::load(alliance, reader.id(), &reader.view, &reader.local, &reader.secrets).unwrap();
+    assert_eq!(mend::gaps(&counts, &restarted).len(), 1, "known after a restart, too");
+    // The leader has no slip of its own, and nobody could give it one.
+    assert!(mend::gaps(&counts, &leader.ledger).is_empty());
+    let secret = leader.secrets.of(&circle, 1).unwrap().clone();
+    reader.secrets.insert(circle, 1, secret);
+    reader.ledger.relearn_circles(&reader.view, &reader.local, &reader.secrets).unwrap();
+    assert_eq!(known(&reader), [1, 2]);
+    assert!(mend::gaps(&counts, &reader.ledger).is_empty());
 }

@@ -35,9 +35,6 @@ pub const STREAMS: usize = 32;
 /// Requests on one connection that are read, answered or waited for.
 pub const REQUESTS: usize = 16;
 
-/// Members tell each other at least this often which heads of the order log they know.
-pub const HEADS_EVERY: Duration = Duration::from_secs(5);
-
 /// Requests that are answered at once, each on a thread of its own.
 pub const ANSWERS: usize = 2;
 /// Of them, for one member: whatever it asks, there is a thread for others.

@@ -12,6 +12,7 @@ use suyuan_core::equivocation::Conviction;
 use suyuan_core::log::LogId;
 use suyuan_core::{Fault, MemberId};
 use suyuan_engine::addresses::Directory;
+use suyuan_engine::decisions::Telling;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{self, Event, Sync};
 use suyuan_engine::wire::{Gap, LogSize, Request, Response};
@@ -93,8 +94,8 @@ pub(crate) struct Service {
     started: Instant,
     /// How many changes the alliance had seen when the run began.
     version: u64,
-    /// The heads of the order log that each member was last told, and when.
-    told: BTreeMap<MemberId, (Vec<(u64, String)>, Instant)>,
+    /// Who was told which heads of the order log.
+    telling: Telling,
     /// The convictions that the sessions know of, each with the last common point.
     convicted: BTreeMap<LogId, Option<u64>>,
 }
@@ -145,7 +146,7 @@ impl Service {
             questions,
             started,
             version: state.ledger.alliance.version(),
-            told: BTreeMap::new(),
+            telling: Telling::default(),
             convicted,
         })
     }
@@ -188,14 +189,9 @@ impl Service {
     fn decide(&mut self) {
         let reached: BTreeSet<MemberId> = self.peers.iter().filter(|(_, peer)| !peer.connections.is_empty()).map(|(member, _)| *member).collect();
         let heads = self.handle().state().ledger.decisions.heads().to_send();
-        let now = Instant::now();
-        self.told.retain(|member, _| reached.contains(member));
-        for member in &reached {
-            let due = self.told.get(member).is_none_or(|(told, at)| *told != heads || now.duration_since(*at) >= limits::HEADS_EVERY);
-            if due {
-                self.told.insert(*member, (heads.clone(), now));
-                self.ask(*member, Request::OrderHeads(heads.clone()));
-            }
+        let now = self.now();
+        for member in self.telling.due(&heads, &reached, now) {
+            self.ask(member, Request::OrderHeads(heads.clone()));
         }
         self.handle().decide(reached);
     }

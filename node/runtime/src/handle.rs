@@ -155,8 +155,7 @@ impl Handle {
 
     /// Takes in what another node knows as heads of the order log, by term; a full queue lets the next time do it.
     pub fn learn_heads(&self, heads: Vec<(u64, String)>) {
-        let known = self.state().ledger.decisions.heads().to_send();
-        if heads.iter().any(|head| !known.contains(head)) {
+        if self.state().ledger.decisions.heads().are_news(&heads) {
             let _ = self.commands.try_send(Command::Tell(writer::Command::Heads(heads)));
         }
     }

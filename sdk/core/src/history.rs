@@ -148,6 +148,14 @@ impl States {
         }
     }
 
+    /// The state at which a later term begins by the votes of its first entry, if it is one of these.
+    fn fence(&self, entry: &Entry) -> Option<&Arc<Order>> {
+        match self.founding.fence_of(entry) {
+            None => Some(&self.founding),
+            Some((_, notes)) => notes.iter().find_map(|note| self.certified(None, note)),
+        }
+    }
+
     /// The state whose head a note is, if it is certified there; of this term where one is given.
     fn certified(&self, term: Option<u64>, note: &str) -> Option<&Arc<Order>> {
         let at = self.founding.claims(note).filter(|at| term.is_none_or(|term| term == at.term))?;
@@ -193,15 +201,17 @@ impl HistoryEntry {
     fn follow(&self, states: &States) -> Result<(VerifiedStatement, Entry, Order), EntryFault> {
         let tip = &states.tip;
         let body = Body::decode(&self.body).map_err(|_| EntryFault::Statement)?;
+        let read = Entry::read(&body);
+        let later = read.as_ref().filter(|entry| entry.term > tip.term);
+        let fence = later.and_then(|entry| states.fence(entry));
+        // Whoever keeps a later term may be a member, or have a key, only by what its fence settles.
+        let begun = fence.zip(later).and_then(|(fence, entry)| fence.begin(entry.term));
+        let alliance = begun.as_ref().map_or(&tip.alliance, |begun| &begun.alliance);
         let disclosed = Disclosed::new(&self.statement, &self.signature, &self.header, &body);
-        let (statement, body) = disclosed.open(&tip.alliance, ENTRY).ok_or(EntryFault::Statement)?;
-        let entry = Entry::read(&body).ok_or(EntryFault::Malformed)?;
+        let (statement, _) = disclosed.open(alliance, ENTRY).ok_or(EntryFault::Statement)?;
+        let entry = read.ok_or(EntryFault::Malformed)?;
         let (author, id, time) = (&statement.place.author, statement.id(), statement.time);
         let next = if entry.term > tip.term {
-            let fence = match tip.fence_of(&entry) {
-                None => Some(&states.founding),
-                Some((_, notes)) => notes.iter().find_map(|note| states.certified(None, note)),
-            };
             fence.ok_or(EntryFault::Takeover)?.take_over(author, id, time, &entry)?
         } else {
             tip.append(author, id, time, &entry)?

@@ -267,6 +267,24 @@ impl<'a> UnverifiedCheckpoint<'a> {
         Ok(Checkpoint { head: self.head, cosignatures })
     }
 
+    /// Whether the log's line is there, and whatever a known note over the same body does not have verifies.
+    fn adds_to(&self, known: &Self, log: &NamedKey, witnesses: &[NamedKey]) -> bool {
+        let fresh = |key, algorithm| self.lines_of(key, algorithm).filter(|line| !known.lines.contains(line));
+        let signed = |line: &SignatureLine<'_>| {
+            let signature = line.signature.as_slice().try_into();
+            signature.is_ok_and(|signature| log.key.verify(self.body.as_bytes(), &signature).is_ok())
+        };
+        self.lines_of(log, ED25519).next().is_some()
+            && fresh(log, ED25519).all(signed)
+            && witnesses.iter().all(|witness| fresh(witness, COSIGNATURE).all(|line| self.verify_cosignature(witness, &line.signature).is_some()))
+    }
+
+    /// What verifying would say of a note whose every line of a known key is known to verify.
+    fn claimed(&self, witnesses: &[NamedKey]) -> Checkpoint {
+        let first = |witness: &NamedKey| Some((witness.name.clone(), self.claimed_cosignature(witness)?.0));
+        Checkpoint { head: self.head, cosignatures: witnesses.iter().filter_map(first).collect() }
+    }
+
     fn lines_of(&self, key: &NamedKey, algorithm: u8) -> impl Iterator<Item = &SignatureLine<'a>> {
         let id = note_key_id(&key.name, algorithm, &key.key);
         self.lines.iter().filter(move |line| line.name == key.name && line.key == id)
@@ -281,11 +299,12 @@ impl<'a> UnverifiedCheckpoint<'a> {
 }
 
 /// Two notes over one body as one: the log's line, and of each witness known the line with the newest time, the newest ones where there is no room for all.
-/// Nothing where the bodies differ or a line of a known key does not verify.
-pub fn merge(one: &str, other: &str, log: &NamedKey, witnesses: &[NamedKey]) -> Option<String> {
-    let notes = [UnverifiedCheckpoint::parse(one).ok()?, UnverifiedCheckpoint::parse(other).ok()?];
+/// Nothing where the bodies differ or a line of a known key does not verify. The first note is one that was verified under these keys before; what the other
+/// has beyond it is verified here.
+pub fn merge(verified: &str, other: &str, log: &NamedKey, witnesses: &[NamedKey]) -> Option<(String, Checkpoint)> {
+    let notes = [UnverifiedCheckpoint::parse(verified).ok()?, UnverifiedCheckpoint::parse(other).ok()?];
     let [first, second] = &notes;
-    if first.body != second.body || notes.iter().any(|note| note.verify(log, witnesses).is_err()) {
+    if first.body != second.body || !second.adds_to(first, log, witnesses) {
         return None;
     }
     let signed = first.lines_of(log, ED25519).next()?;
@@ -298,7 +317,9 @@ pub fn merge(one: &str, other: &str, log: &NamedKey, witnesses: &[NamedKey]) -> 
     cosigned.truncate(limits::NOTE_SIGNATURES.saturating_sub(1));
     cosigned.sort_by(|one, other| one.name.cmp(other.name));
     let lines: String = std::iter::once(signed).chain(cosigned).map(SignatureLine::to_text).collect();
-    Some(format!("{}\n{lines}", first.body))
+    let merged = format!("{}\n{lines}", first.body);
+    let checkpoint = UnverifiedCheckpoint::parse(&merged).ok()?.claimed(witnesses);
+    Some((merged, checkpoint))
 }
 
 impl SignatureLine<'_> {

@@ -173,6 +173,8 @@ pub struct Order {
     pending: Option<(u64, Arc<Alliance>)>,
     /// An epoch that waits to be settled, and the index of its entry.
     opening: Option<(u64, EpochEntry)>,
+    /// The alliance before the newest settled change of this term, and the index of the entry that settled it.
+    before: Option<(u64, Arc<Alliance>)>,
 }
 
 impl Order {
@@ -199,6 +201,7 @@ impl Order {
             certified: 0,
             pending: None,
             opening: None,
+            before: None,
         })
     }
 
@@ -312,20 +315,31 @@ impl Order {
 
     /// Takes a certificate into the log, and settles what it covers.
     fn certify(&mut self, note: &str) -> Result<(), EntryFault> {
-        let checkpoint = self.read_head(note).ok_or(EntryFault::Certificate)?;
-        let size = checkpoint.head.size;
+        let size = UnverifiedCheckpoint::parse(note).map_err(|_| EntryFault::Certificate)?.claimed_size();
+        // A head is counted among the voters that its own entries have settled, not among those that came and left since.
+        let then = self.alliance_at(size);
+        let now = std::mem::replace(&mut self.alliance, then);
+        let read = self.read_head(note).filter(|read| self.is_certified(read));
+        self.alliance = now;
+        let checkpoint = read.ok_or(EntryFault::Certificate)?;
         let root = usize::try_from(size).ok().and_then(|size| self.roots.get(size));
-        if root != Some(&checkpoint.head.root) || size <= self.certified || !self.is_certified(&checkpoint) {
+        if root != Some(&checkpoint.head.root) || size <= self.certified {
             return Err(EntryFault::Certificate);
         }
         self.settle(size);
         Ok(())
     }
 
+    /// The alliance as it is settled by so many entries of this term, if a certificate for as many may still come.
+    fn alliance_at(&self, size: u64) -> Arc<Alliance> {
+        let before = self.before.as_ref().filter(|(index, _)| size <= *index);
+        before.map_or(&self.alliance, |(_, alliance)| alliance).clone()
+    }
+
     fn settle(&mut self, size: u64) {
         self.certified = size;
         if let Some((_, alliance)) = self.pending.take_if(|(index, _)| *index < size) {
-            self.alliance = alliance;
+            self.before = Some((self.tree.size(), std::mem::replace(&mut self.alliance, alliance)));
         }
         if let Some((_, epoch)) = self.opening.take_if(|(index, _)| *index < size) {
             self.epochs.push(epoch);

@@ -9,6 +9,9 @@ use suyuan_core::circle::PrekeySecret;
 use suyuan_core::key::SecretKey;
 use suyuan_engine::local::LocalKeys;
 
+/// Milliseconds since 1970 at the beginning of every run, by a clock that is right.
+pub const FOUNDED_AT: u64 = 1_900_000_000_000;
+
 /// A member with its keys.
 #[derive(Debug)]
 pub struct Member {
@@ -28,22 +31,22 @@ pub struct Foundation {
 }
 
 impl Foundation {
-    /// The alliance of so many members, the first of whom leads; the last of five or more is a regulator.
+    /// The alliance of so many members, the first of whom leads; the last of five or more is a regulator. `seal` is T of its charter, milliseconds.
     ///
     /// # Errors
     /// What the charter lacks, which cannot be.
-    pub fn of(count: usize) -> Result<Arc<Self>, String> {
-        static FOUNDED: Mutex<BTreeMap<usize, Arc<Foundation>>> = Mutex::new(BTreeMap::new());
+    pub fn of(count: usize, seal: u64) -> Result<Arc<Self>, String> {
+        static FOUNDED: Mutex<BTreeMap<(usize, u64), Arc<Foundation>>> = Mutex::new(BTreeMap::new());
         let mut founded = FOUNDED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = founded.get(&count) {
+        if let Some(known) = founded.get(&(count, seal)) {
             return Ok(known.clone());
         }
-        let new = Arc::new(Self::found(count).map_err(|fault| format!("the charter: {fault}"))?);
-        founded.insert(count, new.clone());
+        let new = Arc::new(Self::found(count, seal).map_err(|fault| format!("the charter: {fault}"))?);
+        founded.insert((count, seal), new.clone());
         Ok(new)
     }
 
-    fn found(count: usize) -> Result<Self, suyuan_core::Fault> {
+    fn found(count: usize, seal: u64) -> Result<Self, suyuan_core::Fault> {
         let roles: Vec<Role> = (0..count).map(|index| role(index, count)).collect();
         let entries = roles.iter().enumerate().map(|(index, role)| {
             let public = |purpose| key(index, purpose).public().to_bytes();
@@ -57,10 +60,10 @@ impl Foundation {
             name: "sim".to_owned(),
             purpose: String::new(),
             chain: "sim".to_owned(),
-            time: 0,
+            time: FOUNDED_AT,
             members: entries.collect(),
-            deputies: Vec::new(),
-            seal: 1,
+            deputies: vec![1, 2],
+            seal,
             terms: String::new(),
         };
         let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };

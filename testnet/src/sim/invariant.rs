@@ -10,9 +10,11 @@ use super::fact::Fact;
 use super::founding::Foundation;
 use super::machine::Machine;
 use super::nature::Nature;
+use super::trace::short;
 
 mod acknowledged;
 mod converged;
+mod decisions;
 mod history;
 mod honour;
 mod secrets;
@@ -46,14 +48,15 @@ pub trait Invariant {
     }
 }
 
-/// Every invariant.
-pub fn all(foundation: &Arc<Foundation>) -> Vec<Box<dyn Invariant>> {
+/// Every invariant. Where clocks are right enough, members also come to decide in the end.
+pub fn all(foundation: &Arc<Foundation>, decides: bool) -> Vec<Box<dyn Invariant>> {
     let count = foundation.members.len();
     vec![
         Box::new(acknowledged::Acknowledged::new(count)),
         Box::new(history::OneHistory::new(count)),
         Box::new(secrets::SecretFirst::new(count)),
         Box::new(honour::Honour),
+        Box::new(decisions::OneOrder::new(&foundation.alliance, decides)),
         Box::new(converged::Converged),
     ]
 }
@@ -65,6 +68,13 @@ impl Scene<'_> {
 
     pub fn honest(&self) -> impl Iterator<Item = &Machine> {
         self.machines.iter().filter(|machine| machine.nature == Nature::Honest)
+    }
+
+    /// Those of honest members that are in the alliance, by the newest that any of them knows.
+    pub fn present(&self) -> impl Iterator<Item = &Machine> {
+        let settled = |machine: &&Machine| machine.state().map(|state| state.ledger.decisions.settled().position());
+        let newest = self.honest().max_by_key(settled).and_then(Machine::state).map(|state| state.ledger.alliance.clone());
+        self.honest().filter(move |machine| newest.as_ref().is_none_or(|alliance| alliance.active(&machine.id).is_some()))
     }
 
     /// The machine of a log's author.

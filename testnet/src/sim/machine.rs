@@ -8,6 +8,8 @@ use rand::rngs::StdRng;
 use suyuan_core::MemberId;
 use suyuan_core::charter::Role;
 use suyuan_core::log::LogId;
+use suyuan_engine::decisions::Telling;
+use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::schema::Row;
 use suyuan_engine::secrets::EpochSecrets;
@@ -19,11 +21,8 @@ use suyuan_engine::writer::{Command, Fatal, RecoverError, State, Writer, recover
 
 use super::disk::{Disk, Outlet, Platter, Power, Rows};
 use super::fact::{Fact, Facts, Ticket};
-use super::founding::Foundation;
+use super::founding::{FOUNDED_AT, Foundation};
 use super::nature::Nature;
-
-/// Milliseconds since 1970 at the beginning of every run, by a clock that is right.
-const EPOCH: u64 = 1_900_000_000_000;
 
 /// What a machine believes the time is.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ pub struct Clock {
 
 impl Clock {
     pub fn right() -> Self {
-        Self { start: EPOCH, frozen: None }
+        Self { start: FOUNDED_AT, frozen: None }
     }
 
     pub fn read(&self, now: u64) -> u64 {
@@ -53,6 +52,10 @@ pub struct Running {
     pub due: bool,
     /// Whether it may author: it knows how far its own log was published.
     pub free: bool,
+    /// Who was told which heads of the order log.
+    pub telling: Telling,
+    /// How many changes the alliance had seen when its sessions began.
+    pub version: u64,
 }
 
 /// One member's machine.
@@ -133,10 +136,24 @@ impl Machine {
         facts.borrow_mut().push(Fact::Booted(state.clone()));
         let ledger = state.ledger.clone();
         let writer = Writer::start(disk, Outlet { power, facts }, rng, state, self.clock.read(now)).map_err(NotStarted::Stopped)?;
-        let mut sync = Sync::new(self.id, sync::followed(&ledger), Limits::default(), spread);
-        ledger.convictions.iter().for_each(|conviction| sync.convict(conviction));
-        self.running = Some(Running { writer, sync, queue: Vec::new(), due: false, free: false });
+        let (sync, telling, version) = (sessions(&ledger, spread), Telling::default(), ledger.alliance.version());
+        self.running = Some(Running { writer, sync, queue: Vec::new(), due: false, free: false, telling, version });
         Ok(())
+    }
+
+    /// Begins its sessions anew, with the members of today. What the writer is asked for goes on; nobody waits for it any more.
+    pub fn regroup(&mut self, spread: u64) {
+        let Some(running) = &mut self.running else { return };
+        let ledger = running.writer.state().ledger.clone();
+        (running.sync, running.telling, running.version) = (sessions(&ledger, spread), Telling::default(), ledger.alliance.version());
+        for (ticket, _) in running.queue.iter_mut().filter(|(ticket, _)| matches!(ticket, Ticket::Batch(_) | Ticket::Gap)) {
+            *ticket = Ticket::Nobody;
+        }
+    }
+
+    /// Whether its node lets that of another member in.
+    pub fn knows(&self, other: &MemberId) -> bool {
+        self.state().is_some_and(|state| state.ledger.alliance.active(other).is_some())
     }
 
     /// The power goes, or the process ends: what was only in memory is gone.
@@ -152,7 +169,8 @@ impl Machine {
 
     /// Whether its member is a regulator, which only reads.
     pub fn regulates(&self) -> bool {
-        self.foundation.members[self.index].role == Role::Regulator
+        let today = self.state().and_then(|state| state.ledger.alliance.member(&self.id)).map(|member| member.entry.role);
+        today.unwrap_or(self.foundation.members[self.index].role) == Role::Regulator
     }
 
     pub fn local(&self) -> &LocalKeys {
@@ -187,6 +205,12 @@ impl Machine {
     pub fn size(&self, log: &LogId) -> u64 {
         self.state().and_then(|state| state.ledger.logs.known(log)).map_or(0, suyuan_engine::logs::LogHead::size)
     }
+}
+
+fn sessions(ledger: &Ledger, spread: u64) -> Sync {
+    let mut sync = Sync::new(ledger.me, sync::followed(ledger), Limits::default(), spread);
+    ledger.convictions.iter().for_each(|conviction| sync.convict(conviction));
+    sync
 }
 
 /// A member's log.

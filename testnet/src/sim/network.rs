@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use suyuan_core::StatementId;
+use suyuan_engine::decisions::Choice;
 use suyuan_engine::wire::Request;
 
 /// Something that is due.
@@ -21,6 +23,8 @@ pub enum Due {
     Boot { at: usize },
     /// A client wants something.
     Wish,
+    /// A client of a machine answers a proposal, if its node knows it, or tries again so many times.
+    Vote { at: usize, proposal: StatementId, choice: Choice, tries: u32 },
     /// Something breaks.
     Trouble,
 }

@@ -1,5 +1,7 @@
 //! What a seed is about: how many members, which of them lie, and how hard it goes.
 
+use suyuan_core::quorum::Quorum;
+
 use super::chance::Chance;
 use super::nature::{LIARS, Nature};
 
@@ -19,20 +21,33 @@ pub struct Plan {
     pub loss: u64,
     /// Answers that come twice.
     pub repeat: u64,
-    /// Whether clocks are wrong by years.
+    /// Whether clocks are wrong by years: nothing is decided then but what many clocks agree on by chance.
     pub skewed: bool,
+    /// Otherwise, so many clocks are.
+    pub astray: usize,
+    /// T of the charter.
+    pub seal: u64,
 }
 
 impl Plan {
+    /// Whether a machine's clock is wrong by years.
+    pub fn is_astray(&self, at: usize) -> bool {
+        self.skewed || at < self.astray
+    }
+
     pub fn draw(chance: &mut Chance) -> Self {
-        let count = match chance.between(0, 100) {
-            0..86 => chance.between(4, 9),
-            86..97 => chance.between(9, 17),
-            _ => chance.between(17, 33),
+        // What members tell each other of the order log grows with the cube of their number.
+        let count = match chance.between(0, 200) {
+            0..192 => chance.between(4, 9),
+            192..199 => chance.between(9, 13),
+            _ => chance.between(13, 21),
         };
         let count = usize::try_from(count).unwrap_or(4);
         let mut natures = vec![Nature::Honest; count];
-        for _ in 0..chance.index(count / 3 + 1) {
+        // No more than an alliance bears, its regulator aside.
+        let most = Quorum::of(if count < 5 { count } else { count - 1 }).liars();
+        let lying = chance.index(most + 1);
+        for _ in 0..lying {
             natures[chance.index(count)] = chance.pick(&LIARS).copied().unwrap_or(Nature::Mute);
         }
         let calm = chance.permille(100);
@@ -44,7 +59,9 @@ impl Plan {
             delay: [20, 100, 400, 3000][chance.index(4)],
             loss: [0, 0, 5, 30, 100][chance.index(5)],
             repeat: [0, 10, 100][chance.index(3)],
-            skewed: chance.permille(500),
+            skewed: chance.permille(150),
+            astray: if chance.permille(300) { most - lying } else { 0 },
+            seal: if count > 8 { 240_000 } else { [40_000, 100_000, 240_000][chance.index(3)] },
         }
     }
 }

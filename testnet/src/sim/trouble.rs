@@ -5,15 +5,24 @@ use suyuan_engine::logs::Logs;
 use suyuan_engine::view::Changes;
 use suyuan_engine::void::VoidEntry;
 
+use super::chance::Chance;
 use super::fact::{Fact, Ticket};
+use super::founding::FOUNDED_AT;
 use super::machine::Machine;
 use super::nature::Nature;
 use super::network::Due;
 use super::workload::{self, Wish};
 use super::world::World;
 
+/// How far a clock is wrong that is not astray, milliseconds.
+pub const CLOCKS: u64 = 60_000;
 /// Copies of a disk that are kept.
 const IMAGES: usize = 3;
+
+/// What a clock says at the beginning: minutes beside the right time, or years.
+pub fn start(astray: bool, chance: &mut Chance) -> u64 {
+    if astray { chance.between(0, 3_000_000_000_000) } else { FOUNDED_AT - CLOCKS + chance.between(0, 2 * CLOCKS) }
+}
 
 impl World {
     /// Something breaks, and something else will.
@@ -81,7 +90,8 @@ impl World {
             _ => None,
         };
         if self.chance.permille(500) {
-            clock.start = self.chance.between(0, 3_000_000_000_000);
+            let astray = self.plan.is_astray(at);
+            self.machines[at].clock.start = start(astray, &mut self.chance);
         }
     }
 

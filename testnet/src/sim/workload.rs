@@ -7,6 +7,7 @@ use super::machine::Machine;
 
 mod addresses;
 mod circles;
+mod decisions;
 mod records;
 
 /// Something that a client wants.
@@ -27,7 +28,7 @@ pub trait Workload {
 
 /// Every kind of wishes.
 pub fn all() -> Vec<Box<dyn Workload>> {
-    vec![Box::new(records::Records::default()), Box::new(circles::Circles), Box::new(addresses::Addresses)]
+    vec![Box::new(records::Records::default()), Box::new(circles::Circles), Box::new(addresses::Addresses), Box::new(decisions::Decisions)]
 }
 
 /// The place of one of them, by their weights.

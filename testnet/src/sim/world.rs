@@ -17,6 +17,7 @@ use super::nature::{Memory, Nature, twist};
 use super::network::{Agenda, Due, Links, pair};
 use super::plan::Plan;
 use super::trace::{Trace, short, whose};
+use super::trouble;
 use super::workload::{self, Wish, Workload};
 
 /// Between two looks of a machine's sessions at the time, at most.
@@ -57,12 +58,12 @@ impl World {
     pub fn new(seed: u64, shown: bool) -> Result<Self, String> {
         let mut chance = Chance::new(seed);
         let plan = Plan::draw(&mut chance);
-        let foundation = Foundation::of(plan.natures.len())?;
+        let foundation = Foundation::of(plan.natures.len(), plan.seal)?;
         let mut machines: Vec<Machine> = plan.natures.iter().enumerate().map(|(index, nature)| Machine::new(index, *nature, &foundation)).collect();
         let mut trace = Trace::new(shown);
         trace.note(0, format_args!("seed {seed}: {plan:?}"));
-        for machine in machines.iter_mut().filter(|_| plan.skewed) {
-            machine.clock = Clock { start: chance.between(0, 3_000_000_000_000), frozen: None };
+        for machine in &mut machines {
+            machine.clock = Clock { start: trouble::start(plan.is_astray(machine.index), &mut chance), frozen: None };
         }
         let mut agenda = Agenda::default();
         for at in 0..machines.len() {
@@ -72,7 +73,7 @@ impl World {
         agenda.add(chance.between(2000, 6000), Due::Trouble);
         Ok(Self {
             memories: machines.iter().map(|_| Memory::default()).collect(),
-            invariants: invariant::all(&foundation),
+            invariants: invariant::all(&foundation, !plan.skewed),
             workloads: workload::all(),
             plan,
             chance,
@@ -102,12 +103,14 @@ impl World {
             Due::Work { at, life } => self.work(at, life),
             Due::Tick { at, life } if self.machines[at].life == life => {
                 self.event(at, Event::Tick);
+                self.decide(at);
                 let next = self.now + self.chance.between(TICK / 2, TICK);
                 self.agenda.add(next, Due::Tick { at, life });
             }
             Due::Tick { .. } => {}
             Due::Boot { at } => self.boot(at),
             Due::Wish => self.wish(),
+            Due::Vote { at, proposal, choice, tries } => self.vote(at, proposal, choice, tries),
             Due::Trouble => self.trouble(),
         }
         self.look()
@@ -180,6 +183,8 @@ impl World {
             ),
             Fact::Told(Ticket::Evidence(by), outcome) => self.convicted(at, by, outcome),
             Fact::Announced(sizes) => self.event(at, Event::Local(sizes)),
+            Fact::Told(Ticket::Wish(number), Ok(Done::Written(receipt))) => self.written(at, number, &receipt),
+            Fact::Shown(_) => self.regroup(at),
             _ => {}
         }
     }
@@ -242,7 +247,8 @@ impl World {
         let (one, other) = pair;
         let run = |at: usize| self.machines[at].running.is_some();
         let connected = self.links.session(one, other).is_some();
-        if one == other || connected == up || (up && !(run(one) && run(other))) {
+        let knows = |at: usize, other: usize| self.machines[at].knows(&self.machines[other].id);
+        if one == other || connected == up || (up && !(run(one) && run(other) && knows(one, other) && knows(other, one))) {
             return;
         }
         if up {
@@ -316,7 +322,7 @@ impl World {
         self.crash(at);
     }
 
-    fn ask(&mut self, at: usize, member: &MemberId, request: Request) {
+    pub fn ask(&mut self, at: usize, member: &MemberId, request: Request) {
         let Some(to) = self.machines.iter().position(|machine| machine.id == *member) else { return };
         let Some(session) = self.links.session(at, to) else { return };
         self.trace.note(self.now, format_args!("{at} asks {to}: {}", asked(&request)));
@@ -349,6 +355,7 @@ impl World {
                 }
             }
             Request::Grown(log) => self.event(to, Event::Holds { member, log: *log }),
+            Request::OrderHeads(heads) => self.learn_heads(to, heads),
             Request::Pull { log, from } => self.event(to, Event::Holds { member, log: LogSize { log: *log, size: *from } }),
             _ => {}
         }
@@ -382,6 +389,9 @@ impl World {
         let member = self.machines[from].id;
         let Some(bytes) = bytes else { return self.event(to, Event::Failed { member, request }) };
         let response = Response::decode(&bytes, &self.machines[to].foundation.alliance.id());
+        if let Ok(Response::OrderHeads(heads)) = &response {
+            self.learn_heads(to, heads);
+        }
         let study = response.as_ref().ok().and_then(|response| self.study(to, member, &request, response));
         self.event(to, Event::Answer { member, request, response });
         study.into_iter().for_each(|found| self.event(to, found));
@@ -445,6 +455,7 @@ fn asked(request: &Request) -> String {
         Request::Listing { gap, from } => format!("where {} wrote to {} from {from}", whose(&gap.log), short(&gap.circle.0)),
         Request::Items { log, sequences } => format!("{} at {sequences:?}", whose(log)),
         Request::Heads => "heads".to_owned(),
+        Request::OrderHeads(heads) => format!("{} heads of the order log", heads.len()),
         Request::Counters(from) => format!("counters from {}", short(&from.0)),
         other => format!("{other:?}"),
     }

@@ -73,6 +73,12 @@ impl Heads {
         rows.into_iter().take(limits::ORDER_HEADS).collect()
     }
 
+    /// Whether another node tells of heads that this one does not tell of.
+    pub fn are_news(&self, told: &[(u64, String)]) -> bool {
+        let known = self.to_send();
+        told.iter().any(|head| !known.contains(head))
+    }
+
     /// Every head by term, certified ones first.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Head)> {
         self.notes.iter().flat_map(|(term, notes)| [&notes.certified, &notes.newest].into_iter().flatten().map(move |head| (*term, head)))
@@ -89,18 +95,15 @@ impl Decisions {
             return false;
         }
         let Some(state) = self.state_of(term, note) else { return false };
-        let Some(read) = state.read_head(note) else { return false };
-        let notes = self.heads.notes.entry(term).or_default();
-        let known = [&notes.certified, &notes.newest].into_iter().flatten().find(|head| head.read.head == read.head);
-        let merged = match known {
-            None => Head { note: note.to_owned(), read },
+        let merged = match self.heads.note_of(&state) {
+            None => state.read_head(note).map(|read| Head { note: note.to_owned(), read }),
             Some(head) => {
                 let merged = state.keeper_key().and_then(|key| note::merge(&head.note, note, &key, &state.witnesses()));
-                let Some(note) = merged.filter(|merged| *merged != head.note) else { return false };
-                let Some(read) = state.read_head(&note) else { return false };
-                Head { note, read }
+                merged.filter(|(merged, _)| *merged != head.note).map(|(note, read)| Head { note, read })
             }
         };
+        let Some(merged) = merged else { return false };
+        let notes = self.heads.notes.entry(term).or_default();
         let size = merged.read.head.size;
         let larger = |known: &Option<Head>| known.as_ref().is_none_or(|known| known.read.head.size <= size);
         if state.is_certified(&merged.read) {

@@ -5,7 +5,7 @@ use suyuan_core::CircleId;
 use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE, alliance_circle};
 use suyuan_core::log::LogId;
 
-use super::Writer;
+use super::{Writer, index};
 use super::command::{SubmitError, TakenIn};
 use super::shell::{Disk, Fatal, Notice, Outlet, SecretError};
 use crate::counters::Counters;
@@ -94,7 +94,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             ledger.relearn(self.disk.rows(), self.disk.keys().local, &secrets)?;
         }
         self.learn(ledger);
-        opened.iter().try_for_each(|circle| self.index_circle(circle))
+        if opened.is_empty() { Ok(()) } else { self.index() }
     }
 
     /// Secrets go into the keyring before the statements that need them are written. Says of which circles there were new ones.
@@ -106,36 +106,20 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             let Some(record) = record else { continue };
             match epoch::accept(slip, record, ledger, self.disk.keys().encryption) {
                 Ok(content) if self.state.secrets.of(&content.circle, content.epoch) == Some(&content.secret) => {}
-                Ok(content) => match self.keep_secret(content.circle, content.epoch, content.secret) {
-                    Ok(()) => opened.push(content.circle),
-                    Err(SecretError::Refused(why)) => self.outlet.notice(Notice::NotKept { statement, why }),
-                    Err(SecretError::Failed(why)) => return Err(Fatal(format!("the keyring cannot be written: {why}"))),
-                },
+                Ok(content) => {
+                    index::mark([content.circle], &mut self.disk, &mut self.rng)?;
+                    match self.keep_secret(content.circle, content.epoch, content.secret) {
+                        Ok(()) => opened.push(content.circle),
+                        Err(SecretError::Refused(why)) => self.outlet.notice(Notice::NotKept { statement, why }),
+                        Err(SecretError::Failed(why)) => return Err(Fatal(format!("the keyring cannot be written: {why}"))),
+                    }
+                }
                 Err(fault) => self.outlet.notice(Notice::Unfit { statement, fault }),
             }
         }
         opened.sort_unstable();
         opened.dedup();
         Ok(opened)
-    }
-
-    /// Records of a circle may have come before its secret, from another author or in the same batch.
-    fn index_circle(&mut self, circle: &CircleId) -> Result<(), Fatal> {
-        let mut from = None;
-        loop {
-            let mut changes = Changes::default();
-            let mut ledger = Ledger::clone(&self.state.ledger);
-            let (rows, local) = (self.disk.rows(), self.disk.keys().local);
-            from = mend::index_circle(circle, from, &self.state.secrets, rows, local, (&mut ledger.counters, &mut changes))?;
-            ledger.counters.save(&self.state.ledger.counters, local, &mut changes);
-            if !changes.is_empty() {
-                self.disk.write(&changes)?;
-                self.learn(ledger);
-            }
-            if from.is_none() {
-                return Ok(());
-            }
-        }
     }
 
     /// Whoever looks after the node may ask the author why.

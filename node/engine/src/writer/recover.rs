@@ -10,6 +10,7 @@ use suyuan_core::log::LogId;
 use suyuan_core::{AllianceId, MemberId};
 use zeroize::Zeroizing;
 
+use super::index;
 use super::shell::{Disk, Published, SecretError, State};
 use crate::ledger::{Founded, Ledger};
 use crate::logs::{self, Logs};
@@ -83,7 +84,8 @@ pub fn recover(
     let founded = founded.into();
     claim(disk, &founded.today(), &me)?;
     own_circle(disk, &me, &mut secrets, rng)?;
-    let ledger = Ledger::load(founded, me, disk.rows(), disk.keys().local, &secrets)?;
+    let mut ledger = Ledger::load(founded, me, disk.rows(), disk.keys().local, &secrets)?;
+    index::index(&mut ledger, &secrets, disk)?;
     if let Some(published) = &published {
         check_anchor(published, &ledger, disk.rows())?;
     }

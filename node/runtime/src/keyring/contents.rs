@@ -69,7 +69,7 @@ impl Identity {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
-        let mut key = || Ok(SecretKey::from_seed(&*secret(reader)?));
+        let mut key = || Ok::<_, Fault>(SecretKey::from_seed(&*secret(reader)?));
         let (log, witness, transport) = (key()?, key()?, key()?);
         let encryption = PrekeySecret::from_bytes(*secret(reader)?);
         let alliance = if reader.null() { None } else { Some(AllianceId(reader.fixed()?)) };

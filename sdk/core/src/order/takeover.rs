@@ -130,7 +130,7 @@ impl Order {
         next.settle(self.tree.size());
         let keeper = next.next_keeper(term)?;
         next.fence = self.position();
-        (next.term, next.keeper, next.certified) = (term, keeper, 0);
+        (next.term, next.keeper, next.certified, next.before) = (term, keeper, 0, None);
         (next.last, next.tree, next.roots) = (StatementId([0; 32]), Frontier::default(), vec![tree::root(&[])]);
         Some(next)
     }

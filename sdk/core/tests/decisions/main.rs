@@ -10,4 +10,6 @@ mod entries;
 #[allow(dead_code)]
 #[path = "../vectors/fixture.rs"]
 mod fixture;
+mod histories;
+mod states;
 mod world;

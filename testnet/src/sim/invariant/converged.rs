@@ -30,14 +30,14 @@ impl Invariant for Converged {
     }
 
     fn settled(&self, scene: &Scene<'_>) -> Result<(), String> {
-        scene.honest().try_for_each(|machine| same_logs(scene, machine))?;
-        scene.honest().try_for_each(|machine| same_circles(scene, machine))?;
-        scene.honest().try_for_each(|machine| same_void(scene, machine))?;
-        scene.honest().try_for_each(|machine| same_addresses(scene, machine))?;
-        scene.honest().try_for_each(|author| everything_reaches_its_readers(scene, author))?;
-        let count = scene.honest().count();
+        scene.present().try_for_each(|machine| same_logs(scene, machine))?;
+        scene.present().try_for_each(|machine| same_circles(scene, machine))?;
+        scene.present().try_for_each(|machine| same_void(scene, machine))?;
+        scene.present().try_for_each(|machine| same_addresses(scene, machine))?;
+        scene.present().try_for_each(|author| everything_reaches_its_readers(scene, author))?;
+        let count = scene.present().count();
         let chosen = usize::try_from(scene.now).unwrap_or(0).checked_rem(count).unwrap_or(0);
-        scene.honest().nth(chosen).map_or(Ok(()), is_whole)
+        scene.present().nth(chosen).map_or(Ok(()), is_whole)
     }
 }
 
@@ -51,7 +51,7 @@ fn same_logs(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
     let state = running(machine)?;
     for author in scene.machines.iter().filter(|author| author.nature != Nature::Forker) {
         let log = author.log();
-        if author.nature == Nature::Honest {
+        if author.nature == Nature::Honest && scene.present().any(|present| present.index == author.index) {
             let theirs = running(author)?;
             let head = |state: &State| state.ledger.logs.head(&log).tree_head();
             if head(state) != head(theirs) {
@@ -67,7 +67,7 @@ fn same_logs(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
             if published != head(theirs).size {
                 return Err(format!("node {} has published {published} of {} entries", author.index, head(theirs).size));
             }
-        } else if let Some(other) = scene.honest().next() {
+        } else if let Some(other) = scene.present().next() {
             let shared = machine.size(&log).min(other.size(&log));
             let entries = |of: &Machine| -> Option<_> {
                 let head = of.state()?.ledger.logs.known(&log)?;
@@ -85,7 +85,7 @@ fn same_logs(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
 /// there is, and what did not reach it while it was may never do.
 fn same_circles(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
     let state = running(machine)?;
-    for steward in scene.honest().filter(|steward| !steward.restored) {
+    for steward in scene.present().filter(|steward| !steward.restored) {
         let theirs = running(steward)?;
         for circle in theirs.ledger.circles.iter().filter(|circle| circle.steward == steward.id) {
             let known = state.ledger.circles.circle(&circle.id).map(|known| known.epochs().clone()).unwrap_or_default();
@@ -113,7 +113,7 @@ fn same_void(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
     let relays = scene.machines.iter().any(|other| matches!(other.nature, Nature::Withholder | Nature::Changer | Nature::Replayer));
     for author in scene.machines.iter().filter(|author| author.nature != Nature::Forker) {
         let log = author.log();
-        let Some(other) = scene.honest().next() else { continue };
+        let Some(other) = scene.present().next() else { continue };
         let shared = machine.size(&log).min(other.size(&log));
         let found = |of: &Machine| void(of, &log, shared);
         let (mine, theirs) = (found(machine)?, found(other)?);
@@ -141,7 +141,7 @@ fn same_addresses(scene: &Scene<'_>, machine: &Machine) -> Result<(), String> {
     if state.secrets.of(&circle, 1).is_none() {
         return Ok(());
     }
-    for author in scene.honest() {
+    for author in scene.present() {
         if state.ledger.addresses.of(&author.id) != running(author)?.ledger.addresses.of(&author.id) {
             return Err(format!("node {} does not know where node {} says that it is reached", machine.index, author.index));
         }
@@ -159,7 +159,7 @@ fn everything_reaches_its_readers(scene: &Scene<'_>, author: &Machine) -> Result
     for sequence in 0..author.size(&log) {
         let mut told = Sections::new();
         let mut seen: Vec<(&Machine, Sections)> = Vec::new();
-        for machine in scene.honest() {
+        for machine in scene.present() {
             let sections = opened(machine, &log, sequence)?;
             told.extend(sections.clone());
             seen.push((machine, sections));
@@ -199,7 +199,7 @@ fn readers(scene: &Scene<'_>) -> Result<BTreeMap<(CircleId, u64), Readers>, Stri
         let circles = steward.state().into_iter().flat_map(|state| state.ledger.circles.iter()).filter(|circle| circle.steward == steward.id);
         for (circle, number, epoch) in circles.flat_map(|circle| circle.epochs().iter().map(move |(number, epoch)| (circle, *number, epoch))) {
             let of = readers.entry((circle.id, number)).or_default();
-            for machine in scene.honest().filter(|machine| epoch.members.contains_key(&machine.id)) {
+            for machine in scene.present().filter(|machine| epoch.members.contains_key(&machine.id)) {
                 of.may.insert(machine.id);
                 if circle.rights(&machine.id, None).is_some() && running(machine)?.secrets.of(&circle.id, number).is_some() {
                     of.must.insert(machine.id);

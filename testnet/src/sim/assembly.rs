@@ -1,0 +1,141 @@
+//! How members decide in a run: what a node's shell does for it each tick, and clients who answer what others propose.
+
+use std::collections::BTreeSet;
+
+use suyuan_core::membership::{Agreement, Change};
+use suyuan_core::order::Order;
+use suyuan_core::{MemberId, StatementId};
+use suyuan_engine::decisions::{Choice, HeldProposal, ProposalRequest, VoteRequest};
+use suyuan_engine::wire::Request;
+use suyuan_engine::writer::{Command, Receipt};
+
+use super::fact::Ticket;
+use super::invariant::Scene;
+use super::network::{Due, pair};
+use super::world::World;
+
+/// How often a client looks for a proposal that its node does not know yet.
+const TRIES: u32 = 8;
+
+impl World {
+    /// Lets a node do what is due for the alliance's decisions, and tells connected members which heads of the order log it knows.
+    pub fn decide(&mut self, at: usize) {
+        let reached: BTreeSet<MemberId> = self.machines.iter().filter(|other| self.links.session(at, other.index).is_some()).map(|other| other.id).collect();
+        let now = self.now;
+        let Some(running) = &mut self.machines[at].running else { return };
+        let heads = running.writer.state().ledger.decisions.heads().to_send();
+        let (due, free) = (running.telling.due(&heads, &reached, now), running.free);
+        for member in due {
+            self.ask(at, &member, Request::OrderHeads(heads.clone()));
+        }
+        if free {
+            self.command(at, Ticket::Nobody, Command::Decide(reached));
+        }
+    }
+
+    /// Another node has said which heads of the order log it knows.
+    pub fn learn_heads(&mut self, at: usize, heads: &[(u64, String)]) {
+        if self.machines[at].state().is_some_and(|state| state.ledger.decisions.heads().are_news(heads)) {
+            self.command(at, Ticket::Nobody, Command::Heads(heads.to_vec()));
+        }
+    }
+
+    /// The alliance has other members than a node's sessions know of: all its connections are made anew.
+    pub fn regroup(&mut self, at: usize) {
+        let machine = &self.machines[at];
+        let changed = machine.running.as_ref().is_some_and(|running| running.version != running.writer.state().ledger.alliance.version());
+        if !changed {
+            return;
+        }
+        self.trace.note(self.now, format_args!("{at} sees other members"));
+        let spread = self.chance.seed();
+        for other in 0..self.machines.len() {
+            self.link(pair(at, other), false);
+        }
+        self.machines[at].regroup(spread);
+        for other in (0..self.machines.len()).filter(|other| *other != at) {
+            let time = self.now + self.chance.between(1, 2000);
+            self.agenda.add(time, Due::Link { pair: pair(at, other), up: true });
+        }
+    }
+
+    /// Whatever a client had written: where it is a proposal, others are asked.
+    pub fn written(&mut self, at: usize, number: u64, receipt: &Receipt) {
+        let Some(state) = self.machines[at].state() else { return };
+        let Some(id) = receipt.ids.first().copied().filter(|id| state.ledger.decisions.proposals().contains_key(id)) else { return };
+        self.trace.note(self.now, format_args!("{at} has proposed {number}"));
+        for voter in 0..self.machines.len() {
+            let choice = match self.chance.between(0, 20) {
+                0 => Choice::Object,
+                1 => Choice::Comment,
+                2 | 3 => continue,
+                _ => Choice::Approve,
+            };
+            let time = self.now + self.chance.between(100, 15_000);
+            self.agenda.add(time, Due::Vote { at: voter, proposal: id, choice, tries: TRIES });
+            if self.chance.permille(50) {
+                self.agenda.add(time + 3000, Due::Vote { at: voter, proposal: id, choice: Choice::Withdraw, tries: 0 });
+            }
+        }
+    }
+
+    /// A client answers a proposal.
+    pub fn vote(&mut self, at: usize, proposal: StatementId, choice: Choice, tries: u32) {
+        let machine = &self.machines[at];
+        let free = machine.running.as_ref().is_some_and(|running| running.free);
+        let known = machine.state().is_some_and(|state| state.ledger.decisions.proposals().contains_key(&proposal));
+        if free && known {
+            let number = self.wishes;
+            self.wishes += 1;
+            self.trace.note(self.now, format_args!("{at} is asked for {number}: {} of a proposal", choice.name()));
+            return self.command(at, Ticket::Wish(number), Command::Vote(VoteRequest { proposal, choice, comment: String::new() }));
+        }
+        if let Some(tries) = tries.checked_sub(1) {
+            let time = self.now + self.chance.between(1000, 6000);
+            self.agenda.add(time, Due::Vote { at, proposal, choice, tries });
+        }
+    }
+}
+
+/// What is proposed when everything has come to rest: an alliance that is stuck would not decide it.
+#[derive(Default)]
+pub struct Motion {
+    proposal: Option<StatementId>,
+}
+
+const TITLE: &str = "peace";
+
+impl World {
+    /// Those of honest members that are in the alliance.
+    pub fn present(&self) -> impl Iterator<Item = usize> {
+        let scene = Scene { machines: &self.machines, now: self.now };
+        scene.present().map(|machine| machine.index).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Proposes something and lets everybody approve it. Says whether it is final everywhere.
+    pub fn is_carried(&mut self, motion: &mut Motion) -> bool {
+        let present: Vec<usize> = self.present().collect();
+        let decisions = |at: &usize| self.machines[*at].state().map(|state| state.ledger.decisions.clone());
+        let known: Vec<_> = present.iter().filter_map(decisions).collect();
+        let ours = |held: &HeldProposal| matches!(&held.proposal.change, Change::Agree(agreement) if agreement.title == TITLE);
+        motion.proposal = motion.proposal.or_else(|| known.first()?.proposals().iter().find(|(_, held)| ours(held)).map(|(id, _)| *id));
+        let Some(proposal) = motion.proposal else {
+            let Some(at) = present.iter().find(|at| !self.machines[**at].regulates()) else { return true };
+            let agreement = Agreement { title: TITLE.to_owned(), text: String::new() };
+            let expires = self.machines[*at].clock.read(self.now) + 10_000_000;
+            let request = ProposalRequest { change: Change::Agree(agreement), expires, reason: String::new(), signers: Vec::new(), threshold: None };
+            self.command(*at, Ticket::Nobody, Command::Propose(Box::new(request)));
+            return false;
+        };
+        let is_final = |order: &Order| order.decided.iter().any(|decided| decided.resolved.id == proposal && order.is_settled(decided));
+        if known.len() == present.len() && known.iter().all(|decisions| is_final(decisions.settled())) {
+            return true;
+        }
+        for (at, decisions) in present.into_iter().zip(known) {
+            if !decisions.approvals(&proposal).contains_key(&self.machines[at].id) {
+                self.vote(at, proposal, Choice::Approve, 0);
+            }
+        }
+        false
+    }
+}
