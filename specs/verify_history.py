@@ -150,13 +150,14 @@ def chain(link):  # a list that is held from its last element on: [(element…, 
     while link: yield link[:-1]; link = link[-1]  # noqa: E702
 def versions(order): return collections.Counter(name for name, in chain(order["decided"]))
 # ==== order-log.md ======================================================================================================================
-EMPTY = {"size": 0, "last": bytes(32), "peaks": (), "certified": 0}
+EMPTY = {"size": 0, "last": bytes(32), "peaks": (), "certified": 0, "before": None}
 def founding(known):
     return {"circle": known["alliance"], "term": 1, "keeper": leader(known), "known": known, "time": known["time"], "decided": None, "epochs": None, "pending": None,
             "opening": None, "roots": [sha256()], **EMPTY}
 def origin(order, term): return f"suyuan/{order['circle'].hex()}/{order['circle'].hex()}/order/{term}"
-def certified(order, note):  # size and root of a head of this term that has a quorum in this state
-    known, keeper = order["known"], order["keeper"]
+def certified(order, note, before=None):  # size and root of a head of this term that has a quorum in this state, or in the one that so many entries had settled
+    claimed = before and claim(order, note)
+    known, keeper = before[1] if claimed and claimed[1] <= before[0] else order["known"], order["keeper"]
     all_of = voters(known)
     witnesses = [(witness_name(known, voter), known["entries"][voter][4]) for voter in all_of if voter != keeper]
     head = attempt(checked, note, origin(order, order["term"]), known["logs"][keeper][-1][0], witnesses)
@@ -164,7 +165,7 @@ def certified(order, note):  # size and root of a head of this term that has a q
 def settle(order, size):
     (changed_at, known), (opened_at, epoch) = order["pending"] or (size, None), order["opening"] or (size, None)
     order = {**order, "certified": size}
-    if changed_at < size: order.update(known=known, pending=None)
+    if changed_at < size: order.update(known=known, pending=None, before=(order["size"], order["known"]))  # the alliance before, and who settled the change
     if opened_at < size: order.update(epochs=(epoch["epoch"], epoch["statement"], order["epochs"]), opening=None)
     return order
 def append(order, author, entry_id, time, entry):
@@ -172,7 +173,7 @@ def append(order, author, entry_id, time, entry):
     must((author, entry["term"], entry["circle"]) == (order["keeper"], order["term"], order["circle"].hex()), "keeper")
     must((entry["index"], entry["previous"]) == (order["size"], order["last"].hex()), "index") and must(time >= order["time"], "time")
     if entry["certificate"] is not None:
-        head = must(certified(order, entry["certificate"]), "certificate")
+        head = must(certified(order, entry["certificate"], order["before"]), "certificate")
         must(order["certified"] < head["size"] <= order["size"] and order["roots"][head["size"]] == head["root"], "certificate")
         order = settle(order, head["size"])
     must((entry["takeover"] is not None) == (order["term"] > 1 and order["size"] == 0), "takeover")
@@ -219,13 +220,14 @@ def certified_state(states, term, note):
     head = certified(state, note) if state else None
     return state if head and head["root"] == state["roots"][state["size"]] else None
 def follow(states, tip, *disclosed):
-    found = within("statement", opened, tip["known"], "suyuan.order", *disclosed)
-    entry = within("malformed", read, found["fields"], ORDER)
-    place = found["author"], found["id"], found["time"], entry
-    if entry["term"] <= tip["term"]: return append(tip, *place)
-    largest, notes = named(tip, entry["takeover"] or [])
-    fences = (certified_state(states, None, note) for note in notes)
-    return take_over(must(next(filter(None, fences), None) if largest else states[1, 0], "takeover"), *place)
+    early, fence = attempt(lambda: read(section_body(disclosed[-1])["fields"], ORDER)), None
+    if early and early["term"] > tip["term"]:
+        largest, notes = named(tip, early["takeover"] or [])
+        fence = next(filter(None, (certified_state(states, None, note) for note in notes)), None) if largest else states[1, 0]
+    # Whoever keeps a later term may be a member, or have a key, only by what its fence settles.
+    found = within("statement", opened, (settle(fence, fence["size"]) if fence else tip)["known"], "suyuan.order", *disclosed)
+    place = found["author"], found["id"], found["time"], must(early, "malformed")
+    return append(tip, *place) if early["term"] <= tip["term"] else take_over(must(fence, "takeover"), *place)
 def history_state(known, history):  # the state in force, and how many entries there are
     _, _, entries, heads = need(len(history) <= 2**26, "form") and structure(history, HISTORY, 1)
     tip = settled = founding(known)
