@@ -382,7 +382,8 @@ def in_words(result, expected):
             "The log had at least {size} entries when it signed the checkpoint."
         lines.append(("\nProven: member {author} signed, as entry {sequence} of its log, statement {id}\nof type {type}. " + until +
                       " Fields withheld: {withheld}.").format(**record))
-        if not record["left"]: lines.append("  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}.")
+        seen = "  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}."
+        lines += [] if record["left"] else [seen]
         lines += [f"  section {section}: {plain(name)} = {plain(value)}" for section, name, value in record["fields"]]
     return "\n".join(lines + ["\nNot proven: that contents and times are true, that no record is missing, that all see the same log where it is not witnessed."])
 
