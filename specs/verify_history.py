@@ -197,7 +197,7 @@ def append(order, author, entry_id, time, entry):
 def claim(order, note):  # term and size that a note of this circle says to be the head of
     found = attempt(read_note, note)
     term = found and re.fullmatch(re.escape(origin(order, "")) + "(0|[1-9][0-9]*)", found[1])
-    return (int(term[1]), found[2]["size"]) if term and len(term[1]) <= 20 and int(term[1]) < 2**64 else None
+    return (int(term[1]), found[2]["size"]) if term and len(term[1]) <= 16 and int(term[1]) < 2**53 else None
 def named(order, votes):  # the heads that claim to be the largest that votes name
     heads = {fields["head"] for vote in votes if (fields := attempt(lambda: read(section_body(unbase64(vote["body"]))["fields"], FREEZE)))} - {None}
     largest = max(filter(None, (claim(order, note) for note in heads)), default=None)

@@ -264,7 +264,7 @@ export function claim(order: Order, note: string): Head | null {
   return quietly(() => {
     const checkpoint = parseCheckpoint(note);
     const [digits = ""] = /[^/]*$/.exec(checkpoint.origin)!;
-    const isTerm = /^(?:0|[1-9][0-9]{0,19})$/.test(digits) && BigInt(digits) < 2n ** 64n; // of these only the exact ones are compared
+    const isTerm = /^(?:0|[1-9][0-9]{0,15})$/.test(digits) && Number.isSafeInteger(Number(digits));
     ensure(isTerm && checkpoint.origin === originOf(order, digits), "origin", "of another log");
     return { term: Number(digits), checkpoint };
   });
