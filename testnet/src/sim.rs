@@ -151,7 +151,7 @@ impl World {
             self.machines[at].power.on();
             self.machines[at].clock.frozen = None;
             if !self.plan.skewed {
-                self.machines[at].clock.start = trouble::start(false, &mut self.chance);
+                self.machines[at].clock.start = trouble::start(false, &self.plan, &mut self.chance);
             }
             self.agenda.add(self.now + 10, Due::Boot { at });
             for other in at + 1..self.machines.len() {
@@ -169,7 +169,7 @@ impl World {
                 if self.plan.skewed || self.is_carried(&mut motion) {
                     return Ok(());
                 }
-                settled = Err(Breach { invariant: "one order", what: "what everybody approves does not become final".to_owned() });
+                settled = Err(Breach { invariant: "one order", what: self.stuck(&motion) });
             }
             if self.now >= end || self.steps >= STEPS {
                 let some = last.first().map(|at| Breach { invariant: "convergence", what: format!("node {at} was never free to write") });

@@ -113,6 +113,21 @@ impl World {
         scene.present().map(|machine| machine.index).collect::<Vec<_>>().into_iter()
     }
 
+    /// Why a motion is not carried.
+    pub fn stuck(&self, motion: &Motion) -> String {
+        let told = self.present().filter_map(|at| {
+            let machine = &self.machines[at];
+            let decisions = &machine.state()?.ledger.decisions;
+            let (settled, tip) = (decisions.settled(), decisions.tip());
+            let approvals = motion.proposal.map_or(0, |proposal| decisions.approvals(&proposal).len());
+            let known = motion.proposal.is_some_and(|proposal| decisions.proposals().contains_key(&proposal));
+            let keeper = self.machines.iter().position(|other| other.id == tip.keeper);
+            let (settled, tip, bound) = (settled.position(), tip.position(), decisions.promise.term);
+            Some(format!("node {at} has settled {settled:?} of {tip:?}, kept by {keeper:?}, is bound to {bound}, knows it: {known}, approvals {approvals}"))
+        });
+        format!("what everybody approves does not become final: {}", told.collect::<Vec<_>>().join("; "))
+    }
+
     /// Proposes something and lets everybody approve it. Says whether it is final everywhere.
     pub fn is_carried(&mut self, motion: &mut Motion) -> bool {
         let present: Vec<usize> = self.present().collect();

@@ -35,6 +35,11 @@ impl Plan {
         self.skewed || at < self.astray
     }
 
+    /// How far a clock is wrong that is not astray, milliseconds: little beside T.
+    pub fn clocks(&self) -> u64 {
+        self.seal / 16
+    }
+
     pub fn draw(chance: &mut Chance) -> Self {
         // What members tell each other of the order log grows with the cube of their number.
         let count = match chance.between(0, 200) {

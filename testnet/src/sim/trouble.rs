@@ -11,17 +11,16 @@ use super::founding::FOUNDED_AT;
 use super::machine::Machine;
 use super::nature::Nature;
 use super::network::Due;
+use super::plan::Plan;
 use super::workload::{self, Wish};
 use super::world::World;
 
-/// How far a clock is wrong that is not astray, milliseconds.
-pub const CLOCKS: u64 = 60_000;
 /// Copies of a disk that are kept.
 const IMAGES: usize = 3;
 
-/// What a clock says at the beginning: minutes beside the right time, or years.
-pub fn start(astray: bool, chance: &mut Chance) -> u64 {
-    if astray { chance.between(0, 3_000_000_000_000) } else { FOUNDED_AT - CLOCKS + chance.between(0, 2 * CLOCKS) }
+/// What a clock says at the beginning: a little beside the right time, or years.
+pub fn start(astray: bool, plan: &Plan, chance: &mut Chance) -> u64 {
+    if astray { chance.between(0, 3_000_000_000_000) } else { FOUNDED_AT - plan.clocks() + chance.between(0, 2 * plan.clocks()) }
 }
 
 impl World {
@@ -91,7 +90,7 @@ impl World {
         };
         if self.chance.permille(500) {
             let astray = self.plan.is_astray(at);
-            self.machines[at].clock.start = start(astray, &mut self.chance);
+            self.machines[at].clock.start = start(astray, &self.plan, &mut self.chance);
         }
     }
 

@@ -63,7 +63,7 @@ impl World {
         let mut trace = Trace::new(shown);
         trace.note(0, format_args!("seed {seed}: {plan:?}"));
         for machine in &mut machines {
-            machine.clock = Clock { start: trouble::start(plan.is_astray(machine.index), &mut chance), frozen: None };
+            machine.clock = Clock { start: trouble::start(plan.is_astray(machine.index), &plan, &mut chance), frozen: None };
         }
         let mut agenda = Agenda::default();
         for at in 0..machines.len() {
