@@ -24,6 +24,7 @@ mod network;
 mod plan;
 mod trace;
 mod trouble;
+mod turncoat;
 mod workload;
 mod world;
 

@@ -62,6 +62,7 @@ impl World {
 
     /// Whatever a client had written: where it is a proposal, others are asked.
     pub fn written(&mut self, at: usize, number: u64, receipt: &Receipt) {
+        self.spread_rival(at, number, receipt);
         let Some(state) = self.machines[at].state() else { return };
         let Some(id) = receipt.ids.first().copied().filter(|id| state.ledger.decisions.proposals().contains_key(id)) else { return };
         self.trace.note(self.now, format_args!("{at} has proposed {number}"));

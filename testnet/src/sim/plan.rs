@@ -53,7 +53,9 @@ impl Plan {
         let most = Quorum::of(if count < 5 { count } else { count - 1 }).liars();
         let lying = chance.index(most + 1);
         for _ in 0..lying {
-            natures[chance.index(count)] = chance.pick(&LIARS).copied().unwrap_or(Nature::Mute);
+            let (at, nature) = (chance.index(count), chance.pick(&LIARS).copied().unwrap_or(Nature::Mute));
+            // An alliance whose founder hands out no key never begins.
+            natures[at] = if at == 0 && nature == Nature::Mute { Nature::Honest } else { nature };
         }
         let calm = chance.permille(100);
         Self {

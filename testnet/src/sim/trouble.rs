@@ -132,7 +132,7 @@ impl World {
             let mut mine = epochs.filter(|(.., epoch)| epoch.members.contains_key(&other.id));
             mine.all(|(circle, number, _)| other.platter.borrow().secrets.contains_key(&(circle, number)))
         };
-        let claims = |other: &Machine| other.nature == Nature::Honest || other.nature == Nature::Scribbler;
+        let claims = |other: &Machine| matches!(other.nature, Nature::Honest | Nature::Scribbler | Nature::Turncoat);
         machine.nature == Nature::Honest
             && size > 0
             && published == size

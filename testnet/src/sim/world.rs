@@ -48,6 +48,8 @@ pub struct World {
     pub workloads: Vec<Box<dyn Workload>>,
     invariants: Vec<Box<dyn Invariant>>,
     pub wishes: u64,
+    /// Heads of the order log that rivals of others' stand behind, by term.
+    pub rumours: Vec<(u64, String)>,
 }
 
 impl World {
@@ -73,7 +75,7 @@ impl World {
         agenda.add(chance.between(2000, 6000), Due::Trouble);
         Ok(Self {
             memories: machines.iter().map(|_| Memory::default()).collect(),
-            invariants: invariant::all(&foundation, !plan.skewed),
+            invariants: invariant::all(&foundation, &plan),
             workloads: workload::all(),
             plan,
             chance,
@@ -85,6 +87,7 @@ impl World {
             trace,
             steps: 0,
             wishes: 0,
+            rumours: Vec::new(),
         })
     }
 
@@ -104,6 +107,9 @@ impl World {
             Due::Tick { at, life } if self.machines[at].life == life => {
                 self.event(at, Event::Tick);
                 self.decide(at);
+                if self.machines[at].nature == Nature::Turncoat && self.chance.permille(80) {
+                    self.betray(at);
+                }
                 let next = self.now + self.chance.between(TICK / 2, TICK);
                 self.agenda.add(next, Due::Tick { at, life });
             }
