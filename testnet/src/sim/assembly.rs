@@ -114,6 +114,16 @@ impl World {
         scene.present().map(|machine| machine.index).collect::<Vec<_>>().into_iter()
     }
 
+    /// Decisions that are final, terms after the first, and members that have left, by the newest that anybody honest knows.
+    pub fn decided(&self) -> [u64; 3] {
+        let orders = self.present().filter_map(|at| Some(self.machines[at].state()?.ledger.decisions.settled().clone()));
+        orders.max_by_key(Order::position).map_or([0; 3], |order| {
+            let left = self.machines.iter().filter(|machine| order.alliance.active(&machine.id).is_none()).count();
+            let decided = order.decided.iter().filter(|decided| order.is_settled(decided)).count();
+            [decided as u64, order.term - 1, left as u64]
+        })
+    }
+
     /// Why a motion is not carried.
     pub fn stuck(&self, motion: &Motion) -> String {
         let told = self.present().filter_map(|at| {
@@ -124,7 +134,9 @@ impl World {
             let known = motion.proposal.is_some_and(|proposal| decisions.proposals().contains_key(&proposal));
             let keeper = self.machines.iter().position(|other| other.id == tip.keeper);
             let (settled, tip, bound) = (settled.position(), tip.position(), decisions.promise.term);
-            Some(format!("node {at} has settled {settled:?} of {tip:?}, kept by {keeper:?}, is bound to {bound}, knows it: {known}, approvals {approvals}"))
+            Some(format!(
+                "node {at} has settled {settled:?} of {tip:?}, kept by {keeper:?}, is bound to {bound}, knows it: {known}, approvals {approvals}"
+            ))
         });
         format!("what everybody approves does not become final: {}", told.collect::<Vec<_>>().join("; "))
     }

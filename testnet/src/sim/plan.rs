@@ -43,9 +43,9 @@ impl Plan {
     pub fn draw(chance: &mut Chance) -> Self {
         // What members tell each other of the order log grows with the cube of their number.
         let count = match chance.between(0, 200) {
-            0..192 => chance.between(4, 9),
-            192..199 => chance.between(9, 13),
-            _ => chance.between(13, 21),
+            0..180 => chance.between(4, 8),
+            180..199 => chance.between(8, 12),
+            _ => chance.between(12, 21),
         };
         let count = usize::try_from(count).unwrap_or(4);
         let mut natures = vec![Nature::Honest; count];

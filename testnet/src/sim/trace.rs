@@ -6,7 +6,7 @@ use std::fmt::{Arguments, Write};
 use suyuan_core::log::LogId;
 
 /// Lines that are kept to be shown.
-const KEPT: usize = 20000;
+const KEPT: usize = 60;
 
 /// The record of one run.
 #[derive(Debug)]

@@ -33,8 +33,8 @@ impl World {
             5..8 => self.flap(at),
             8 => self.partition(),
             9 => self.turn_clock(at),
-            10..13 => self.keep_image(at),
-            13 | 14 => self.restore(at),
+            10..13 => self.keep_images(),
+            13 | 14 => self.restore(),
             15 => self.mix_up(at),
             _ => self.lie(),
         }
@@ -94,20 +94,20 @@ impl World {
         }
     }
 
-    fn keep_image(&mut self, at: usize) {
-        let machine = &mut self.machines[at];
-        machine.images.push(machine.platter.borrow().clone());
-        if machine.images.len() > IMAGES {
-            machine.images.remove(0);
+    fn keep_images(&mut self) {
+        for machine in &mut self.machines {
+            machine.images.push(machine.platter.borrow().clone());
+            if machine.images.len() > IMAGES {
+                machine.images.remove(0);
+            }
         }
     }
 
     /// Store and anchor of some time ago are put back. Nobody can save what no other has: it is done only where the others have all of it.
-    fn restore(&mut self, at: usize) {
+    fn restore(&mut self) {
+        let fit: Vec<usize> = (0..self.machines.len()).filter(|at| !self.machines[*at].images.is_empty() && self.may_be_restored(*at)).collect();
+        let Some(at) = self.chance.pick(&fit).copied() else { return };
         let images = self.machines[at].images.len();
-        if images == 0 || !self.may_be_restored(at) {
-            return;
-        }
         let machine = &mut self.machines[at];
         machine.stop();
         machine.restored = true;

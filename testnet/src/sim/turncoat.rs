@@ -61,7 +61,8 @@ impl World {
         let Some(before) = before.filter(fits) else { return };
         let epoch = EpochEntry { epoch: before.newest_epoch() + 1, statement: StatementId([7; 32]) };
         let (index, previous) = (before.head().size, before.last());
-        let entry = Entry { circle: before.circle, term: before.term, index, previous, certificate: None, takeover: None, effect: None, epoch: Some(epoch) };
+        let entry =
+            Entry { circle: before.circle, term: before.term, index, previous, certificate: None, takeover: None, effect: None, epoch: Some(epoch) };
         let Some(fields) = to_fields(&entry) else { return };
         let number = self.state(at, order::ENTRY, Vec::new(), suyuan_core::circle::PUBLIC, fields, Some(time));
         self.trace.note(self.now, format_args!("{at} writes another entry {index} of term {}", before.term));
@@ -92,7 +93,10 @@ impl World {
         let cosigned: Vec<(u64, String)> = cosigned.collect();
         let Some((term, note)) = self.chance.pick(&cosigned).cloned() else { return };
         // Others of its kind add their names to it.
-        self.rumours.iter_mut().filter(|(of, rumour)| *of == term && note.starts_with(rumour.as_str())).for_each(|(_, rumour)| rumour.clone_from(&note));
+        self.rumours
+            .iter_mut()
+            .filter(|(of, rumour)| *of == term && note.starts_with(rumour.as_str()))
+            .for_each(|(_, rumour)| rumour.clone_from(&note));
         for other in (0..self.machines.len()).filter(|other| *other != at) {
             let member = self.machines[other].id;
             if self.chance.permille(600) {

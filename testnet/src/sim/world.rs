@@ -295,6 +295,10 @@ impl World {
                 }
                 self.trace.note(self.now, format_args!("{at} may author"));
                 self.command(at, Ticket::Nobody, Command::Found);
+                // Whoever waited for it is let in at once.
+                if self.active && self.chance.permille(500) {
+                    self.wish_at(at);
+                }
             }
         }
     }
