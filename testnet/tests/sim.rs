@@ -17,6 +17,8 @@ fn what_must_hold_does_in_some_hundred_worlds() {
     let told = play(1, 300);
     assert_eq!((told["ok"].clone(), told["seeds"].as_u64()), (Value::Bool(true), Some(300)), "{}", told["failures"]);
     assert!(told["steps"].as_u64().unwrap() > 100_000);
+    let least = [("decisions", 500), ("takeovers", 50), ("removals", 40)];
+    least.into_iter().for_each(|(what, least)| assert!(told[what].as_u64().unwrap() >= least, "too few {what}: {}", told[what]));
 }
 
 #[test]

@@ -209,7 +209,7 @@ impl World {
                 (0..self.nodes.len()).filter(|other| self.reach(at, *other)).map(|other| self.nodes[other].id).collect();
             let now = self.now;
             let node = &mut self.nodes[at];
-            node.silence.observe(&node.decisions, &reached, &node.id, now);
+            node.silence.observe(&node.decisions, &node.epochs, &reached, &node.id, now);
             let Some(act) = node.decisions.due(&node.id, &mut node.silence, &node.epochs, now) else { break };
             self.execute(at, act);
         }
@@ -450,6 +450,29 @@ fn members_come_and_go() {
     let alliance = &world.nodes[0].decisions.settled().alliance;
     assert!(alliance.active(&world.nodes[3].id).is_none() && alliance.member(&world.nodes[3].id).is_some_and(|member| member.left.is_some()));
     assert_eq!(alliance.version(), 2);
+}
+
+#[test]
+fn a_keeper_that_does_not_open_the_next_epoch_is_replaced() {
+    let mut world = World::new(5, 6);
+    let before: BTreeSet<MemberId> = world.nodes.iter().map(|node| node.id).collect();
+    let removal = Removal { member: world.nodes[4].id, size: 0, root: StatementId([0; 32]) };
+    let remove = world.propose(1, Change::Remove(removal)).unwrap();
+    world.run(300);
+    for at in 0..4 {
+        world.vote(at, remove, Choice::Approve).unwrap();
+    }
+    world.converge();
+    // The others still have the epoch for all five, and the keeper sees nothing to do.
+    for at in 1..4 {
+        world.nodes[at].epochs = EpochState { members: before.clone(), written: None };
+    }
+    for _ in 0..20 {
+        world.run(300);
+        world.now += HOUR / 2;
+    }
+    let order = world.nodes[1].decisions.settled();
+    assert!(order.term > 1 && order.keeper != world.nodes[0].id, "still {:?}", order.position());
 }
 
 /// Random proposals, votes, cuts, crashes and clock steps, with every node honest but for what the network does.
