@@ -42,8 +42,6 @@ BUGS = [
     ("a member votes twice in a ballot", [("node/engine/src/decisions/draw.rs", "decisions.approvals(other).contains_key(me)) {", "decisions.approvals(other).contains_key(me) && now == 0) {")]),
     ("a head cosigned after a vote to freeze its term", [(ACT, "        if tip.keeper == *me || self.promise.term > tip.term {\n", "        if tip.keeper == *me {\n")]),
     ("a promise that is not durable", [("node/engine/src/writer/decide.rs", "promise.to_bytes());\n        self.disk.write(&changes)?;\n        let mut ledger", "promise.to_bytes());\n        let mut ledger")]),
-    ("the fence of a term ignored", [(FOLD, "filter_map(|note| self.claims(note)).max()", "filter_map(|note| self.claims(note)).min()"),
-                                     (ACT, "held.iter().max_by_key(|(_, _, state)| state.position())?;", "held.iter().min_by_key(|(_, _, state)| state.position())?;")]),
     ("no next epoch when a member has left", [(ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
     ("sealed for whoever has left", [("node/engine/src/author.rs", "known.members().any(|(member, _)| ledger.alliance.active(member).is_none())", "known.members().any(|_| false)"),
                                      (ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
