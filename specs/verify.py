@@ -367,8 +367,9 @@ def run_vectors(folder):
     counts = collections.Counter(passed=0, failed=0)
     for path in sorted(path for path in folder.rglob("*.json") if "trace" not in path.relative_to(folder).parts):
         for case in json.loads(path.read_text("utf-8"))["cases"]:
-            got, wanted = outcome(path.parent.name, case), "ok" if case["expect"] == "ok" else " ".join([case["fault"], *filter(None, [case.get("why")])])
-            result = "passed" if got == wanted else "skipped" if got == "skipped" else "failed"
+            got, wanted = outcome(path.parent.name, case), " ".join(case[name] for name in ("fault", "why") if name in case) or "ok"
+            same = got == wanted or path.parent.name != "history" and "why" not in case and got.split()[0] == wanted  # in another file, the fault alone is told
+            result = "passed" if same else "skipped" if got == "skipped" else "failed"
             counts[result] += 1
             if result == "failed": print(f"{path.relative_to(folder)}: {case['name']}: {got} instead of {wanted}")
     print(", ".join(f"{count} {result}" for result, count in counts.items()))
@@ -381,7 +382,8 @@ def in_words(result, expected):
             "The log had at least {size} entries when it signed the checkpoint."
         lines.append(("\nProven: member {author} signed, as entry {sequence} of its log, statement {id}\nof type {type}. " + until +
                       " Fields withheld: {withheld}.").format(**record))
-        if not record["left"]: lines.append("  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}.")
+        seen = "  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}."
+        lines += [] if record["left"] else [seen]
         lines += [f"  section {section}: {plain(name)} = {plain(value)}" for section, name, value in record["fields"]]
     return "\n".join(lines + ["\nNot proven: that contents and times are true, that no record is missing, that all see the same log where it is not witnessed."])
 

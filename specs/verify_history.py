@@ -1,8 +1,8 @@
 """Verifies the history of an alliance, for verify.py: what its members decided since the founding, from the pages beside it alone (history.md)."""
 import base64, collections, functools, json, re  # noqa: E401
-from verify import (ENTRY, LINE, LINES, TYPE, Fault, charter_verify, checked, decode, distinct, either, encode, genuine, key_id, labelled, many, match, need, node,
-                    protected, read_note, row, section_body, section_header, sha256, small_order, statement_decode, structure, bstr, tstr, uint, usable,
-                    witness_name, witness_quorum)
+from verify import (ENTRY, LINE, LINES, TYPE, Fault, bstr, charter_verify, checked, decode, distinct, either, encode, genuine, key_id, labelled, many,
+                    match, need, node, protected, read_note, row, section_body, section_header, sha256, small_order, statement_decode, structure, tstr,
+                    uint, usable, witness_name, witness_quorum)
 def must(good, why):
     if not good: raise Fault("entry", why)
     return good
@@ -28,7 +28,8 @@ def unbase64(digits):
     try: data = base64.b64decode(digits, validate=True)
     except ValueError: raise Fault("form") from None
     return need(base64.b64encode(data).decode() == digits, "form") and data
-NUMBER, HEX, ROLE, RULES = uint(), match("[0-9a-f]{64}"), match("leader|upstream|midstream|downstream|support|regulator"), ["majority", "two-thirds", "all"]
+NUMBER, HEX, ROLE = uint(), match("[0-9a-f]{64}"), match("leader|upstream|midstream|downstream|support|regulator")
+RULES = ["majority", "two-thirds", "all"]
 SIGNED, DISCLOSED = object_of(statement=text, signature=text), object_of(statement=text, signature=text, header=text, body=text)
 CHANGE = one_of(
     admit=object_of(entry=text, signatures=each(text)),
@@ -39,8 +40,8 @@ CHANGE = one_of(
                       seal=either(null, NUMBER), rotation=either(null, NUMBER), rules=either(null, mapping(match("|".join(RULES))))),
     chair=object_of(member=HEX),
     agree=object_of(title=text, text=text))
-PROPOSAL = object_of(circle=HEX, slot=object_of(subject=tstr(1, 128), version=NUMBER, ballot=NUMBER), change=CHANGE, threshold=uint(1), rule=NUMBER, expires=NUMBER,
-                     signers=many(row(HEX, uint(1, 10**6)), 1, 384), reason=tstr(0, 4096))
+PROPOSAL = object_of(circle=HEX, slot=object_of(subject=tstr(1, 128), version=NUMBER, ballot=NUMBER), change=CHANGE, threshold=uint(1), rule=NUMBER,
+                     expires=NUMBER, signers=many(row(HEX, uint(1, 10**6)), 1, 384), reason=tstr(0, 4096))
 EPOCH, EFFECT = object_of(epoch=NUMBER, statement=HEX), object_of(proposal=DISCLOSED, approvals=each(SIGNED))
 ORDER = object_of(circle=HEX, term=NUMBER, index=NUMBER, previous=HEX, certificate=either(null, text), takeover=either(null, each(DISCLOSED)),
                   effect=either(null, EFFECT), epoch=either(null, EPOCH))
@@ -49,7 +50,8 @@ FREEZE = object_of(circle=HEX, term=NUMBER, head=either(null, text))
 def signed(known, kind, statement, signature):
     found = statement_decode(statement)
     key = next((key for key, _ in known["logs"].get(found["author"], ()) if key_id(key)["id"] == found["kid"]), b"")
-    return need(found["alliance"] == known["alliance"] and found["type"] == kind and key and genuine(key, statement, signature), "signature") and found
+    need(found["alliance"] == known["alliance"] and found["type"] == kind and key, "key-id")
+    return need(genuine(key, statement, signature), "signature") and found
 def opened(known, kind, statement, signature, header, body):
     found = signed(known, kind, statement, signature)
     count, commitment, _ = need(len(found["sections"]) == 1, "form") and found["sections"][0]
@@ -58,8 +60,8 @@ def parts(disclosed): return [unbase64(disclosed[name]) for name in ("statement"
 def open_form(known, kind, disclosed): return opened(known, kind, *parts(disclosed))
 # ==== membership.md =====================================================================================================================
 LEAST = {"admit": 1, "remove": 1, "role": 0, "keys": 2, "charter": 1, "chair": 0, "agree": 0}  # by the place of the rule
-SAID = {"name": tstr(1, 128, LINE), "purpose": tstr(0, 1024, LINE), "chain": tstr(1, 64, LINE), "terms": tstr(0, 65536, LINES), "seal": uint(1, 2**40),
-        "rotation": uint(0, 2**40), "retention": tstr(0, 1024), "rules": lambda rules: rules.keys() <= LEAST.keys() - {"keys"}}
+SAID = {"name": tstr(1, 128, LINE), "purpose": tstr(0, 1024, LINE), "chain": tstr(1, 64, LINE), "terms": tstr(0, 65536, LINES),
+        "seal": uint(1, 2**40), "rotation": uint(0, 2**40), "retention": tstr(0, 1024), "rules": lambda rules: rules.keys() <= LEAST.keys() - {"keys"}}
 def voters(known): return [member for member, entry in known["entries"].items() if entry[1] != "regulator"]
 def leader(known): return next(member for member, entry in known["entries"].items() if entry[1] == "leader")
 def candidate(change):
@@ -78,7 +80,8 @@ def fresh(known, keys, encryption):
 def proven(keys, signatures, what, payload):
     need(len(keys) == len(signatures), "change")
     for key, signature in zip(keys, signatures):
-        need(usable(key) and genuine(key, encode(["Signature1", protected(key_id(key)["id"], what), b"", encode(payload)]), unbase64(signature)), "change")
+        message = encode(["Signature1", protected(key_id(key)["id"], what), b"", encode(payload)])
+        need(usable(key) and genuine(key, message, unbase64(signature)), "change")
 def changed(known, kind, change):
     if kind == "agree": return need(1 <= len(change["title"].encode()) <= 100 and len(change["text"].encode()) <= 65536, "change") and known
     new = {**known, "entries": dict(known["entries"]), "logs": dict(known["logs"]), "version": known["version"] + 1}
@@ -88,7 +91,8 @@ def changed(known, kind, change):
     return {"remove": remove, "role": set_role, "keys": rotate, "chair": lead}[kind](new, who, list(new["entries"][who]), change)
 def admit(new, change):
     who, data, entry = candidate(change)
-    need(who not in new["logs"] and len(new["entries"]) < 512 and entry[1] != "leader" and (entry[1] == "regulator" or len(voters(new)) < 96), "change")
+    need(who not in new["logs"] and entry[1] != "leader", "change")
+    need(len(new["entries"]) < 512 and (entry[1] == "regulator" or len(voters(new)) < 96), "change")
     new["used"] = fresh(new, entry[2:7], entry[6])
     proven(entry[2:6], change["signatures"], "join", [1, new["alliance"], data])
     new["entries"][who], new["logs"][who] = entry, [(entry[3], 0)]
@@ -113,13 +117,16 @@ def rotate(new, who, entry, change):
     return new
 def amend(new, change):
     deputies = new["deputies"] if change["deputies"] is None else [bytes.fromhex(deputy) for deputy in change["deputies"]]
-    need(len(deputies) <= 8 and distinct(deputies) and all(new["entries"].get(deputy, "??")[1] not in ("?", "leader", "regulator") for deputy in deputies), "change")
+    need(len(deputies) <= 8 and distinct(deputies), "change")
+    if change["deputies"] is not None: need(all(deputy in voters(new) and deputy != leader(new) for deputy in deputies), "change")
     said = {name: value if change[name] is None else change[name] for name, value in new["said"].items()}
     return need(all(form(said[name]) for name, form in SAID.items()), "change") and {**new, "said": said, "name": said["name"], "deputies": deputies}
 def lead(new, who, entry, change):
     before = leader(new)
     need(entry[1] not in ("leader", "regulator"), "change")
-    for member, role in ((before, "support"), (who, "leader")): new["entries"][member] = [new["entries"][member][0], role, *new["entries"][member][2:]]
+    for member, role in ((before, "support"), (who, "leader")):
+        name, _, *others = new["entries"][member]
+        new["entries"][member] = [name, role, *others]
     return retired(new, who)
 # ==== resolution.md, Effect =============================================================================================================
 def take(order, effect, time):
@@ -127,7 +134,8 @@ def take(order, effect, time):
     must(1 <= len(approvals) <= 384, "malformed")
     found = within("proposal", open_form, known, "suyuan.proposal", effect["proposal"])
     proposal = within("malformed", read, found["fields"], PROPOSAL)
-    slot, signers, ((kind, change),) = proposal["slot"], {bytes.fromhex(member): weight for member, weight in proposal["signers"]}, proposal["change"].items()
+    slot, ((kind, change),) = proposal["slot"], proposal["change"].items()
+    signers = {bytes.fromhex(member): weight for member, weight in proposal["signers"]}
     total, alters, deciding = sum(weight for _, weight in proposal["signers"]), kind != "agree", electorate(known, kind, change)
     listed = [member for member, _ in proposal["signers"]]
     must(distinct(listed) and listed == sorted(listed) and proposal["threshold"] <= total, "malformed")
@@ -150,13 +158,14 @@ def chain(link):  # a list that is held from its last element on: [(element…, 
     while link: yield link[:-1]; link = link[-1]  # noqa: E702
 def versions(order): return collections.Counter(name for name, in chain(order["decided"]))
 # ==== order-log.md ======================================================================================================================
-EMPTY = {"size": 0, "last": bytes(32), "peaks": (), "certified": 0}
+EMPTY = {"size": 0, "last": bytes(32), "peaks": (), "certified": 0, "before": None}
 def founding(known):
-    return {"circle": known["alliance"], "term": 1, "keeper": leader(known), "known": known, "time": known["time"], "decided": None, "epochs": None, "pending": None,
-            "opening": None, "roots": [sha256()], **EMPTY}
+    return {"circle": known["alliance"], "term": 1, "keeper": leader(known), "known": known, "time": known["time"], "roots": [sha256()],
+            **dict.fromkeys(("decided", "epochs", "pending", "opening")), **EMPTY}
 def origin(order, term): return f"suyuan/{order['circle'].hex()}/{order['circle'].hex()}/order/{term}"
-def certified(order, note):  # size and root of a head of this term that has a quorum in this state
-    known, keeper = order["known"], order["keeper"]
+def certified(order, note, before=None):  # a head of this term that has a quorum among the voters of this state, or of the one that its own entries settled
+    claimed = before and claim(order, note)
+    known, keeper = before[1] if claimed and claimed[1] <= before[0] else order["known"], order["keeper"]
     all_of = voters(known)
     witnesses = [(witness_name(known, voter), known["entries"][voter][4]) for voter in all_of if voter != keeper]
     head = attempt(checked, note, origin(order, order["term"]), known["logs"][keeper][-1][0], witnesses)
@@ -164,7 +173,7 @@ def certified(order, note):  # size and root of a head of this term that has a q
 def settle(order, size):
     (changed_at, known), (opened_at, epoch) = order["pending"] or (size, None), order["opening"] or (size, None)
     order = {**order, "certified": size}
-    if changed_at < size: order.update(known=known, pending=None)
+    if changed_at < size: order.update(known=known, pending=None, before=(order["size"], order["known"]))  # by which entry, and the alliance before
     if opened_at < size: order.update(epochs=(epoch["epoch"], epoch["statement"], order["epochs"]), opening=None)
     return order
 def append(order, author, entry_id, time, entry):
@@ -172,7 +181,7 @@ def append(order, author, entry_id, time, entry):
     must((author, entry["term"], entry["circle"]) == (order["keeper"], order["term"], order["circle"].hex()), "keeper")
     must((entry["index"], entry["previous"]) == (order["size"], order["last"].hex()), "index") and must(time >= order["time"], "time")
     if entry["certificate"] is not None:
-        head = must(certified(order, entry["certificate"]), "certificate")
+        head = must(certified(order, entry["certificate"], order["before"]), "certificate")
         must(order["certified"] < head["size"] <= order["size"] and order["roots"][head["size"]] == head["root"], "certificate")
         order = settle(order, head["size"])
     must((entry["takeover"] is not None) == (order["term"] > 1 and order["size"] == 0), "takeover")
@@ -182,12 +191,13 @@ def append(order, author, entry_id, time, entry):
         order = {**order, "opening": (order["size"], entry["epoch"])}
     peaks = (*order["peaks"], (1, sha256(b"\0", entry_id)))
     while len(peaks) > 1 and peaks[-1][0] == peaks[-2][0]: peaks = (*peaks[:-2], (2 * peaks[-1][0], node(peaks[-2][1], peaks[-1][1])))
-    order["roots"].append(functools.reduce(lambda right, left: node(left, right), [root for _, root in reversed(peaks)]))  # shared: states of a term follow each other
+    # One list for all states of a term, which follow each other.
+    order["roots"].append(functools.reduce(lambda right, left: node(left, right), [root for _, root in reversed(peaks)]))
     return {**order, "peaks": peaks, "size": order["size"] + 1, "last": entry_id, "time": time}
 def claim(order, note):  # term and size that a note of this circle says to be the head of
     found = attempt(read_note, note)
     term = found and re.fullmatch(re.escape(origin(order, "")) + "(0|[1-9][0-9]*)", found[1])
-    return (int(term[1]), found[2]["size"]) if term and len(term[1]) <= 20 and int(term[1]) < 2**64 else None
+    return (int(term[1]), found[2]["size"]) if term and len(term[1]) <= 16 and int(term[1]) < 2**53 else None
 def named(order, votes):  # the heads that claim to be the largest that votes name
     heads = {fields["head"] for vote in votes if (fields := attempt(lambda: read(section_body(unbase64(vote["body"]))["fields"], FREEZE)))} - {None}
     largest = max(filter(None, (claim(order, note) for note in heads)), default=None)
@@ -219,13 +229,14 @@ def certified_state(states, term, note):
     head = certified(state, note) if state else None
     return state if head and head["root"] == state["roots"][state["size"]] else None
 def follow(states, tip, *disclosed):
-    found = within("statement", opened, tip["known"], "suyuan.order", *disclosed)
-    entry = within("malformed", read, found["fields"], ORDER)
-    place = found["author"], found["id"], found["time"], entry
-    if entry["term"] <= tip["term"]: return append(tip, *place)
-    largest, notes = named(tip, entry["takeover"] or [])
-    fences = (certified_state(states, None, note) for note in notes)
-    return take_over(must(next(filter(None, fences), None) if largest else states[1, 0], "takeover"), *place)
+    early, fence = attempt(lambda: read(section_body(disclosed[-1])["fields"], ORDER)), None
+    if early and early["term"] > tip["term"]:
+        largest, notes = named(tip, early["takeover"] or [])
+        fence = next(filter(None, (certified_state(states, None, note) for note in notes)), None) if largest else states[1, 0]
+    # Whoever keeps a later term may be a member, or have a key, only by what its fence settles.
+    found = within("statement", opened, (settle(fence, fence["size"]) if fence else tip)["known"], "suyuan.order", *disclosed)
+    place = found["author"], found["id"], found["time"], must(early, "malformed")
+    return append(tip, *place) if early["term"] <= tip["term"] else take_over(must(fence, "takeover"), *place)
 def history_state(known, history):  # the state in force, and how many entries there are
     _, _, entries, heads = need(len(history) <= 2**26, "form") and structure(history, HISTORY, 1)
     tip = settled = founding(known)
@@ -244,8 +255,8 @@ def in_force(file, history, alliance):
 def history_verify(file, history, alliance=None):
     order, count = history_state(charter_verify(file, alliance), history)
     known = order["known"]
-    return {"entries": count, "term": order["term"], "size": order["size"], "version": known["version"], "keeper": order["keeper"], "leader": leader(known),
-            "name": known["name"], "members": [[member, entry[1]] for member, entry in known["entries"].items()],
+    return {"entries": count, "term": order["term"], "size": order["size"], "version": known["version"], "keeper": order["keeper"],
+            "leader": leader(known), "name": known["name"], "members": [[member, entry[1]] for member, entry in known["entries"].items()],
             "former": [[member, size, root] for member, (size, root, _) in known["gone"].items()], "deputies": known["deputies"],
             "keys": [[member, known["logs"][member]] for member in (*known["entries"], *known["gone"])],
             "epochs": list(chain(order["epochs"]))[::-1], "slots": sorted(map(list, versions(order).items()))}

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESOLUTION, ACT, FOLD = "sdk/core/src/resolution.rs", "node/engine/src/decisions/act.rs", "node/engine/src/decisions/fold.rs"
 COMMIT, WRITER, CIRCLE = "node/engine/src/writer/commit.rs", "node/engine/src/writer.rs", "node/engine/src/writer/circle.rs"
 TELL = "        self.outlet.tell(waiting.into_iter().map(|waiting| (waiting.ticket, Ok(Done::Written(waiting.receipt)))).collect());\n"
 WRITE = "        self.disk.write(&changes)?;\n"
@@ -35,6 +36,15 @@ BUGS = [
     )]),
     ("a request that comes again is written again", [(COMMIT, "                once::remember(once,", "                let _ = |changes| once::remember(once,"),
                                                      (COMMIT, "self.disk.keys().local, &mut changes);\n            }\n", "self.disk.keys().local, changes);\n            }\n")]),
+    ("an epoch without its secret is not missed", [("node/engine/src/mend.rs", " || unopened).then", " || (unopened && false)).then")]),
+    ("decided by one approval too few", [(RESOLUTION, "self.reached >= self.needed && self.reached > 0", "self.reached + 1 >= self.needed && self.reached > 0")]),
+    ("decided after its time", [(RESOLUTION, "        refuse(time > self.expires, Refused::Expired)?;\n", "")]),
+    ("a member votes twice in a ballot", [("node/engine/src/decisions/draw.rs", "decisions.approvals(other).contains_key(me)) {", "decisions.approvals(other).contains_key(me) && now == 0) {")]),
+    ("a head cosigned after a vote to freeze its term", [(ACT, "        if tip.keeper == *me || self.promise.term > tip.term {\n", "        if tip.keeper == *me {\n")]),
+    ("a promise that is not durable", [("node/engine/src/writer/decide.rs", "promise.to_bytes());\n        self.disk.write(&changes)?;\n        let mut ledger", "promise.to_bytes());\n        let mut ledger")]),
+    ("no next epoch when a member has left", [(ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
+    ("sealed for whoever has left", [("node/engine/src/author.rs", "known.members().any(|(member, _)| ledger.alliance.active(member).is_none())", "known.members().any(|_| false)"),
+                                     (ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
     ("a disk that says it has synced and has not", [("planted/src/sim/disk.rs", "            platter.sync();\n", "")]),
 ]
 
@@ -95,7 +105,7 @@ def plant(folder, changes):
 
 def main():
     flags = argparse.ArgumentParser(description=__doc__)
-    flags.add_argument("--seeds", type=int, default=60)
+    flags.add_argument("--seeds", type=int, default=100)
     flags.add_argument("--target", type=pathlib.Path)
     flags = flags.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use suyuan_client::Public;
 use suyuan_core::MemberId;
+use suyuan_core::bundle::Bundle;
 use suyuan_core::log::LogId;
 use suyuan_core::note::{self, TreeHead};
 
@@ -31,7 +32,10 @@ pub fn play(cluster: &mut Cluster, folder: &Path, say: &impl Fn(&str)) -> Result
     say("a member signs a second history; a witness convicts it");
     let convicted = conviction(cluster, folder);
     Ok(vec![
-        Check::new("a sixth enterprise is invited and admitted; it reads what is sealed from then on, and nothing from before", admitted),
+        Check::new(
+            "a sixth enterprise is invited and admitted; it reads what is sealed from then on, nothing from before, and its records verify offline",
+            admitted,
+        ),
         Check::new("the leader falls silent, a deputy keeps the order, and what is decided is final everywhere", taken_over),
         Check::new("who signs a second history is convicted at every other node, the regulator's too, and by the file alone", convicted),
     ])
@@ -52,7 +56,20 @@ fn admission(cluster: &mut Cluster, folder: &Path) -> Result<String, String> {
     if reads(cluster.node("N")?, &before, "before the newcomer came") {
         return Err("the newcomer reads what was sealed before it came".to_owned());
     }
+    let own = note(cluster.node("N")?, "our first record")?;
+    until("another member's node proves what the newcomer wrote, offline", || proves(cluster, folder, "Z", &own))?;
     Ok("6 members".to_owned())
+}
+
+/// Takes a record out of a node as a file, and checks that without any node.
+fn proves(cluster: &Cluster, folder: &Path, at: &str, id: &str) -> Result<bool, String> {
+    let Ok(file) = cluster.node(at)?.client()?.file(&format!("/api/v1/records/{id}/bundle")) else { return Ok(false) };
+    let proven = Bundle::verify(&file, Some(&cluster.alliance)).map_err(|fault| format!("the newcomer's record does not verify: {fault}"))?;
+    if !proven.records.iter().any(|record| record.author_name == *NEWCOMER.name && record.id().to_string() == id) {
+        return Err("the file proves another record".to_owned());
+    }
+    std::fs::write(folder.join("newcomer.suyuan"), &file).map_err(|error| error.to_string())?;
+    Ok(true)
 }
 
 /// The admission that waits at a node is approved by everybody.
@@ -152,7 +169,7 @@ fn seals_for(node: &NodeProcess, reader: &NodeProcess) -> Result<bool, String> {
     let circles = array(node, "/api/v1/circles")?;
     let alliance = circles.iter().find(|circle| circle["tier"] == "general").ok_or("a node without the alliance circle")?;
     let members = alliance["members"].as_array().ok_or("a circle without members")?;
-    Ok(members.iter().any(|member| member["name"] == reader.founder.name))
+    Ok(members.iter().any(|member| member["name"] == *reader.founder.name))
 }
 
 fn reads(node: &NodeProcess, id: &str, text: &str) -> bool {

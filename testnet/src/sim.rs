@@ -24,6 +24,7 @@ mod network;
 mod plan;
 mod trace;
 mod trouble;
+mod turncoat;
 mod workload;
 mod world;
 
@@ -57,6 +58,8 @@ struct Run {
     peace: u64,
     breach: Option<Breach>,
     last: Vec<String>,
+    /// Decisions that became final, later terms of the order log, and members that were removed.
+    decided: [u64; 3],
 }
 
 /// Runs the seeds. Says whether everything held in all of them.
@@ -95,20 +98,25 @@ fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, Stri
     let digest: String = all.finalize().to_hex().chars().take(16).collect();
     let steps: u64 = runs.iter().map(|(_, run)| run.steps).sum();
     let peace = runs.iter().map(|(_, run)| run.peace).max().unwrap_or(0);
+    let [decisions, takeovers, removals] = [0, 1, 2].map(|at| runs.iter().filter_map(|(_, run)| run.decided.get(at)).sum::<u64>());
     let failed: Vec<_> = runs.iter().filter_map(|(seed, run)| Some((*seed, run.breach.as_ref()?))).collect();
     if as_json {
         let failures: Vec<_> =
             failed.iter().map(|(seed, breach)| json!({ "seed": seed, "invariant": breach.invariant, "what": breach.what })).collect();
         println!(
             "{}",
-            json!({ "seeds": runs.len(), "steps": steps, "seconds": seconds, "slowestAgreementSeconds": peace / 1000, "digest": digest, "failures": failures, "ok": failed.is_empty() })
+            json!({
+                "seeds": runs.len(), "steps": steps, "seconds": seconds, "slowestAgreementSeconds": peace / 1000, "decisions": decisions,
+                "takeovers": takeovers, "removals": removals, "digest": digest, "failures": failures, "ok": failed.is_empty()
+            })
         );
     } else {
         for (seed, breach) in &failed {
             println!("seed {seed}: {}: {}", breach.invariant, breach.what);
         }
         println!(
-            "{} seeds, {steps} steps, {seconds:.1} s, slowest agreement after {} s, digest {digest}, {} failed",
+            "{} seeds, {steps} steps, {decisions} decisions, {takeovers} takeovers, {removals} removals, {seconds:.1} s, slowest agreement after {} s, \
+             digest {digest}, {} failed",
             runs.len(),
             peace / 1000,
             failed.len()
@@ -131,7 +139,7 @@ fn play(seed: u64, shown: bool) -> Result<Run, String> {
     let active = world.plan.active;
     let breach = world.run_until(active).and_then(|()| world.make_peace()).err();
     let peace = world.now.saturating_sub(active);
-    Ok(Run { digest: world.trace.digest(), steps: world.steps, peace, breach, last: world.trace.last() })
+    Ok(Run { digest: world.trace.digest(), steps: world.steps, peace, breach, last: world.trace.last(), decided: world.decided() })
 }
 
 impl World {
@@ -151,7 +159,7 @@ impl World {
             self.machines[at].power.on();
             self.machines[at].clock.frozen = None;
             if !self.plan.skewed {
-                self.machines[at].clock.start = trouble::start(false, &mut self.chance);
+                self.machines[at].clock.start = trouble::start(false, &self.plan, &mut self.chance);
             }
             self.agenda.add(self.now + 10, Due::Boot { at });
             for other in at + 1..self.machines.len() {
@@ -169,7 +177,7 @@ impl World {
                 if self.plan.skewed || self.is_carried(&mut motion) {
                     return Ok(());
                 }
-                settled = Err(Breach { invariant: "one order", what: "what everybody approves does not become final".to_owned() });
+                settled = Err(Breach { invariant: "one order", what: self.stuck(&motion) });
             }
             if self.now >= end || self.steps >= STEPS {
                 let some = last.first().map(|at| Breach { invariant: "convergence", what: format!("node {at} was never free to write") });

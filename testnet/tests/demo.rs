@@ -33,6 +33,7 @@ fn the_story_holds_and_other_verifiers_agree() {
         (python.status.success(), node.status.success())
     };
     assert_eq!(verify(&bundle), (true, true), "Python and TypeScript accept the bundle");
+    assert_eq!(verify(&folder.path().join("newcomer.suyuan")), (true, true), "and that of a member who came after the founding");
     let mut lied = std::fs::read(&bundle).unwrap();
     let at = lied.windows(5).position(|window| window == b"mg/kg").unwrap();
     lied[at] = b'k';

@@ -13,10 +13,12 @@ fn play(first: u64, seeds: u64) -> Value {
 }
 
 #[test]
-fn what_must_hold_does_in_some_hundred_worlds() {
-    let told = play(1, 300);
-    assert_eq!((told["ok"].clone(), told["seeds"].as_u64()), (Value::Bool(true), Some(300)), "{}", told["failures"]);
+fn what_must_hold_does_in_many_worlds() {
+    let told = play(1, 92);
+    assert_eq!((told["ok"].clone(), told["seeds"].as_u64()), (Value::Bool(true), Some(92)), "{}", told["failures"]);
     assert!(told["steps"].as_u64().unwrap() > 100_000);
+    let least = [("decisions", 150), ("takeovers", 15), ("removals", 10)];
+    least.into_iter().for_each(|(what, least)| assert!(told[what].as_u64().unwrap() >= least, "too few {what}: {}", told[what]));
 }
 
 #[test]

@@ -4,10 +4,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use suyuan_core::membership::Change;
-use suyuan_core::order::{Decided, Order};
-use suyuan_core::resolution::Tally;
+use suyuan_core::order::Order;
 use suyuan_core::{MemberId, StatementId};
-use suyuan_engine::decisions::{Choice, Decisions, HeldProposal, ProposalRequest, VoteRequest};
+use suyuan_engine::decisions::{Choice, HeldProposal, ProposalRequest, Standing, VoteRequest};
 use suyuan_engine::ledger::Ledger;
 use suyuan_runtime::node::now;
 use utoipa::ToSchema;
@@ -73,22 +72,13 @@ pub(crate) struct VoteJson {
 
 impl ResolutionJson {
     /// A proposal with everything that is known of it.
-    pub fn new(id: &StatementId, held: &HeldProposal, ledger: &Ledger, now: u64) -> Self {
+    fn new(id: &StatementId, held: &HeldProposal, ledger: &Ledger, now: u64) -> Option<Self> {
         let decisions = ledger.decisions.as_ref();
         let proposal = &held.proposal;
-        let decided = decisions.tip().decided.iter().find(|decided| decided.resolved.id == *id);
-        let approvals = decisions.approvals(id);
-        let alliance = &decisions.tip().alliance;
-        let tally = decided.map_or_else(|| proposal.tally(approvals.keys(), alliance), tally_of);
-        let state = state(held, decided, decisions, now);
-        let open = state == "open";
-        let spoke =
-            |member: &MemberId| decisions.votes(id).any(|(author, vote)| author == member && matches!(vote.choice, Choice::Approve | Choice::Object));
-        let waits = |member: &&MemberId| open && alliance.voters().any(|voter| voter.id == **member) && !spoke(member);
-        let waiting: Vec<&MemberId> = proposal.signers.iter().map(|(member, _)| member).filter(waits).collect();
+        let Standing { outcome, tally, waits_for } = decisions.standing(id, now)?;
         let mut votes: Vec<VoteJson> = decisions.votes(id).map(|(member, vote)| VoteJson::new(member, vote, ledger)).collect();
         votes.sort_by_key(|vote| vote.time);
-        Self {
+        Some(Self {
             id: *id,
             author: MemberName::of(&held.author, ledger),
             time: held.time,
@@ -97,13 +87,13 @@ impl ResolutionJson {
             slot: proposal.slot.clone(),
             reason: proposal.reason.clone(),
             expires: proposal.expires,
-            state,
+            state: outcome.name(),
             reached: tally.reached,
             needed: tally.needed,
-            waits_for_me: waiting.contains(&&ledger.me),
-            waits_for: waiting.into_iter().map(|member| MemberName::of(member, ledger)).collect(),
+            waits_for_me: waits_for.contains(&ledger.me),
+            waits_for: waits_for.iter().map(|member| MemberName::of(member, ledger)).collect(),
             votes,
-        }
+        })
     }
 }
 
@@ -113,32 +103,10 @@ impl VoteJson {
     }
 }
 
-/// What was counted when it was decided.
-fn tally_of(decided: &Decided) -> Tally {
-    let proposal = &decided.resolved.proposal;
-    let reached = decided.resolved.approvers.iter().fold(0u64, |sum, member| sum.saturating_add(proposal.weight_of(member)));
-    Tally { reached, needed: proposal.threshold }
-}
-
-fn state(held: &HeldProposal, decided: Option<&Decided>, decisions: &Decisions, now: u64) -> &'static str {
-    let settled = decisions.settled();
-    let is_final = |decided: &Decided| settled.decided.iter().any(|known| known.entry == decided.entry && settled.is_settled(known));
-    match decided {
-        Some(decided) if is_final(decided) => "final",
-        Some(_) => "decided",
-        None => {
-            let tip = decisions.tip();
-            held.proposal
-                .check(&decisions.circle, &held.author, &tip.alliance, &tip.slots, now.max(tip.time))
-                .err()
-                .map_or("open", |refused| refused.code())
-        }
-    }
-}
-
 /// Every proposal, the newest first.
 pub(crate) fn all(ledger: &Ledger, now: u64) -> Vec<ResolutionJson> {
-    let mut all: Vec<ResolutionJson> = ledger.decisions.proposals().iter().map(|(id, held)| ResolutionJson::new(id, held, ledger, now)).collect();
+    let mut all: Vec<ResolutionJson> =
+        ledger.decisions.proposals().iter().filter_map(|(id, held)| ResolutionJson::new(id, held, ledger, now)).collect();
     all.sort_by_key(|one| std::cmp::Reverse((one.waits_for_me, one.time, one.id)));
     all
 }
@@ -159,10 +127,11 @@ pub(crate) async fn one(State(state): State<AppState>, Param(id): Param) -> Resu
     found(&state, &id).map(axum::Json)
 }
 
-fn found(state: &AppState, id: &StatementId) -> Result<ResolutionJson, Problem> {
+/// One proposal as things stand now.
+pub(crate) fn found(state: &AppState, id: &StatementId) -> Result<ResolutionJson, Problem> {
     let ledger = state.handle.state().ledger;
     let held = ledger.decisions.proposals().get(id).ok_or_else(Problem::not_found)?;
-    Ok(ResolutionJson::new(id, held, &ledger, now()))
+    ResolutionJson::new(id, held, &ledger, now()).ok_or_else(Problem::not_found)
 }
 
 /// A proposal.

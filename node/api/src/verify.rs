@@ -79,8 +79,10 @@ pub struct ProvenRecord {
     pub time: u64,
     /// Its sequence in the author's log.
     pub sequence: u64,
-    /// Entries of the log under the checkpoint.
+    /// Entries of the log under the checkpoint; of an author that has left, those that the alliance accepted.
     pub log_size: u64,
+    /// Whether its author has left the alliance.
+    pub left: bool,
     /// When the author says that this was its newest checkpoint, seconds since 1970.
     pub as_of: Option<u64>,
     /// By when an honest one of the members who cosigned the checkpoint had seen it, seconds since 1970; null where too few did: then it is not witnessed.
@@ -168,7 +170,7 @@ impl Report {
             fault: None,
             alliance: Some(ProvenAlliance { id: alliance.id(), name: alliance.charter().name.clone(), expected }),
             records: Vec::new(),
-            proven: vec![charter_words(alliance), found.words(&name)],
+            proven: charter_words(alliance).into_iter().chain([found.words(&name)]).collect(),
             equivocation: Some(found),
             not_proven,
         }
@@ -176,7 +178,7 @@ impl Report {
 
     fn proven(verified: &VerifiedBundle, expected: bool) -> Self {
         let (id, charter) = (verified.alliance.id(), verified.alliance.charter());
-        let mut proven = vec![charter_words(&verified.alliance)];
+        let mut proven = charter_words(&verified.alliance);
         proven.extend(verified.records.iter().flat_map(|record| [Some(proven_record(record)), witnessed(record, &verified.alliance)]).flatten());
         Self {
             verified: true,
@@ -190,12 +192,18 @@ impl Report {
     }
 }
 
-fn charter_words(alliance: &Alliance) -> Words {
+fn charter_words(alliance: &Alliance) -> Vec<Words> {
     let charter = alliance.charter();
-    words(
+    let founded = words(
         format!("The charter of the alliance \"{}\" is signed by all its {} founders.", charter.name, charter.members.len()),
         format!("联盟“{}”的章程由全部 {} 家创始成员签署。", charter.name, charter.members.len()),
-    )
+    );
+    let (changes, members) = (alliance.version(), alliance.members().len());
+    let since = words(
+        format!("Changes decided since, each with the approvals that it needs: {changes}. With them it has {members} members."),
+        format!("此后有 {changes} 项变更经成员表决生效，所需的同意均已核对；至此共有 {members} 家成员。"),
+    );
+    std::iter::once(founded).chain((changes > 0).then_some(since)).collect()
 }
 
 /// What is open where nobody said which alliance it should be.
@@ -209,6 +217,20 @@ fn unexpected(alliance: &Alliance, expected: bool) -> Vec<Words> {
 
 fn proven_record(record: &VerifiedRecord) -> Words {
     let (name, place, size) = (&record.author_name, record.statement.place.sequence, record.size);
+    if record.left {
+        return words(
+            format!(
+                "\"{name}\" ({}) signed record {} at place {place} of its log. It has left the alliance, which accepted the first {size} entries of that log; this is one of them.",
+                record.role,
+                record.id()
+            ),
+            format!(
+                "“{name}”（{}）签署了记录 {}，位于其日志的第 {place} 位。该成员已退出联盟；联盟认可其日志的前 {size} 条，本条在其中。",
+                role_zh(record.role),
+                record.id()
+            ),
+        );
+    }
     let (en, zh) = match record.seconds {
         Some(seconds) => (format!(", which by its own word was so at {}", utc(seconds)), format!("，据其自述时间为 {}", utc(seconds))),
         None => (String::new(), String::new()),
@@ -243,7 +265,7 @@ fn not_proven(verified: &VerifiedBundle, expected: bool) -> Vec<Words> {
         "That its author's log is in order before each record: a node that holds the whole log calls a record void which does not name the chain value before it.",
         "记录与作者日志中之前的条目是否相符：持有整份日志的节点还会核对前一链值，不符的记录视为无效。",
     ));
-    let unwitnessed = verified.records.iter().filter(|record| !record.standing.witnessed()).count();
+    let unwitnessed = verified.records.iter().filter(|record| !record.left && !record.standing.witnessed()).count();
     if unwitnessed > 0 {
         let all = verified.records.len();
         open.push(words(
@@ -310,6 +332,7 @@ impl ProvenRecord {
             time: record.statement.time,
             sequence: record.statement.place.sequence,
             log_size: record.size,
+            left: record.left,
             as_of: record.seconds,
             witnessed: record.standing.time,
             witnesses_needed: record.standing.needed,

@@ -7,6 +7,7 @@ mod act;
 mod draw;
 mod fold;
 mod invitation;
+mod standing;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,8 @@ use suyuan_core::{CircleId, MemberId, StatementId};
 pub use act::{Act, EpochState, Silence};
 pub use draw::{ProposalRequest, VoteRequest, propose, vote};
 pub use fold::{Head, Heads};
-pub use invitation::{HeldInvitation, Invitation, InvitationRequest, InvitationSecret, admit, digest, invite};
+pub use invitation::{HeldInvitation, INVITATION, Invitation, InvitationRequest, InvitationSecret, admit, digest, invite};
+pub use standing::{Outcome, Standing};
 pub use telling::{HeadsToTell, Telling};
 
 use crate::limits;
@@ -42,7 +44,7 @@ pub const KINDS: [&str; 8] = [
     resolution::COMMENT,
     order::ENTRY,
     order::FREEZE,
-    invitation::KIND,
+    INVITATION,
 ];
 
 /// A proposal with its votes.
@@ -316,7 +318,7 @@ impl Decisions {
         let (author, time) = (record.statement.place.author, record.statement.time);
         match record.statement.kind.as_str() {
             resolution::PROPOSAL => self.learn_proposal(record, body, disclosed),
-            invitation::KIND => self.learn_invitation(record, body, disclosed),
+            INVITATION => self.learn_invitation(record, body, disclosed),
             order::ENTRY => return self.learn_entry(author, record, body),
             order::FREEZE => {
                 if let Some(freeze) = Freeze::read(body).filter(|freeze| freeze.circle == self.circle) {

@@ -15,7 +15,7 @@ use crate::view::{StoreError, View};
 /// [`StoreError`].
 pub fn foundation(charter: &[u8], ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<Foundation>, StoreError> {
     let Some(history) = export(ledger, view, local)? else { return Ok(None) };
-    let history = (!history.heads.is_empty()).then(|| history.to_bytes());
+    let history = (!history.entries.is_empty()).then(|| history.to_bytes());
     Ok(Some(Foundation { charter: charter.to_vec(), history }))
 }
 

@@ -55,6 +55,8 @@ pub const PAGE: usize = 200;
 /// Records about one subject that a product's page counts.
 pub const PRODUCT_ROWS: usize = 10_000;
 
+/// The longest that an invitation is open, milliseconds.
+pub const INVITATION: u64 = 90 * 86_400_000;
 /// Proposals of one member that are kept.
 pub const PROPOSALS: usize = 1024;
 /// Votes of one member on one proposal that are kept; older ones give way.

@@ -8,10 +8,11 @@ import { Fault, asEntry, ensure, ensureEntry } from "./fault.js";
 import { MAX_BODY, MAX_HEADER, MAX_HEADS, MAX_HISTORY, MAX_NOTE, MAX_STATEMENT } from "./limits.js";
 import { founding } from "./membership.js";
 import type { Alliance } from "./membership.js";
-import { append, claim, first, isCertified, largestHeads, readEntry, rootOf, takeOver } from "./order.js";
-import type { Head, Order, Written } from "./order.js";
+import { append, begin, claim, first, isCertified, largestHeads, quietly, readEntry, rootOf, takeOver } from "./order.js";
+import type { Entry, Head, Order } from "./order.js";
 import { openDisclosed } from "./resolution.js";
 import type { DisclosedBytes } from "./resolution.js";
+import { decodeBody } from "./section.js";
 
 /** A history that holds. */
 export interface VerifiedHistory {
@@ -36,7 +37,7 @@ export async function verifyHistory(file: Uint8Array, charter: Charter): Promise
   const { bytes, starts, heads } = readFile(file);
   for (const [index, start] of starts.entries()) {
     try {
-      states.add(await follow(states, await openEntry(readDisclosed(new Reader(bytes, start)), states.tip)));
+      states.add(await follow(states, readDisclosed(new Reader(bytes, start))));
     } catch (error) {
       throw error instanceof Fault ? new Fault("entry", `${error.what} (entry ${index})`, error.why) : error;
     }
@@ -101,20 +102,26 @@ function readDisclosed(reader: Reader): DisclosedBytes {
   return { statement, signature: reader.bytes(64, 64), header: reader.bytes(0, MAX_HEADER), body: reader.bytes(0, MAX_BODY) };
 }
 
-/** Who wrote an entry, what and when, if a member of the state before it signed it. */
-async function openEntry(disclosed: DisclosedBytes, { alliance }: Order): Promise<Written> {
-  const { statement, body } = await asEntry("statement", () => openDisclosed(disclosed, alliance, "suyuan.order"));
-  const entry = await asEntry("malformed", () => readEntry(body));
-  return { author: hex(statement.author), id: statement.id, time: statement.time, entry };
-}
-
 /** The state after one more entry: of the newest term, or of a later one that begins at an earlier state. */
-async function follow(states: States, written: Written): Promise<Order> {
-  const { term, takeover } = written.entry;
-  if (term <= states.tip.term) return append(states.tip, written);
-  const heads = largestHeads(states.tip, takeover ?? []);
-  let fence = heads.length === 0 ? states.founding : null;
-  for (const head of heads) fence ??= await states.certified(head);
+async function follow(states: States, disclosed: DisclosedBytes): Promise<Order> {
+  const { tip } = states;
+  const read = quietly(() => readEntry(decodeBody(disclosed.body)));
+  const later = read !== null && read.term > tip.term;
+  const fence = later ? await fenceOf(states, read) : null;
+  // Whoever keeps a later term may be a member, or have a key, only by what its fence settles.
+  const { alliance } = fence && later ? begin(fence, read.term) : tip;
+  const { statement, body } = await asEntry("statement", () => openDisclosed(disclosed, alliance, "suyuan.order"));
+  const entry = read ?? (await asEntry("malformed", () => readEntry(body)));
+  const written = { author: hex(statement.author), id: statement.id, time: statement.time, entry };
+  if (!later) return append(tip, written);
   ensureEntry(fence !== null, "takeover", "the largest head is none that is certified");
   return takeOver(fence, written);
+}
+
+/** The state at which a later term begins by the votes of its first entry, if it is one of these. */
+async function fenceOf(states: States, { takeover }: Entry): Promise<Order | null> {
+  const heads = largestHeads(states.founding, takeover ?? []);
+  let fence = heads.length === 0 ? states.founding : null;
+  for (const head of heads) fence ??= await states.certified(head);
+  return fence;
 }

@@ -26,3 +26,5 @@ export type { Audience, Body, Field, SectionHeader } from "./section.js";
 export { coseSign1, decodeStatement, verifyStatement } from "./statement.js";
 export type { Statement } from "./statement.js";
 export { treeRoot, verifyConsistency, verifyInclusion } from "./tree.js";
+export { find, values } from "./trie.js";
+export type { Trie } from "./trie.js";

@@ -83,8 +83,9 @@ type Content<K extends Change["kind"]> = Extract<Change, { kind: K }>["content"]
 
 /** The alliance before anything was changed. */
 export function founding({ members, deputies, ...charter }: Charter): Alliance {
-  const nobody = { version: 0, members: [], former: null, deputies: [], rotation: 0, rules: new Map(), retention: "", known: null, logKeys: null, used: null };
-  const alliance = members.reduce<Alliance>(joined, { ...charter, ...nobody });
+  const nobody = { members: [], former: null, deputies: [], known: null, logKeys: null, used: null };
+  const nothing = { version: 0, rotation: 0, rules: new Map(), retention: "" };
+  const alliance = members.reduce<Alliance>(joined, { ...charter, ...nobody, ...nothing });
   return { ...alliance, deputies: deputies.map((index) => hex(members[index]!.id)) };
 }
 
@@ -184,8 +185,8 @@ async function admit(alliance: Alliance, admission: Content<"admit">): Promise<A
   allow(entry.role !== "leader", "a second leader");
   ensureFresh(alliance, [...entry.keys, entry.encryption], entry.encryption);
   const member = await asEntry("change", () => withKeys(entry));
-  const message = (kid: Uint8Array): Uint8Array => sigStructure(JOIN_TYPE, kid, encodeArray(encodeUint(1), encodeBytes(alliance.id), encodeBytes(bytes)));
-  await ensurePossession(entry.keys, admission.signatures, message);
+  const payload = encodeArray(encodeUint(1), encodeBytes(alliance.id), encodeBytes(bytes));
+  await ensurePossession(entry.keys, admission.signatures, (kid) => sigStructure(JOIN_TYPE, kid, payload));
   return joined(alliance, member);
 }
 
@@ -253,7 +254,8 @@ async function rotate(alliance: Alliance, change: Content<"keys">): Promise<Alli
   const member = memberOf(alliance, change.member);
   const [log, witness, transport, encryption] = [change.log, change.witness, change.transport, change.encryption].map((key) => key && fromHex(key)!);
   const signing = [log, witness, transport].filter((key) => !!key);
-  await ensurePossession([member.root.bytes, ...signing], change.signatures, (kid) => sigStructure(KEYS_TYPE, kid, keysPayload(alliance, member, change)));
+  const payload = keysPayload(alliance, member, change);
+  await ensurePossession([member.root.bytes, ...signing], change.signatures, (kid) => sigStructure(KEYS_TYPE, kid, payload));
   const fresh = encryption ? [...signing, encryption] : signing;
   ensureFresh(alliance, fresh, encryption || null);
   allow(!log || change.size >= member.logs.from, "a log key from before the last change");
@@ -275,9 +277,8 @@ function keysPayload({ id: alliance }: Alliance, member: Fellow, { log, witness,
 }
 
 async function amend(alliance: Alliance, { deputies, ...amendment }: Content<"charter">): Promise<Alliance> {
-  const { name, purpose, chain, terms, seal, rotation, retention, rules } = alliance;
   const said = Object.fromEntries(Object.entries(amendment).filter(([, value]) => value !== null));
-  const next: Alliance = { ...alliance, name, purpose, chain, terms, seal, rotation, retention, rules, ...said, deputies: deputies ?? alliance.deputies };
+  const next: Alliance = { ...alliance, ...said, deputies: deputies ?? alliance.deputies };
   if (deputies) {
     const fit = deputies.map((deputy) => alliance.members.find((member) => member.hex === deputy)?.role ?? "leader");
     allow(deputies.length <= 8 && new Set(deputies).size === deputies.length, "a deputy twice, or too many");

@@ -82,6 +82,8 @@ export interface Order {
   readonly pending: { readonly index: number; readonly alliance: Alliance } | null;
   /** An epoch that waits to be settled, and the index of its entry. */
   readonly opening: { readonly index: number; readonly epoch: Epoch } | null;
+  /** The alliance before the newest settled change of this term, and the index of the entry that settled it. */
+  readonly before: { readonly index: number; readonly alliance: Alliance } | null;
 }
 
 /** A signed entry: who, what and when. */
@@ -102,8 +104,8 @@ export function first(alliance: Alliance): Order {
   return { circle: hex(alliance.id), term: 1, keeper, alliance, ...none, time: alliance.time, ...emptyLog() };
 }
 
-function emptyLog(): Pick<Order, "size" | "last" | "peaks" | "roots" | "certified"> {
-  return { size: 0, last: ZEROS, peaks: [], roots: [emptyRoot()], certified: 0 };
+function emptyLog(): Pick<Order, "size" | "last" | "peaks" | "roots" | "certified" | "before"> {
+  return { size: 0, last: ZEROS, peaks: [], roots: [emptyRoot()], certified: 0, before: null };
 }
 
 /** Reads an entry's fields: `form`. */
@@ -148,7 +150,9 @@ async function certify(order: Order, note: string): Promise<Order> {
   const checkpoint = await asEntry("certificate", () => parseCheckpoint(note));
   const { size, root } = checkpoint;
   const fits = size > order.certified && size <= order.size && equal(root, order.roots[size]!);
-  ensureEntry(fits && (await isCertified(order, checkpoint)), "certificate", "not a certified head of this log");
+  // A head is counted among the voters that its own entries have settled, not among those that came and left since.
+  const then = order.before && size <= order.before.index ? { ...order, alliance: order.before.alliance } : order;
+  ensureEntry(fits && (await isCertified(then, checkpoint)), "certificate", "not a certified head of this log");
   return settle(order, size);
 }
 
@@ -170,8 +174,9 @@ export async function isCertified(order: Order, checkpoint: Checkpoint): Promise
 }
 
 function settle(order: Order, size: number): Order {
-  const { pending, opening, epochs } = order;
-  const change = pending && pending.index < size ? { alliance: pending.alliance, pending: null } : {};
+  const { pending, opening, epochs, alliance } = order;
+  const before = { index: order.size, alliance };
+  const change = pending && pending.index < size ? { alliance: pending.alliance, pending: null, before } : {};
   const epoch = opening && opening.index < size ? { epochs: { epoch: opening.epoch, before: epochs }, opening: null } : {};
   return { ...order, certified: size, ...change, ...epoch };
 }
@@ -214,7 +219,7 @@ export async function takeOver(fence: Order, written: Written): Promise<Order> {
 }
 
 /** The state with which a later term begins: what was certified at its fence is settled. */
-function begin(fence: Order, term: number): Order {
+export function begin(fence: Order, term: number): Order {
   const settled = settle(fence, fence.size);
   const candidates = keepersAfter(settled);
   const keeper = candidates[(term - fence.term - 1) % candidates.length]!; // a voter stays, always
@@ -259,14 +264,14 @@ export function claim(order: Order, note: string): Head | null {
   return quietly(() => {
     const checkpoint = parseCheckpoint(note);
     const [digits = ""] = /[^/]*$/.exec(checkpoint.origin)!;
-    const isTerm = /^(?:0|[1-9][0-9]{0,19})$/.test(digits) && BigInt(digits) < 2n ** 64n; // of these only the exact ones are compared
+    const isTerm = /^(?:0|[1-9][0-9]{0,15})$/.test(digits) && Number.isSafeInteger(Number(digits));
     ensure(isTerm && checkpoint.origin === originOf(order, digits), "origin", "of another log");
     return { term: Number(digits), checkpoint };
   });
 }
 
 /** What `run` yields, or null where it is refused. */
-function quietly<T>(run: () => T): T | null {
+export function quietly<T>(run: () => T): T | null {
   try {
     return run();
   } catch (error) {

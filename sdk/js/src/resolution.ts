@@ -56,10 +56,14 @@ export interface Resolved {
   readonly alliance: Alliance;
 }
 
-/** A statement with its parts as bytes. */
-export interface DisclosedBytes {
+/** A statement and its signature. */
+export interface SignedBytes {
   readonly statement: Uint8Array;
   readonly signature: Uint8Array;
+}
+
+/** A statement with its one section. */
+export interface DisclosedBytes extends SignedBytes {
   readonly header: Uint8Array;
   readonly body: Uint8Array;
 }
@@ -77,8 +81,12 @@ export async function checkEffect({ proposal: disclosed, approvals }: Effect, no
 }
 
 /** The parts of a disclosed statement: `form` where one is not base64. */
-export function decoded({ statement, signature, header, body }: Read<typeof DISCLOSED>): DisclosedBytes {
-  return { statement: base64(statement), signature: base64(signature), header: base64(header), body: base64(body) };
+export function decoded({ header, body, ...signed }: Read<typeof DISCLOSED>): DisclosedBytes {
+  return { ...signedBytes(signed), header: base64(header), body: base64(body) };
+}
+
+function signedBytes({ statement, signature }: Read<typeof SIGNED>): SignedBytes {
+  return { statement: base64(statement), signature: base64(signature) };
 }
 
 function base64(digits: string): Uint8Array {
@@ -99,7 +107,7 @@ export async function openDisclosed(disclosed: DisclosedBytes, alliance: Allianc
 }
 
 /** Opens a statement of this type that is signed with a log key that its author has or had. */
-async function openSigned({ statement: bytes, signature }: Pick<DisclosedBytes, "statement" | "signature">, alliance: Alliance, type: string): Promise<Statement> {
+async function openSigned({ statement: bytes, signature }: SignedBytes, alliance: Alliance, type: string): Promise<Statement> {
   const statement = decodeStatement(bytes);
   ensure(equal(statement.alliance, alliance.id), "statement-alliance", "a statement of another alliance");
   ensure(statement.type === type, "form", "a statement of another type");
@@ -143,8 +151,9 @@ function checkProposal({ circle, slot, change, signers, rule, expires }: Proposa
 /** The ids of those who approve. */
 async function checkApprovals(approvals: Effect["approvals"], proposal: Uint8Array, alliance: Alliance): Promise<string[]> {
   const approvers: string[] = [];
-  for (const { statement, signature } of approvals) {
-    const approval = await asEntry("approval", () => openSigned({ statement: base64(statement), signature: base64(signature) }, alliance, "suyuan.approve"));
+  for (const signed of approvals) {
+    const opened = (): Promise<Statement> => openSigned(signedBytes(signed), alliance, "suyuan.approve");
+    const approval = await asEntry("approval", opened);
     const [first] = approval.references;
     ensureEntry(first !== undefined && equal(first, proposal), "approval", "of something else");
     const [voter, last] = [hex(approval.author), approvers[approvers.length - 1]];

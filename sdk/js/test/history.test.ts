@@ -12,7 +12,7 @@ import { verifyHistory } from "../src/history.js";
 import type { VerifiedHistory } from "../src/history.js";
 import { Person, World, base64, canonical, disclosed, signed } from "./alliance.js";
 import type { Said, Twist, Value } from "./alliance.js";
-import { keyPair, refused } from "./support.js";
+import { bytes, keyPair, refused } from "./support.js";
 
 const FOUR = ["leader", "upstream", "midstream", "downstream"] as const;
 const agreement = (title: string): Value => ({ agree: { title, text: "" } });
@@ -103,12 +103,56 @@ test("a later term begins at its fence, and what lay beyond counts for nothing",
   await entryRefused("superseded", world, "decided before the fence");
 });
 
+test("a certificate counts among the voters that its own entries have settled", async () => {
+  const world = new World(FOUR);
+  const [, second, third, fourth] = world.people as [Person, Person, Person, Person];
+  const newcomer = new Person("newcomer", "support", 60);
+  world.decide(`member/${newcomer.id}`, world.admission(newcomer), world.people);
+  world.decide("agree/one", agreement("one"), world.people);
+  world.write({ certificate: world.head([second, third], 1) });
+  const [kept, log] = [world.entries.length, [...world.log.ids]];
+  const certify = (size: number, ...cosigners: Person[]): void => {
+    world.entries.length = kept;
+    world.log.ids.splice(0, Infinity, ...log);
+    world.write({ certificate: world.head(cosigners, size) });
+  };
+  certify(2, second, third);
+  await verify(world);
+  certify(2, second, newcomer);
+  await entryRefused("certificate", world, "the newcomer had no voice then");
+  certify(3, second, third);
+  await entryRefused("certificate", world, "the third entry has settled that there are five");
+  certify(3, second, third, newcomer);
+  await verify(world);
+  certify(3, second, third, fourth);
+  await verify(world);
+});
+
+test("a later term may be kept by whom its fence alone makes a member", async () => {
+  const world = new World(FOUR);
+  const [leader, second, third, fourth] = world.people as [Person, Person, Person, Person];
+  const newcomer = new Person("newcomer", "support", 60);
+  world.decide(`member/${newcomer.id}`, world.admission(newcomer), world.people);
+  const fence = world.head([second, third]);
+  const begin = (head: string | null, ...people: Person[]): void => {
+    world.entries.length = 1;
+    world.takeOver(5, newcomer, people.map((voter) => world.freeze(voter, 5, head)));
+  };
+  begin(fence, leader, second, third, newcomer);
+  const { settled } = await verify(world, [5, world.head([second, third, fourth])]);
+  assert.deepEqual([settled.keeper, settled.alliance.members.length], [newcomer.id, 5]);
+  begin(fence, second, third, newcomer);
+  await entryRefused("takeover", world, "five voters ask for four votes");
+  begin(null, leader, second, third, fourth);
+  await entryRefused("statement", world, "at the founding nobody knows it");
+});
+
 test("an entry that does not hold is refused, and why", async () => {
   type Entry = { readonly why: EntryFault; readonly what: string; readonly content?: (world: World) => { readonly [name: string]: Value }; readonly twist?: Twist };
   const epoch = { epoch: { epoch: 2, statement: "cd".repeat(32) } };
   const cases: readonly Entry[] = [
     { why: "malformed", what: "nothing in it", content: () => ({}) },
-    { why: "malformed", what: "an effect without approvals", content: (w) => ({ effect: { proposal: disclosed(w.propose(w.people[0]!, "agree/a", agreement("a"), w.people)), approvals: [] } }) },
+    { why: "malformed", what: "an effect without approvals", content: (w) => ({ effect: w.effect(w.propose(w.people[0]!, "agree/a", agreement("a"), w.people), []) }) },
     { why: "keeper", what: "another circle", content: () => ({ ...epoch, circle: "00".repeat(32) }) },
     { why: "takeover", what: "another term", content: () => ({ ...epoch, term: 2 }) },
     { why: "takeover", what: "votes in the first term", content: () => ({ ...epoch, takeover: [] }) },
@@ -138,12 +182,17 @@ test("a proposal, its approvals and its change are judged in their order", async
   type Build = (world: World) => Value;
   const admitted = new Person("newcomer", "support", 60);
   const plain = (w: World, differs: { readonly [name: string]: Value } = {}): Said => w.propose(w.people[0]!, "agree/a", agreement("a"), w.people, differs);
+  const altered = (w: World, part: { readonly [name: string]: Value }): Value => {
+    const proposal = plain(w);
+    return { proposal: { ...(disclosed(proposal) as object), ...part }, approvals: [signed(w.approve(w.people[0]!, proposal))] };
+  };
+  const nobody = new Array<string>(4).fill(base64(new Uint8Array(64)));
   const change = (subject: (w: World) => string, of: (w: World) => Value) => (w: World): Value => w.effect(w.propose(w.people[0]!, subject(w), of(w), w.people), w.people);
   const named = (member: number) => (w: World): string => `member/${w.people[member]!.id}`;
   const cases: readonly (readonly [EntryFault, string, Build])[] = [
-    ["proposal", "not base64", (w) => ({ proposal: { ...(disclosed(plain(w)) as object), statement: "AA" } as Value, approvals: [signed(plain(w))] })],
-    ["proposal", "padded wrongly", (w) => ({ proposal: { ...(disclosed(plain(w)) as object), header: "AB==" } as Value, approvals: [signed(plain(w))] })],
-    ["proposal", "another body", (w) => ({ proposal: { ...(disclosed(plain(w)) as object), body: base64(plain(w).body) } as Value, approvals: [signed(plain(w))] })],
+    ["proposal", "not base64", (w) => altered(w, { statement: "AA" })],
+    ["proposal", "padded wrongly", (w) => altered(w, { header: "AB==" })],
+    ["proposal", "another body", (w) => altered(w, { body: base64(plain(w).body) })],
     ["malformed", "no such rule", (w) => w.effect(plain(w, { change: charter({ rules: { role: "most" } }) }), w.people)],
     ["malformed", "a threshold beyond all weight", (w) => w.effect(plain(w, { threshold: 6 }), w.people)],
     ["malformed", "signers that do not ascend", (w) => w.effect(plain(w, { signers: [["ff".repeat(32), 1], ["00".repeat(32), 1]] }), w.people)],
@@ -156,14 +205,14 @@ test("a proposal, its approvals and its change are judged in their order", async
     ["expired", "too late", (w) => w.effect(plain(w, { expires: 1 }), w.people)],
     ["rule", "rules to come", (w) => w.effect(plain(w, { rule: 1 }), w.people)],
     ["signers", "whoever is to be removed is asked", change(named(3), (w) => removal(w.people[3]!))],
-    ["signers", "more weight", (w) => w.effect(w.propose(w.people[0]!, "chair", { chair: { member: w.people[1]!.id } }, w.people, { signers: [[w.people[1]!.id, 2]] }), w.people)],
+    ["signers", "more weight", (w) => w.effect(w.propose(w.people[0]!, "charter", charter({}), [], { signers: [[w.people[1]!.id, 2]] }), w.people)],
     ["approval", "of another proposal", (w) => ({ proposal: disclosed(plain(w)), approvals: [signed(w.approve(w.people[0]!, plain(w)))] })],
-    ["approval", "twice", (w) => ((p: Said) => ({ proposal: disclosed(p), approvals: [signed(w.approve(w.people[0]!, p)), signed(w.approve(w.people[0]!, p))] }))(plain(w))],
+    ["approval", "twice", (w) => w.effect(plain(w), [w.people[0]!, w.people[0]!])],
     ["threshold", "half", (w) => w.effect(plain(w), w.people.slice(0, 2))],
     ["threshold", "a regulator's approval", (w) => w.effect(plain(w, { signers: [[w.people[4]!.id, 1]] }), [w.people[4]!])],
     ["change", "an entry that is none", change(() => `member/${"00".repeat(32)}`, () => ({ admit: { entry: "AA==", signatures: [] } }))],
     ["change", "a member joins again", change(named(1), (w) => w.admission(w.people[1]!))],
-    ["change", "no proof of possession", change(() => `member/${admitted.id}`, (w) => ({ admit: { ...(w.admission(admitted) as { admit: object }).admit, signatures: new Array(4).fill(base64(new Uint8Array(64))) } }))],
+    ["change", "no proof of possession", change(() => `member/${admitted.id}`, () => ({ admit: { entry: base64(admitted.entry), signatures: nobody } }))],
     ["change", "keys for another alliance", change(() => `member/${admitted.id}`, () => new World(FOUR.slice(0, 1)).admission(admitted))],
     ["change", "a second leader", change(() => `member/${new Person("x", "leader", 70).id}`, (w) => w.admission(new Person("x", "leader", 70)))],
     ["change", "keys in use", change(() => `member/${new Person("x", "support", 1).id}`, (w) => w.admission(new Person("x", "support", 1)))],
@@ -278,18 +327,20 @@ test("large hostile histories are refused at once", async () => {
   const founders = await verifyCharter(world.file);
   await refused("form", () => verifyHistory(new Uint8Array(64 * 1024 * 1024 + 1), founders));
   await refused("cbor", () => verifyHistory(new Uint8Array(0), founders));
-  const entry = encodeArray(encodeBytes(new Uint8Array(0)), encodeBytes(new Uint8Array(64)), encodeBytes(new Uint8Array(0)), encodeBytes(new Uint8Array(900)));
+  const unsigned = (body: number): Uint8Array => encodeArray(...[0, 64, 0, body].map((length) => encodeBytes(new Uint8Array(length))));
+  const entry = unsigned(900);
   const file = (entries: Uint8Array, count: number): Uint8Array =>
-    concat(Uint8Array.of(0x84), encodeText("suyuan-history"), encodeUint(1), Uint8Array.of(0x9a, 0, count >> 16, (count >> 8) & 0xff, count & 0xff), entries, encodeArray());
+    concat(bytes("84"), encodeText("suyuan-history"), encodeUint(1), bytes(`9a${count.toString(16).padStart(8, "0")}`), entries, encodeArray());
   const many = new Uint8Array(entry.length * 65_536);
   for (let at = 0; at < many.length; at += entry.length) many.set(entry, at);
   const started = Date.now();
   await refused("entry", () => verifyHistory(file(many, 65_536), founders), "entries that nobody signed");
   await refused("cbor", () => verifyHistory(file(concat(many, entry), 65_537), founders), "more than an array holds");
   await refused("cbor", () => verifyHistory(concat(new Uint8Array(1_000_000).fill(0x81), Uint8Array.of(0)), founders), "nested");
-  const large = encodeArray(encodeBytes(new Uint8Array(0)), encodeBytes(new Uint8Array(64)), encodeBytes(new Uint8Array(0)), encodeBytes(new Uint8Array(1_048_577)));
-  await refused("form", () => verifyHistory(encodeArray(encodeText("suyuan-history"), encodeUint(1), encodeArray(large), encodeArray()), founders), "a body");
-  await refused("suite", () => verifyHistory(encodeArray(encodeText("suyuan-history"), encodeUint(2), encodeArray(), encodeArray()), founders));
-  await refused("form", () => verifyHistory(encodeArray(encodeText("suyuan-bundle"), encodeUint(1), encodeArray(), encodeArray()), founders));
+  const named = (name: string, version: number, ...entries: Uint8Array[]): Uint8Array =>
+    encodeArray(encodeText(name), encodeUint(version), encodeArray(...entries), encodeArray());
+  await refused("form", () => verifyHistory(named("suyuan-history", 1, unsigned(1_048_577)), founders), "a body");
+  await refused("suite", () => verifyHistory(named("suyuan-history", 2), founders));
+  await refused("form", () => verifyHistory(named("suyuan-bundle", 1), founders));
   assert.ok(Date.now() - started < 10_000, `${Date.now() - started} ms`);
 });

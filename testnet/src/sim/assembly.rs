@@ -62,6 +62,7 @@ impl World {
 
     /// Whatever a client had written: where it is a proposal, others are asked.
     pub fn written(&mut self, at: usize, number: u64, receipt: &Receipt) {
+        self.spread_rival(at, number, receipt);
         let Some(state) = self.machines[at].state() else { return };
         let Some(id) = receipt.ids.first().copied().filter(|id| state.ledger.decisions.proposals().contains_key(id)) else { return };
         self.trace.note(self.now, format_args!("{at} has proposed {number}"));
@@ -111,6 +112,33 @@ impl World {
     pub fn present(&self) -> impl Iterator<Item = usize> {
         let scene = Scene { machines: &self.machines, now: self.now };
         scene.present().map(|machine| machine.index).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Decisions that are final, terms after the first, and members that have left, by the newest that anybody honest knows.
+    pub fn decided(&self) -> [u64; 3] {
+        let orders = self.present().filter_map(|at| Some(self.machines[at].state()?.ledger.decisions.settled().clone()));
+        orders.max_by_key(Order::position).map_or([0; 3], |order| {
+            let left = self.machines.iter().filter(|machine| order.alliance.active(&machine.id).is_none()).count();
+            let decided = order.decided.iter().filter(|decided| order.is_settled(decided)).count();
+            [decided as u64, order.term - 1, left as u64]
+        })
+    }
+
+    /// Why a motion is not carried.
+    pub fn stuck(&self, motion: &Motion) -> String {
+        let told = self.present().filter_map(|at| {
+            let machine = &self.machines[at];
+            let decisions = &machine.state()?.ledger.decisions;
+            let (settled, tip) = (decisions.settled(), decisions.tip());
+            let approvals = motion.proposal.map_or(0, |proposal| decisions.approvals(&proposal).len());
+            let known = motion.proposal.is_some_and(|proposal| decisions.proposals().contains_key(&proposal));
+            let keeper = self.machines.iter().position(|other| other.id == tip.keeper);
+            let (settled, tip, bound) = (settled.position(), tip.position(), decisions.promise.term);
+            Some(format!(
+                "node {at} has settled {settled:?} of {tip:?}, kept by {keeper:?}, is bound to {bound}, knows it: {known}, approvals {approvals}"
+            ))
+        });
+        format!("what everybody approves does not become final: {}", told.collect::<Vec<_>>().join("; "))
     }
 
     /// Proposes something and lets everybody approve it. Says whether it is final everywhere.

@@ -10,6 +10,7 @@ use super::fact::Fact;
 use super::founding::Foundation;
 use super::machine::Machine;
 use super::nature::Nature;
+use super::plan::Plan;
 use super::trace::short;
 
 mod acknowledged;
@@ -17,6 +18,7 @@ mod converged;
 mod decisions;
 mod history;
 mod honour;
+mod removal;
 mod secrets;
 
 /// What can be seen of a world.
@@ -49,14 +51,15 @@ pub trait Invariant {
 }
 
 /// Every invariant. Where clocks are right enough, members also come to decide in the end.
-pub fn all(foundation: &Arc<Foundation>, decides: bool) -> Vec<Box<dyn Invariant>> {
+pub fn all(foundation: &Arc<Foundation>, plan: &Plan) -> Vec<Box<dyn Invariant>> {
     let count = foundation.members.len();
     vec![
         Box::new(acknowledged::Acknowledged::new(count)),
         Box::new(history::OneHistory::new(count)),
         Box::new(secrets::SecretFirst::new(count)),
         Box::new(honour::Honour),
-        Box::new(decisions::OneOrder::new(&foundation.alliance, decides)),
+        Box::new(decisions::OneOrder::new(&foundation.alliance, !plan.skewed)),
+        Box::new(removal::Removal::new(plan.clocks())),
         Box::new(converged::Converged),
     ]
 }

@@ -23,6 +23,7 @@ use super::disk::{Disk, Outlet, Platter, Power, Rows};
 use super::fact::{Fact, Facts, Ticket};
 use super::founding::{FOUNDED_AT, Foundation};
 use super::nature::Nature;
+use super::turncoat::Intrigue;
 
 /// What a machine believes the time is.
 #[derive(Debug)]
@@ -77,6 +78,8 @@ pub struct Machine {
     pub restored: bool,
     /// The newest copy, while an earlier store stands beside its anchor.
     pub aside: Option<Platter>,
+    /// What it plans, of a member that breaks its word in decisions.
+    pub intrigue: Intrigue,
     /// A second node with the same keys, of a member that keeps two histories.
     pub twin: Option<Box<Machine>>,
 }
@@ -113,6 +116,7 @@ impl Machine {
             images: Vec::new(),
             restored: false,
             aside: None,
+            intrigue: Intrigue::default(),
             twin: None,
         }
     }

@@ -24,11 +24,23 @@ pub enum Nature {
     Forker,
     /// Signs what is no statement.
     Scribbler,
+    /// Breaks its word in decisions.
+    Turncoat,
 }
 
-/// Those that are not honest.
-pub const LIARS: [Nature; 7] =
-    [Nature::Changer, Nature::Withholder, Nature::Mute, Nature::Boaster, Nature::Replayer, Nature::Forker, Nature::Scribbler];
+/// Those that are not honest, some of them more often.
+pub const LIARS: [Nature; 10] = [
+    Nature::Changer,
+    Nature::Withholder,
+    Nature::Mute,
+    Nature::Boaster,
+    Nature::Replayer,
+    Nature::Forker,
+    Nature::Scribbler,
+    Nature::Turncoat,
+    Nature::Turncoat,
+    Nature::Turncoat,
+];
 
 /// What a member remembers having answered.
 #[derive(Debug, Default)]
@@ -39,7 +51,7 @@ const REMEMBERED: usize = 16;
 /// What leaves a member's node instead of an answer; nothing where it does not answer.
 pub fn twist(nature: Nature, own: &LogId, request: &Request, answer: Response, memory: &mut Memory, chance: &mut Chance) -> Option<Response> {
     match nature {
-        Nature::Honest | Nature::Forker | Nature::Scribbler => Some(answer),
+        Nature::Honest | Nature::Forker | Nature::Scribbler | Nature::Turncoat => Some(answer),
         Nature::Mute => matches!(request, Request::Heads | Request::Grown(_)).then_some(answer),
         Nature::Boaster => Some(boast(answer)),
         Nature::Withholder => Some(withhold(answer, chance)),

@@ -35,12 +35,17 @@ impl Plan {
         self.skewed || at < self.astray
     }
 
+    /// How far a clock is wrong that is not astray, milliseconds: little beside T.
+    pub fn clocks(&self) -> u64 {
+        self.seal / 16
+    }
+
     pub fn draw(chance: &mut Chance) -> Self {
         // What members tell each other of the order log grows with the cube of their number.
         let count = match chance.between(0, 200) {
-            0..192 => chance.between(4, 9),
-            192..199 => chance.between(9, 13),
-            _ => chance.between(13, 21),
+            0..180 => chance.between(4, 8),
+            180..199 => chance.between(8, 12),
+            _ => chance.between(12, 21),
         };
         let count = usize::try_from(count).unwrap_or(4);
         let mut natures = vec![Nature::Honest; count];
@@ -48,7 +53,9 @@ impl Plan {
         let most = Quorum::of(if count < 5 { count } else { count - 1 }).liars();
         let lying = chance.index(most + 1);
         for _ in 0..lying {
-            natures[chance.index(count)] = chance.pick(&LIARS).copied().unwrap_or(Nature::Mute);
+            let (at, nature) = (chance.index(count), chance.pick(&LIARS).copied().unwrap_or(Nature::Mute));
+            // An alliance whose founder hands out no key never begins.
+            natures[at] = if at == 0 && nature == Nature::Mute { Nature::Honest } else { nature };
         }
         let calm = chance.permille(100);
         Self {

@@ -11,17 +11,16 @@ use super::founding::FOUNDED_AT;
 use super::machine::Machine;
 use super::nature::Nature;
 use super::network::Due;
+use super::plan::Plan;
 use super::workload::{self, Wish};
 use super::world::World;
 
-/// How far a clock is wrong that is not astray, milliseconds.
-pub const CLOCKS: u64 = 60_000;
 /// Copies of a disk that are kept.
 const IMAGES: usize = 3;
 
-/// What a clock says at the beginning: minutes beside the right time, or years.
-pub fn start(astray: bool, chance: &mut Chance) -> u64 {
-    if astray { chance.between(0, 3_000_000_000_000) } else { FOUNDED_AT - CLOCKS + chance.between(0, 2 * CLOCKS) }
+/// What a clock says at the beginning: a little beside the right time, or years.
+pub fn start(astray: bool, plan: &Plan, chance: &mut Chance) -> u64 {
+    if astray { chance.between(0, 3_000_000_000_000) } else { FOUNDED_AT - plan.clocks() + chance.between(0, 2 * plan.clocks()) }
 }
 
 impl World {
@@ -34,8 +33,8 @@ impl World {
             5..8 => self.flap(at),
             8 => self.partition(),
             9 => self.turn_clock(at),
-            10..13 => self.keep_image(at),
-            13 | 14 => self.restore(at),
+            10..13 => self.keep_images(),
+            13 | 14 => self.restore(),
             15 => self.mix_up(at),
             _ => self.lie(),
         }
@@ -91,24 +90,24 @@ impl World {
         };
         if self.chance.permille(500) {
             let astray = self.plan.is_astray(at);
-            self.machines[at].clock.start = start(astray, &mut self.chance);
+            self.machines[at].clock.start = start(astray, &self.plan, &mut self.chance);
         }
     }
 
-    fn keep_image(&mut self, at: usize) {
-        let machine = &mut self.machines[at];
-        machine.images.push(machine.platter.borrow().clone());
-        if machine.images.len() > IMAGES {
-            machine.images.remove(0);
+    fn keep_images(&mut self) {
+        for machine in &mut self.machines {
+            machine.images.push(machine.platter.borrow().clone());
+            if machine.images.len() > IMAGES {
+                machine.images.remove(0);
+            }
         }
     }
 
     /// Store and anchor of some time ago are put back. Nobody can save what no other has: it is done only where the others have all of it.
-    fn restore(&mut self, at: usize) {
+    fn restore(&mut self) {
+        let fit: Vec<usize> = (0..self.machines.len()).filter(|at| !self.machines[*at].images.is_empty() && self.may_be_restored(*at)).collect();
+        let Some(at) = self.chance.pick(&fit).copied() else { return };
         let images = self.machines[at].images.len();
-        if images == 0 || !self.may_be_restored(at) {
-            return;
-        }
         let machine = &mut self.machines[at];
         machine.stop();
         machine.restored = true;
@@ -133,7 +132,7 @@ impl World {
             let mut mine = epochs.filter(|(.., epoch)| epoch.members.contains_key(&other.id));
             mine.all(|(circle, number, _)| other.platter.borrow().secrets.contains_key(&(circle, number)))
         };
-        let claims = |other: &Machine| other.nature == Nature::Honest || other.nature == Nature::Scribbler;
+        let claims = |other: &Machine| matches!(other.nature, Nature::Honest | Nature::Scribbler | Nature::Turncoat);
         machine.nature == Nature::Honest
             && size > 0
             && published == size

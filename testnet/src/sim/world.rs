@@ -48,6 +48,8 @@ pub struct World {
     pub workloads: Vec<Box<dyn Workload>>,
     invariants: Vec<Box<dyn Invariant>>,
     pub wishes: u64,
+    /// Heads of the order log that rivals of others' stand behind, by term.
+    pub rumours: Vec<(u64, String)>,
 }
 
 impl World {
@@ -63,7 +65,7 @@ impl World {
         let mut trace = Trace::new(shown);
         trace.note(0, format_args!("seed {seed}: {plan:?}"));
         for machine in &mut machines {
-            machine.clock = Clock { start: trouble::start(plan.is_astray(machine.index), &mut chance), frozen: None };
+            machine.clock = Clock { start: trouble::start(plan.is_astray(machine.index), &plan, &mut chance), frozen: None };
         }
         let mut agenda = Agenda::default();
         for at in 0..machines.len() {
@@ -73,7 +75,7 @@ impl World {
         agenda.add(chance.between(2000, 6000), Due::Trouble);
         Ok(Self {
             memories: machines.iter().map(|_| Memory::default()).collect(),
-            invariants: invariant::all(&foundation, !plan.skewed),
+            invariants: invariant::all(&foundation, &plan),
             workloads: workload::all(),
             plan,
             chance,
@@ -85,6 +87,7 @@ impl World {
             trace,
             steps: 0,
             wishes: 0,
+            rumours: Vec::new(),
         })
     }
 
@@ -104,6 +107,9 @@ impl World {
             Due::Tick { at, life } if self.machines[at].life == life => {
                 self.event(at, Event::Tick);
                 self.decide(at);
+                if self.machines[at].nature == Nature::Turncoat && self.chance.permille(80) {
+                    self.betray(at);
+                }
                 let next = self.now + self.chance.between(TICK / 2, TICK);
                 self.agenda.add(next, Due::Tick { at, life });
             }
@@ -289,6 +295,10 @@ impl World {
                 }
                 self.trace.note(self.now, format_args!("{at} may author"));
                 self.command(at, Ticket::Nobody, Command::Found);
+                // Whoever waited for it is let in at once.
+                if self.active && self.chance.permille(500) {
+                    self.wish_at(at);
+                }
             }
         }
     }

@@ -164,8 +164,7 @@ pub(crate) async fn one(State(state): State<AppState>, Param(id): Param, headers
 fn found(state: &AppState, frame: &Frame, id: &str, why: Option<String>) -> Result<One, Problem> {
     let id: StatementId = id.parse().map_err(|_| Problem::not_found())?;
     let ledger = state.handle.state().ledger;
-    let held = ledger.decisions.proposals().get(&id).ok_or_else(Problem::not_found)?;
-    let of = ResolutionJson::new(&id, held, &ledger, now());
+    let of = resolutions::found(state, &id)?;
     let lang = frame.lang;
     let vote = |vote: &resolutions::VoteJson| Vote {
         member: clean(&vote.member.name),

@@ -12,7 +12,7 @@ use suyuan_core::history::History;
 use suyuan_core::membership::Admission;
 use suyuan_core::resolution::{Disclosed, from_fields};
 use suyuan_core::{AllianceId, StatementId};
-use suyuan_engine::decisions::{Invitation, digest};
+use suyuan_engine::decisions::{INVITATION, Invitation, digest};
 use suyuan_engine::ledger::Founded;
 use suyuan_runtime::keyring::{Passphrase, PassphraseSource, Root, SealedFile};
 use suyuan_runtime::node::{HISTORY, now};
@@ -24,11 +24,9 @@ use crate::cli;
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
 /// Bytes of an invitation.
-const INVITATION: usize = 64 * 1024;
+const INVITATION_FILE: usize = 64 * 1024;
 /// Between two looks at whether the members have decided.
 const PACE: Duration = Duration::from_secs(1);
-/// Statements' type.
-const KIND: &str = "suyuan.invitation";
 
 pub fn invite(client: &Client, flags: &cli::Invite) -> Result<Answer, Failure> {
     let expires = now().saturating_add(flags.days.saturating_mul(DAY));
@@ -56,7 +54,7 @@ struct Handed {
 }
 
 pub fn join(at: &Place<'_>, flags: &cli::Join, quiet: bool) -> Result<Answer, Failure> {
-    let bytes = read_file(&flags.file, INVITATION)?;
+    let bytes = read_file(&flags.file, INVITATION_FILE)?;
     let handed: Handed =
         serde_json::from_slice(&bytes).map_err(|error| Failure::local(format!("{} is no invitation: {error}", flags.file.display())))?;
     let node = Public::new(flags.url.as_deref().unwrap_or(&handed.url));
@@ -101,7 +99,7 @@ fn fetch(node: &Public, alliance: &AllianceId) -> Result<(CharterFile, Founded),
 /// The invitation is a voter's own, its secret fits, and its time is not over.
 fn check(handed: &Handed, founded: &Founded) -> Result<Invitation, Failure> {
     let alliance = founded.today();
-    let opened = handed.signed.open(&alliance, KIND).filter(|(statement, _)| statement.id() == handed.invitation);
+    let opened = handed.signed.open(&alliance, INVITATION).filter(|(statement, _)| statement.id() == handed.invitation);
     let voter = opened.as_ref().is_some_and(|(statement, _)| alliance.voters().any(|voter| voter.id == statement.place.author));
     let invitation = opened.filter(|_| voter).and_then(|(_, body)| from_fields::<Invitation>(&body));
     let invitation = invitation.filter(|invitation| invitation.digest == digest(&handed.secret.0));

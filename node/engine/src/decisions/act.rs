@@ -42,7 +42,7 @@ pub struct Silence {
 
 impl Silence {
     /// Takes note of what is reached and of what waits, at a time in milliseconds.
-    pub fn observe(&mut self, decisions: &Decisions, reached: &BTreeSet<MemberId>, me: &MemberId, now: u64) {
+    pub fn observe(&mut self, decisions: &Decisions, epochs: &EpochState, reached: &BTreeSet<MemberId>, me: &MemberId, now: u64) {
         let keeper = decisions.tip().keeper;
         let here = keeper == *me || reached.contains(&keeper);
         self.away = if here { None } else { self.away.or(Some(now)) };
@@ -50,7 +50,8 @@ impl Silence {
         if settled != self.settled {
             (self.settled, self.stalled, self.attempts) = (settled, None, 0);
         }
-        let waits = decisions.waits(now);
+        // Without the next epoch nobody can seal a proposal, and nothing would ever wait: a keeper that does not open it would silence everybody.
+        let waits = decisions.waits(now) || epochs.is_outdated(decisions.settled());
         self.stalled = if waits { self.stalled.or(Some(now)) } else { None };
         // A clock that was set back starts again.
         for since in [&mut self.away, &mut self.stalled] {
@@ -127,7 +128,7 @@ impl Decisions {
         let closes = tip.is_open() && certificate.is_some();
         if effect.is_none() && epoch.is_none() && !closes {
             let settled = !tip.is_open() && self.settled.position() == tip.position();
-            return (settled && circle.is_stale(tip)).then_some(Act::Epoch);
+            return (settled && circle.written.is_none() && circle.is_outdated(tip)).then_some(Act::Epoch);
         }
         let entry = self.entry(tip, certificate, None, effect, epoch);
         // What its own rules refuse, a keeper does not write.
@@ -248,7 +249,7 @@ impl Decisions {
     }
 }
 
-/// The circle's epochs as the keeper sees them.
+/// The circle's epochs as a voter sees them.
 #[derive(Clone, Debug, Default)]
 pub struct EpochState {
     /// Members of the newest epoch in effect; none before the first.
@@ -259,8 +260,8 @@ pub struct EpochState {
 
 impl EpochState {
     /// Whether the newest epoch is for other members than there are.
-    fn is_stale(&self, order: &Order) -> bool {
+    fn is_outdated(&self, order: &Order) -> bool {
         let members: BTreeSet<MemberId> = order.alliance.members().iter().map(|member| member.id).collect();
-        self.written.is_none() && !self.members.is_empty() && self.members != members
+        !self.members.is_empty() && self.members != members
     }
 }

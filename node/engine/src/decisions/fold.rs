@@ -94,6 +94,12 @@ impl Decisions {
         if note.len() > suyuan_core::limits::NOTE || !terms.contains(&term) || self.heads.knows(term, note) {
             return false;
         }
+        // What a larger certified head covers is settled, whoever has cosigned it.
+        let covered =
+            |claimed: &UnverifiedCheckpoint<'_>| self.heads.certified(term).is_some_and(|known| claimed.claimed_size() < known.read.head.size);
+        if UnverifiedCheckpoint::parse(note).is_ok_and(|claimed| covered(&claimed)) {
+            return false;
+        }
         let Some(state) = self.state_of(term, note) else { return false };
         let merged = match self.heads.note_of(&state) {
             None => state.read_head(note).map(|read| Head { note: note.to_owned(), read }),

@@ -16,9 +16,7 @@ use crate::record::HeldRecord;
 use crate::submission::{Refusal, RefusalKind, Submission, SubmittedSection};
 
 /// Type of an invitation's statement.
-pub const KIND: &str = "suyuan.invitation";
-/// The longest that an invitation is open, milliseconds.
-const LONGEST: u64 = 90 * 86_400_000;
+pub const INVITATION: &str = "suyuan.invitation";
 
 /// What whoever is invited shows: 32 random bytes.
 pub type InvitationSecret = [u8; 32];
@@ -92,13 +90,13 @@ pub fn invite(request: InvitationRequest, secret: &InvitationSecret, decisions: 
     if !voter || role == Role::Leader {
         return Err(refused("members that decide may invite, and nobody is invited as leader: the chair is handed over by a resolution"));
     }
-    if !named || expires <= now || expires > now.saturating_add(LONGEST) {
+    if !named || expires <= now || expires > now.saturating_add(crate::limits::INVITATION) {
         return Err(refused("an invitation has a name of 1 to 128 bytes, and ends within 90 days"));
     }
     let invitation = Invitation { name, role, expires, digest: digest(secret) };
     let fields = to_fields(&invitation).ok_or_else(|| refused("it cannot be written as JSON"))?;
     let sections = vec![SubmittedSection { audiences: vec![decisions.circle], fields }];
-    Ok(Submission { kind: KIND.to_owned(), about: Vec::new(), references: Vec::new(), time: None, sections })
+    Ok(Submission { kind: INVITATION.to_owned(), about: Vec::new(), references: Vec::new(), time: None, sections })
 }
 
 /// Draws up the proposal to admit whoever shows an invitation's secret.
@@ -125,7 +123,7 @@ pub fn admit(
     }
     let request = ProposalRequest {
         change: Change::Admit(admission),
-        expires: now.saturating_add(LONGEST),
+        expires: now.saturating_add(crate::limits::INVITATION),
         reason: String::new(),
         signers: Vec::new(),
         threshold: None,

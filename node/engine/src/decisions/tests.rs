@@ -9,7 +9,7 @@ use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry as Founder, Mem
 use suyuan_core::circle::PUBLIC;
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::{LogId, witness_name};
-use suyuan_core::membership::{Admission, Agreement, Amendment, Chair, Change, Removal};
+use suyuan_core::membership::{Admission, Agreement, Amendment, Chair, Change, KeyChange, Removal};
 use suyuan_core::note;
 use suyuan_core::order::{self, Position};
 use suyuan_core::resolution::to_fields;
@@ -209,7 +209,7 @@ impl World {
                 (0..self.nodes.len()).filter(|other| self.reach(at, *other)).map(|other| self.nodes[other].id).collect();
             let now = self.now;
             let node = &mut self.nodes[at];
-            node.silence.observe(&node.decisions, &reached, &node.id, now);
+            node.silence.observe(&node.decisions, &node.epochs, &reached, &node.id, now);
             let Some(act) = node.decisions.due(&node.id, &mut node.silence, &node.epochs, now) else { break };
             self.execute(at, act);
         }
@@ -336,6 +336,18 @@ fn settled(world: &World, at: usize) -> Vec<String> {
     order.decided.iter().filter(|decided| order.is_settled(decided)).map(|decided| decided.resolved.proposal.slot.subject.clone()).collect()
 }
 
+/// The rule exists, and nodes that would follow it do not: whoever asks for it is told so instead of being cut off from everybody.
+#[test]
+fn keys_stay_as_they_are() {
+    let world = World::new(4, 1);
+    let node = &world.nodes[1];
+    let new = StatementId([7; 32]);
+    let change = KeyChange { member: node.id, log: Some(new), witness: None, transport: None, encryption: None, size: 3, signatures: Vec::new() };
+    let request = ProposalRequest { change: Change::Keys(change), expires: u64::MAX, reason: String::new(), signers: Vec::new(), threshold: None };
+    let refusal = propose(request, &node.decisions, &node.id, world.now).unwrap_err();
+    assert!(refusal.detail.contains("keys cannot be changed yet"), "{}", refusal.detail);
+}
+
 #[test]
 fn what_enough_members_approve_becomes_final_everywhere() {
     let mut world = World::new(4, 1);
@@ -438,6 +450,29 @@ fn members_come_and_go() {
     let alliance = &world.nodes[0].decisions.settled().alliance;
     assert!(alliance.active(&world.nodes[3].id).is_none() && alliance.member(&world.nodes[3].id).is_some_and(|member| member.left.is_some()));
     assert_eq!(alliance.version(), 2);
+}
+
+#[test]
+fn a_keeper_that_does_not_open_the_next_epoch_is_replaced() {
+    let mut world = World::new(5, 6);
+    let before: BTreeSet<MemberId> = world.nodes.iter().map(|node| node.id).collect();
+    let removal = Removal { member: world.nodes[4].id, size: 0, root: StatementId([0; 32]) };
+    let remove = world.propose(1, Change::Remove(removal)).unwrap();
+    world.run(300);
+    for at in 0..4 {
+        world.vote(at, remove, Choice::Approve).unwrap();
+    }
+    world.converge();
+    // The others still have the epoch for all five, and the keeper sees nothing to do.
+    for at in 1..4 {
+        world.nodes[at].epochs = EpochState { members: before.clone(), written: None };
+    }
+    for _ in 0..20 {
+        world.run(300);
+        world.now += HOUR / 2;
+    }
+    let order = world.nodes[1].decisions.settled();
+    assert!(order.term > 1 && order.keeper != world.nodes[0].id, "still {:?}", order.position());
 }
 
 /// Random proposals, votes, cuts, crashes and clock steps, with every node honest but for what the network does.

@@ -30,8 +30,9 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         }
         for _ in 0..limits::ACTS {
             let ledger = self.state.ledger.clone();
-            self.silence.observe(&ledger.decisions, reached, &ledger.me, now);
-            let Some(act) = ledger.decisions.due(&ledger.me, &mut self.silence, &ledger.epoch_state(), now) else { break };
+            let epochs = ledger.epoch_state();
+            self.silence.observe(&ledger.decisions, &epochs, reached, &ledger.me, now);
+            let Some(act) = ledger.decisions.due(&ledger.me, &mut self.silence, &epochs, now) else { break };
             if !self.execute(act, now)? {
                 break;
             }

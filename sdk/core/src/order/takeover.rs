@@ -1,5 +1,5 @@
-//! How a later term of an order log begins: the votes to freeze that its first entry carries, and the fence that they set (`specs/order-log.md`, Freeze and
-//! takeover).
+//! How a later term of an order log begins: the votes to freeze that its first entry carries, and the fence that they set
+//! (`specs/order-log.md`, Freeze and takeover).
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ impl Order {
     /// Which head of which term of this order log a note claims to be.
     pub fn claims(&self, note: &str) -> Option<Position> {
         let claimed = UnverifiedCheckpoint::parse(note).ok()?;
-        let term = claimed.origin().rsplit('/').next()?.parse().ok()?;
+        let term = claimed.origin().rsplit('/').next()?.parse().ok().filter(|term| *term <= limits::INTEGER)?;
         (claimed.origin() == origin(&self.alliance.id(), &self.circle, term)).then(|| Position { term, size: claimed.claimed_size() })
     }
 

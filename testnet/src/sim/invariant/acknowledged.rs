@@ -91,6 +91,8 @@ impl Invariant for Acknowledged {
             }
             Fact::Restored => {
                 self.nodes[at].restored = true;
+                // Which requests were answered nobody else knows.
+                self.receipts.retain(|(of, _), _| *of != at);
                 Ok(())
             }
             Fact::Booted(_) if !self.nodes[at].restored => self.nodes[at].check(&scene.machines[at]),
@@ -99,6 +101,7 @@ impl Invariant for Acknowledged {
     }
 
     fn settled(&self, scene: &Scene<'_>) -> Result<(), String> {
-        scene.honest().try_for_each(|machine| self.nodes[machine.index].check(machine))
+        // Whoever has left has nobody to give back what an old disk lacks.
+        scene.present().try_for_each(|machine| self.nodes[machine.index].check(machine))
     }
 }

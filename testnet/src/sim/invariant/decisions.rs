@@ -49,6 +49,7 @@ impl OneOrder {
             self.decided(place, decided, &settled)?;
         }
         self.nodes[at].settled = settled.len();
+        one_vote(me, decisions)?;
         self.nodes[at].promises(me, decisions)
     }
 
@@ -89,6 +90,14 @@ fn is_enough(change: &Change, signers: &[(MemberId, u64)], approvers: &[MemberId
         Change::Agree(_) => 2 * reached > signers.len(),
         _ => 2 * reached > electorate.len(),
     }
+}
+
+/// A member approves one proposal in each ballot for a place.
+fn one_vote(me: &MemberId, decisions: &Decisions) -> Result<(), String> {
+    let mine = decisions.proposals().iter().filter(|(id, _)| decisions.approvals(id).contains_key(me));
+    let mut slots = BTreeSet::new();
+    mine.map(|(_, held)| &held.proposal.slot)
+        .try_for_each(|slot| if slots.insert(slot) { Ok(()) } else { Err(format!("it approves two proposals for {slot:?}")) })
 }
 
 impl Node {

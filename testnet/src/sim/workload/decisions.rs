@@ -19,7 +19,7 @@ pub struct Decisions;
 
 impl Workload for Decisions {
     fn weight(&self) -> u64 {
-        4
+        6
     }
 
     fn wish(&mut self, machine: &Machine, number: u64, time: u64, chance: &mut Chance) -> Option<Wish> {
@@ -40,11 +40,11 @@ fn change(machine: &Machine, ledger: &Ledger, number: u64, chance: &mut Chance) 
     let member = chance.pick(members)?.id;
     let index = machine.foundation.members.iter().position(|known| known.id == member)?;
     Some(match chance.between(0, 20) {
-        0 | 1 => {
+        0..=2 => {
             let head = ledger.logs.head(&log_of(&machine.foundation, member)).tree_head();
             (Change::Remove(Removal { member, size: head.size, root: StatementId(head.root) }), format!("that {index} leaves"))
         }
-        2 | 3 => (Change::Chair(Chair { member }), format!("that {index} leads")),
+        3 => (Change::Chair(Chair { member }), format!("that {index} leads")),
         4 | 5 => {
             let role = [Role::Upstream, Role::Midstream, Role::Support, Role::Regulator][chance.index(4)];
             (Change::Role(RoleChange { member, role, scope: Vec::new() }), format!("that {index} is {}", role.name()))

@@ -1,0 +1,79 @@
+//! How far a proposal is: what was counted, what it came to, and whom it waits for (`specs/resolution.md`).
+
+use suyuan_core::order::Decided;
+use suyuan_core::resolution::{Refused, Tally};
+use suyuan_core::{MemberId, StatementId};
+
+use super::{Choice, Decisions};
+
+/// What has become of a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stands in the order, and nothing can take it out again.
+    Final,
+    /// It stands in the order, and waits to be settled.
+    Decided,
+    /// It may be voted on.
+    Open,
+    /// It cannot take effect any more.
+    Over(Refused),
+}
+
+impl Outcome {
+    /// Its name in formats; of what is over, the reason.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Final => "final",
+            Self::Decided => "decided",
+            Self::Open => "open",
+            Self::Over(refused) => refused.code(),
+        }
+    }
+}
+
+/// How far a proposal is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What has become of it.
+    pub outcome: Outcome,
+    /// What counts by now; of what was decided, what was counted then.
+    pub tally: Tally,
+    /// Signers that may still vote and have said nothing, ascending.
+    pub waits_for: Vec<MemberId>,
+}
+
+impl Decisions {
+    /// How far a proposal is, at a time in milliseconds since 1970-01-01 UTC; nothing for one that is not known.
+    pub fn standing(&self, id: &StatementId, now: u64) -> Option<Standing> {
+        let held = self.proposals().get(id)?;
+        let tip = self.tip();
+        let decided = tip.decided.iter().find(|decided| decided.resolved.id == *id);
+        let outcome = match decided {
+            Some(decided) if self.is_final(decided) => Outcome::Final,
+            Some(_) => Outcome::Decided,
+            None => {
+                let checked = held.proposal.check(&self.circle, &held.author, &tip.alliance, &tip.slots, now.max(tip.time));
+                checked.err().map_or(Outcome::Open, Outcome::Over)
+            }
+        };
+        let tally = decided.map_or_else(|| held.proposal.tally(self.approvals(id).keys(), &tip.alliance), counted);
+        let spoke =
+            |member: &MemberId| self.votes(id).any(|(author, vote)| author == member && matches!(vote.choice, Choice::Approve | Choice::Object));
+        let waits = |member: &MemberId| tip.alliance.voters().any(|voter| voter.id == *member) && !spoke(member);
+        let signers = held.proposal.signers.iter().map(|(member, _)| *member);
+        let waits_for = if outcome == Outcome::Open { signers.filter(waits).collect() } else { Vec::new() };
+        Some(Standing { outcome, tally, waits_for })
+    }
+
+    fn is_final(&self, decided: &Decided) -> bool {
+        let settled = self.settled();
+        settled.decided.iter().any(|known| known.entry == decided.entry && settled.is_settled(known))
+    }
+}
+
+/// What was counted when it was decided.
+fn counted(decided: &Decided) -> Tally {
+    let proposal = &decided.resolved.proposal;
+    let reached = decided.resolved.approvers.iter().fold(0u64, |sum, member| sum.saturating_add(proposal.weight_of(member)));
+    Tally { reached, needed: proposal.threshold }
+}
