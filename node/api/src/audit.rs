@@ -2,7 +2,6 @@
 
 mod report;
 
-use std::sync::mpsc::{TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Extension;
@@ -10,16 +9,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use suyuan_engine::audit::{Audit, Report, Signatures};
+use suyuan_engine::fsck::Progress;
 use suyuan_runtime::node::now;
 use utoipa::ToSchema;
 
 use crate::auth::Principal;
 use crate::body::Parameters;
-use crate::limits;
 use crate::pages;
 use crate::problem::{Kind, Problem};
-use crate::state::{AppState, Reading};
+use crate::state::AppState;
 
 pub(crate) use report::{DecidedJson, FindingJson, LogJson, OrderJson, ReportJson};
 
@@ -113,42 +111,16 @@ pub(crate) fn start(state: &AppState, principal: Option<&Principal>) {
     };
     let (state, ending) = (state.clone(), Ending(state.audits.clone()));
     tokio::task::spawn_blocking(move || {
-        let reading = state.reading();
-        if let Some(report) = run(&state, &reading, started) {
-            let report = ReportJson::new(&report, &reading.state.ledger, (started, now()), by);
+        let audited = state.handle.state();
+        let report = state.handle.audit(&audited, started, |Progress { done, total }, (logs, of_logs)| {
+            state.audits.lock().progress = ProgressJson { entries: done, of_entries: total, logs, of_logs };
+        });
+        if let Some(report) = report {
+            let report = ReportJson::new(&report, &audited.ledger, (started, now()), by);
             state.audits.lock().report = Some(Arc::new(report));
         }
         drop(ending);
     });
-}
-
-/// Audits on this thread, and judges signatures on another. Nothing where the node stops meanwhile.
-fn run(state: &AppState, reading: &Reading, started: u64) -> Option<Report> {
-    let (reader, writer) = (reading.reader(), state.handle.heads());
-    let mut audit = Audit::new(&reader, started);
-    let whole = std::thread::scope(|scope| {
-        let (give, work) = sync_channel::<Signatures>(limits::AUDIT_PIECES);
-        let (tell, judged) = channel();
-        scope.spawn(move || work.into_iter().try_for_each(|signatures| tell.send(signatures.judge())));
-        while let Some(signatures) = audit.step() {
-            // The writer is gone: the node stops.
-            if writer.has_changed().is_err() {
-                return false;
-            }
-            match give.try_send(signatures) {
-                Ok(()) => {}
-                // The other thread has enough to do.
-                Err(TrySendError::Full(signatures) | TrySendError::Disconnected(signatures)) => audit.judged(signatures.judge()),
-            }
-            judged.try_iter().for_each(|judged| audit.judged(judged));
-            let ((logs, of_logs), progress) = (audit.logs(), audit.progress());
-            state.audits.lock().progress = ProgressJson { entries: progress.done, of_entries: progress.total, logs, of_logs };
-        }
-        drop(give);
-        judged.into_iter().for_each(|judged| audit.judged(judged));
-        true
-    });
-    whole.then(|| audit.end(state.handle.charter_file()))
 }
 
 /// Start an audit.

@@ -35,9 +35,6 @@ pub const CONNECTION_TIME: Duration = Duration::from_secs(600);
 /// Time for what is on its way when a connection or the node ends.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// Pieces of an audit whose signatures wait for the thread that judges them.
-pub const AUDIT_PIECES: usize = 4;
-
 /// Requests to the witness that are worked on at a time; further ones are told to come again.
 pub const WITNESS_REQUESTS: usize = 64;
 

@@ -163,13 +163,8 @@ impl AppState {
     /// # Errors
     /// Those of `read`, and [`Problem`] where it did not end.
     pub async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Reading) -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
-        let reading = self.reading();
+        let reading = Reading { state: self.handle.state(), handle: self.handle.clone() };
         blocking(move || read(&reading)).await?
-    }
-
-    /// The newest state, to read from where blocking is no matter.
-    pub(crate) fn reading(&self) -> Reading {
-        Reading { state: self.handle.state(), handle: self.handle.clone() }
     }
 
     /// Runs a read for the public, of which only so many run at once.

@@ -11,6 +11,7 @@ use super::frame::{self, Frame};
 use super::text::{clean, stamp};
 use super::words::Lang;
 use crate::audit::{self, AuditJson, ProgressJson, ReportJson};
+use crate::body::Fields;
 use crate::records::view::MemberName;
 use crate::resolutions::CosignerJson;
 use crate::state::AppState;
@@ -221,7 +222,7 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
 }
 
 /// Begins an audit, and shows how it stands.
-pub(crate) async fn start(State(state): State<AppState>) -> Redirect {
+pub(crate) async fn start(State(state): State<AppState>, _: Fields) -> Redirect {
     audit::start(&state, None);
     Redirect::to("/logs/audit")
 }

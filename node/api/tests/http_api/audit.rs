@@ -64,13 +64,13 @@ async fn a_reader_starts_an_audit_and_takes_its_report_out() {
 async fn what_is_wrong_is_named_with_whose_fault_it_may_be() {
     let [g, z, _] = three().await;
     z.put(r#"{"type":"note","sections":[{"for":"public","fields":{"a":1}}]}"#).await;
-    settled(&z.handle).await;
+    settled(&z.node.handle).await;
     sync(&z, &g).await;
     assert_eq!(codes(&audited(&g).await), [""; 0]);
-    let log = z.handle.state().ledger.own_log();
-    let head = g.handle.state().ledger.logs.head(&log);
+    let log = z.node.handle.state().ledger.own_log();
+    let head = g.node.handle.state().ledger.logs.head(&log);
     let row = Row { log: head.number, sequence: head.size() - 1 };
-    let store = g.handle.store();
+    let store = g.node.handle.store();
     let mut statement = suyuan_engine::view::View::row(store.as_ref(), Table::Statement, &row.key()).unwrap().unwrap();
     statement[3] ^= 1;
     let mut changes = Changes::default();
@@ -105,7 +105,7 @@ async fn records_are_written_while_an_audit_runs_and_it_ends_with_the_node() {
     let beside = ask(&node, "GET").await;
     assert_eq!(beside["state"], "running", "a record does not wait for an audit: {beside}");
     assert_eq!(node.size(), size + 1);
-    node.handle.stop().await;
+    node.node.handle.stop().await;
     let begun = std::time::Instant::now();
     while node.call("GET", "/api/v1/audit", &[("authorization", &node.bearer(Rights::Read))], "").await.json()["state"] == "running" {
         assert!(begun.elapsed().as_secs() < 10);

@@ -13,7 +13,7 @@ use crate::counters::Counter;
 use crate::equivocation;
 use crate::logs::{self, LogHead};
 use crate::query::Reader;
-use crate::record::{HeldRecord, Opened};
+use crate::record::{HeldRecord, Opened, Outline};
 use crate::recount::{self, Recount, Sum, Unsound};
 use crate::schema::Row;
 use crate::secrets::EpochSecrets;
@@ -138,9 +138,10 @@ impl<'a, V: View> LogAudit<'a, V> {
     fn entry(&mut self, sequence: u64, id: &StatementId, signed: &mut Vec<Signed>) -> Result<(), (Kind, String)> {
         let row = Row { log: self.head.number, sequence };
         let damaged = |error: StoreError| (Kind::EntryDamaged, error.0);
-        let Some(record) = HeldRecord::load(row, self.reader.view, self.reader.local).map_err(damaged)? else {
+        let Some(outline) = Outline::of_entry(row, id, self.reader.view, self.reader.local).map_err(damaged)? else {
             return self.without_statement(row, id, signed);
         };
+        let record = outline.read_sealed(self.reader.view).map_err(damaged)?;
         self.report.statements = self.report.statements.saturating_add(1);
         let previous = record.statement.previous;
         let placed = record.statement.place == self.head.id.place(sequence) && previous == self.recount.chain;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use suyuan_core::MemberId;
 use suyuan_core::cbor::Writer;
 use suyuan_core::charter::Role;
 use suyuan_core::membership::{Amendment, Change};
 use suyuan_core::witness::origin_hash;
-use suyuan_core::MemberId;
 use suyuan_engine::audit::{Blame, Kind, Report};
 use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
 use suyuan_engine::ledger::Ledger;
