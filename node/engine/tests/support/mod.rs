@@ -41,6 +41,11 @@ pub fn alliance() -> Arc<Alliance> {
 }
 
 pub fn charter_file() -> CharterFile {
+    charter_file_of([1; 32])
+}
+
+/// The charter of another alliance of the same members with the same keys, for each nonce.
+pub fn charter_file_of(nonce: [u8; 32]) -> CharterFile {
     let members = ROLES.iter().enumerate().map(|(index, (name, role))| {
         let public = |purpose| key(index, purpose).public().to_bytes();
         let keys = MemberKeys { root: public(1), log: public(2), witness: public(3), transport: public(4), encryption: encryption(index).public() };
@@ -48,7 +53,7 @@ pub fn charter_file() -> CharterFile {
         Entry { name: (*name).into(), role: *role, keys, addresses: Vec::new(), scope }
     });
     let charter = Charter {
-        nonce: [1; 32],
+        nonce,
         name: "链".into(),
         purpose: String::new(),
         chain: "绿色农业".into(),
@@ -115,6 +120,11 @@ impl Member {
 
     pub fn write(&mut self, plans: Vec<Plan>, new: Option<&epoch::NewEpoch>) {
         self.write_and(plans, new, true);
+    }
+
+    /// Writes without giving any effect to it.
+    pub fn write_silently(&mut self, plan: Plan) {
+        self.write_and(vec![plan], None, false);
     }
 
     /// Writes what this member itself would give no effect.
