@@ -167,14 +167,18 @@ impl Filled {
         rng: &mut impl CryptoRng,
     ) -> Result<(), StoreError> {
         let mut known = BTreeSet::new();
-        if let Some(before) = HeldRecord::load(record.row, view, local)? {
+        let before = HeldRecord::load(record.row, view, local)?;
+        if let Some(before) = &before {
             known.extend(before.complete().map(|header| header.circle));
-            merge(&mut record, before);
+            merge(&mut record, before.sections.clone());
         }
         let subjects = open_all(&mut record, secrets);
-        let counted = record.complete().filter(|header| circles.contains(&header.circle));
-        self.counters.count(counted, &known, record.row.log, record.statement.id());
-        record.save(&subjects, local, rng, &mut self.changes)?;
+        // What brings nothing is not written again: its rows would be sealed anew, and whoever sends it often would keep the disk busy.
+        if before.is_none_or(|before| before.sections != record.sections) {
+            let counted = record.complete().filter(|header| circles.contains(&header.circle));
+            self.counters.count(counted, &known, record.row.log, record.statement.id());
+            record.save(&subjects, local, rng, &mut self.changes)?;
+        }
         self.records.push(record);
         Ok(())
     }
@@ -207,8 +211,8 @@ fn entry(log: &LogId, row: Row, view: &impl View, cursor: &mut Option<Cursor>) -
 }
 
 /// Adds what was held before of the same statement. Both fit the same commitments.
-fn merge(record: &mut HeldRecord, before: HeldRecord) {
-    for section in before.sections {
+fn merge(record: &mut HeldRecord, before: Vec<HeldSection>) {
+    for section in before {
         match record.sections.iter_mut().find(|new| new.index == section.index) {
             None => record.sections.push(section),
             Some(new) => merge_audiences(new, section.audiences),
