@@ -160,6 +160,8 @@ async fn measure(folder: &Path, records: usize, signing: f64, puts: f64, say: &i
     let posted = (records * RECORD) as f64;
     say("replicating");
     let replication = replicate(&founders, &a.handle, &b.handle).await?;
+    say("auditing");
+    let audit = audit(&b.handle, records).await?;
     say("compacting");
     let size = a.handle.store().compact().map_err(|error| error.to_string())?;
     a.stop().await?;
@@ -177,6 +179,7 @@ async fn measure(folder: &Path, records: usize, signing: f64, puts: f64, say: &i
         replication_row(replication, puts),
         Row::cost("bytes on disk per byte posted, compacted", size as f64 / posted, "bytes", 2.1),
         Row::cost("ready after a start", ready, "s", 1.0),
+        Row::cost("audit of another member's records, for each million", audit, "s", 60.0),
     ])
 }
 
@@ -238,6 +241,17 @@ async fn ingest(handle: &Handle, records: usize) -> Result<f64, String> {
         client.await.map_err(|error| error.to_string())??;
     }
     Ok(records as f64 / begun.elapsed().as_secs_f64())
+}
+
+/// Seconds that an audit of the replicated log would take with a million records.
+async fn audit(handle: &Handle, records: usize) -> Result<f64, String> {
+    let (handle, begun) = (handle.clone(), Instant::now());
+    let audited = move || handle.audit(&handle.state(), suyuan_runtime::node::now(), |_, _| {});
+    let report = tokio::task::spawn_blocking(audited).await.map_err(|error| error.to_string())?.ok_or("the writer has stopped")?;
+    if !report.findings.nothing_wrong() {
+        return Err(format!("the audit found {:?}", report.findings.listed));
+    }
+    Ok(begun.elapsed().as_secs_f64() * 1e6 / records as f64)
 }
 
 /// Everything of A's log into B, over a connection between their listeners on this machine.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod alarms;
+mod audit;
 pub mod auth;
 mod body;
 mod charter;

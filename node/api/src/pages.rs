@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod assets;
+pub(crate) mod audit;
 mod circle_form;
 mod circles;
 mod code;
@@ -40,6 +41,8 @@ pub(crate) fn table() -> Vec<Page> {
         Page::post("/language", Open, cookies::set_language),
         Page::get("/", Operator, overview::page),
         Page::get("/logs", Operator, logs::page),
+        Page::get("/logs/audit", Operator, audit::page),
+        Page::post("/logs/audit", Operator, audit::start),
         Page::get("/records", Operator, records::page),
         Page::get("/records/{id}", Operator, record::page),
         Page::post("/records/{id}/disclose", Operator, record::disclose),

@@ -247,7 +247,7 @@ impl FreezeJson {
 }
 
 /// Who cosigned.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Cosigner)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CosignerJson {

@@ -18,7 +18,7 @@ use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{
-    addresses, charter, circles, equivocation, export, guard, health, invitations, logs, members, metrics, node_status, records, resolutions,
+    addresses, audit, charter, circles, equivocation, export, guard, health, invitations, logs, members, metrics, node_status, records, resolutions,
     sessions, tiles, tokens, verify,
 };
 
@@ -171,6 +171,9 @@ pub fn table() -> Vec<Route> {
         row(Read, logs::__path_list, logs::list),
         row(Read, logs::__path_one, logs::one),
         row(Read, equivocation::__path_file, equivocation::file),
+        row(Read, audit::__path_begin, audit::begin),
+        row(Read, audit::__path_newest, audit::newest),
+        row(Read, audit::__path_report, audit::report),
         row(Read, charter::__path_file, charter::file),
         row(Read, charter::__path_json, charter::json),
         row(Read, verify::__path_verify, verify::verify),

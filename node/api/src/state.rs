@@ -11,6 +11,7 @@ use suyuan_engine::witnessing::Alarm;
 use suyuan_runtime::{Handle, State};
 use tokio::sync::{Semaphore, watch};
 
+use crate::audit::Audits;
 use crate::auth::Auth;
 use crate::limits;
 use crate::metrics::Metrics;
@@ -127,6 +128,8 @@ pub struct AppState {
     pub witnessed_logs: Arc<BTreeMap<String, NamedKey>>,
     /// Places for requests to the witness.
     pub witness_requests: Arc<Semaphore>,
+    /// The newest audit.
+    pub(crate) audits: Arc<Audits>,
     public_reads: Arc<Semaphore>,
 }
 
@@ -150,6 +153,7 @@ impl AppState {
             alarms,
             witnessed_logs: Arc::new(witnessed_logs.into_iter().map(|key| (key.name.clone(), key)).collect()),
             witness_requests: Arc::new(Semaphore::new(limits::WITNESS_REQUESTS)),
+            audits: Arc::default(),
             public_reads: Arc::new(Semaphore::new(PUBLIC_READS)),
         }
     }

@@ -67,11 +67,9 @@ pub enum Command {
     /// Where the members' nodes are reached.
     #[command(subcommand)]
     Address(Address),
-    /// The logs that the node holds.
-    Log {
-        /// Name or id of a member; all if there is none.
-        member: Option<String>,
-    },
+    /// The logs that the node holds, and their audit.
+    #[command(args_conflicts_with_subcommands = true)]
+    Log(Log),
     /// The code to print on a product: address, alliance, and a QR picture.
     Code(Code),
     /// Take in an EPCIS 2.0 JSON document: the envelope as one record, each event as another.
@@ -286,6 +284,30 @@ pub enum Record {
     Export {
         /// Id of the envelope's record.
         id: StatementId,
+    },
+}
+
+/// `suyuan log`.
+#[derive(Debug, Args)]
+pub struct Log {
+    /// Name or id of a member; all if there is none.
+    pub member: Option<String>,
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: Option<LogAction>,
+}
+
+/// What is done with logs.
+#[derive(Debug, Subcommand)]
+pub enum LogAction {
+    /// Check every log that the running node holds again, entry by entry from the founding charter on; the exit code is 0 only if nothing is wrong.
+    Audit {
+        /// Write the report as one HTML page to print.
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+        /// Language of that page: zh or en.
+        #[arg(long, default_value = "zh", value_parser = ["zh", "en"])]
+        lang: String,
     },
 }
 

@@ -1,6 +1,7 @@
 //! One module for each command.
 
 mod address;
+mod audit;
 mod backup;
 mod charter;
 mod circle;
@@ -23,7 +24,7 @@ use suyuan_client::Client;
 use suyuan_runtime::keyring::{Keyring, Passphrase, PassphraseSource, SealedFile};
 
 use crate::answer::{Answer, Failure, read_file};
-use crate::cli::{Cli, Command, NodeAddress};
+use crate::cli::{Cli, Command, Log, LogAction, NodeAddress};
 
 /// Runs the command.
 ///
@@ -36,7 +37,10 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Run(flags) => run::run(&at, &flags),
         Command::Charter(command) => charter::run(&at, command),
         Command::Status => status::node(&client(&at, &cli.node)?),
-        Command::Log { member } => status::logs(&client(&at, &cli.node)?, member.as_deref()),
+        Command::Log(Log { action: Some(LogAction::Audit { report, lang }), .. }) => {
+            audit::run(&client(&at, &cli.node)?, report.as_deref(), &lang, cli.json)
+        }
+        Command::Log(Log { member, action: None }) => status::logs(&client(&at, &cli.node)?, member.as_deref()),
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
         Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, &flags),

@@ -3,21 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use suyuan_core::id::{Hash, StatementId};
+use suyuan_core::CircleId;
+use suyuan_core::id::StatementId;
 use suyuan_core::key::Signature;
-use suyuan_core::log::{LogId, chain_next};
-use suyuan_core::note::UnverifiedCheckpoint;
-use suyuan_core::policy::{checkpoint_key, witness_key};
+use suyuan_core::log::LogId;
 use suyuan_core::tile::WIDTH;
-use suyuan_core::tree::{self, Frontier};
-use suyuan_core::{CircleId, Fault};
 
 use crate::counters::Counters;
 use crate::ledger::Ledger;
 use crate::local::LocalKeys;
 use crate::logs::{self, LogHead};
 use crate::record::{self, HeldAudience, HeldRecord, HeldSection, Opened};
-use crate::schema::{RETURNED_ROW, Row, Table, index_key, log_key, tile_key};
+use crate::recount::{self, Recount};
+use crate::schema::{Row, Table, index_key, log_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
 use crate::void::VoidEntry;
@@ -163,8 +161,7 @@ struct LogCheck<'a, V> {
     view: &'a V,
     local: &'a LocalKeys,
     secrets: &'a EpochSecrets,
-    chain: Hash,
-    frontier: Frontier,
+    recount: Recount<'a, V>,
     counters: Counters,
     /// Up to where the own log came back from others, who may not hold all of its statements.
     returned: u64,
@@ -172,11 +169,8 @@ struct LogCheck<'a, V> {
 
 impl<'a, V: View> LogCheck<'a, V> {
     fn new(head: &'a LogHead, ledger: &'a Ledger, view: &'a V, local: &'a LocalKeys, secrets: &'a EpochSecrets) -> Result<Self, StoreError> {
-        let (chain, frontier) = (head.id.chain_start(), Frontier::default());
-        let note = view.row(Table::Meta, RETURNED_ROW)?.and_then(|note| String::from_utf8(note).ok());
-        let size = |note: String| UnverifiedCheckpoint::parse(&note).map_or(0, |checkpoint| checkpoint.claimed_size());
-        let returned = note.map_or(0, size);
-        Ok(Self { head, ledger, view, local, secrets, chain, frontier, counters: Counters::default(), returned })
+        let (recount, returned) = (Recount::new(head, view), recount::returned(view)?);
+        Ok(Self { head, ledger, view, local, secrets, recount, counters: Counters::default(), returned })
     }
 
     fn found(&self, sequence: Option<u64>, what: impl Into<String>) -> Finding {
@@ -185,24 +179,12 @@ impl<'a, V: View> LogCheck<'a, V> {
 
     fn entries(&mut self, range: std::ops::Range<u64>, report: &mut Report, indexed: &mut Indexed) -> Result<(), Finding> {
         let ids = logs::entries(self.view, self.head.number, range.clone()).map_err(|error| self.found(Some(range.start), error.0))?;
-        let mut leaves = Vec::with_capacity(ids.len());
         for (sequence, id) in range.clone().zip(&ids) {
             self.entry(sequence, id, report, indexed).map_err(|what| self.found(Some(sequence), what))?;
-            self.chain = chain_next(&self.chain, id);
-            let leaf = tree::leaf_hash(&id.0);
-            self.frontier.push(leaf);
-            leaves.push(leaf);
+            self.recount.push(id);
             report.entries = report.entries.saturating_add(1);
         }
-        self.tile(range.start, &leaves)
-    }
-
-    /// A full bottom tile is what its entries hash to.
-    fn tile(&self, first: u64, leaves: &[Hash]) -> Result<(), Finding> {
-        let key = tile_key(self.head.number, 0, first / WIDTH);
-        let stored = self.view.row(Table::Tile, &key)?;
-        let expected = (leaves.len() as u64 == WIDTH).then(|| leaves.concat());
-        if stored == expected { Ok(()) } else { Err(self.found(Some(first), "the tile does not match its entries")) }
+        if self.recount.tile_holds()? { Ok(()) } else { Err(self.found(Some(range.start), "the tile does not match its entries")) }
     }
 
     fn entry(&mut self, sequence: u64, id: &StatementId, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
@@ -213,7 +195,7 @@ impl<'a, V: View> LogCheck<'a, V> {
             return if lost { Err("this member's own statement is missing".into()) } else { self.void(row, id, report, indexed) };
         };
         report.statements = report.statements.saturating_add(1);
-        if record.statement.place != self.head.id.place(sequence) || record.statement.previous != self.chain {
+        if record.statement.place != self.head.id.place(sequence) || record.statement.previous != self.recount.chain {
             return Err("the statement names another place or another chain value".into());
         }
         if self.view.row(Table::ById, &id.0).map_err(|error| error.0)?.as_deref() != Some(&row.key()) {
@@ -236,7 +218,7 @@ impl<'a, V: View> LogCheck<'a, V> {
         if self.head.id.member == self.ledger.me {
             return Err("this member's own entry is void".into());
         }
-        if void.previous != self.chain {
+        if void.previous != self.recount.chain {
             return Err("the void entry names another chain value".into());
         }
         match self.view.row(Table::ById, &id.0).map_err(|error| error.0)? {
@@ -280,7 +262,9 @@ impl<'a, V: View> LogCheck<'a, V> {
                     subjects.append(&mut about);
                     report.opened = report.opened.saturating_add(1);
                 }
-                Opened::Void(fault) if self.is_ours(section, fault) => return Err(format!("section {}: {fault}", section.index)),
+                Opened::Void(fault) if section.was_checked(fault, record.statement.place.author == self.ledger.me) => {
+                    return Err(format!("section {}: {fault}", section.index));
+                }
                 Opened::Void(_) => report.void = report.void.saturating_add(1),
                 Opened::Sealed if self.has_key(section) => return Err(format!("section {}: no wrap opens", section.index)),
                 Opened::Sealed => {}
@@ -314,12 +298,6 @@ impl<'a, V: View> LogCheck<'a, V> {
         Ok(())
     }
 
-    /// What was checked when it was taken in, or was written here, cannot be anybody else's fault.
-    fn is_ours(&self, section: &HeldSection, fault: Fault) -> bool {
-        let public = section.header.as_ref().is_ok_and(|header| header.sealed.is_none());
-        self.head.id.member == self.ledger.me || (public && fault != Fault::FieldCount)
-    }
-
     /// Whether this member's own section lacks nothing to be opened. Of others' sections the wraps are not kept where they do not open.
     fn has_key(&self, section: &HeldSection) -> bool {
         let opens = |audience: &HeldAudience| audience.wrap.is_some() && self.secrets.of(&audience.header.circle, audience.header.epoch).is_some();
@@ -327,15 +305,8 @@ impl<'a, V: View> LogCheck<'a, V> {
     }
 
     fn end(&self) -> Result<(), Finding> {
-        let counted = self.frontier.root() == self.head.tree_head().root && self.chain == self.head.chain;
-        if !counted {
-            return Err(self.found(None, "the head is not what the entries add up to"));
-        }
-        let size = self.head.size();
-        let tiles = logs::tile_tree(self.view, self.head.number, size).frontier();
-        let tiles = tiles.map_err(|error| self.found(None, error.to_string()))?;
-        if tiles.root() != self.frontier.root() {
-            return Err(self.found(None, "the tiles are not what the entries add up to"));
+        if let Some(sum) = self.recount.end().map_err(|error| self.found(None, error.0))? {
+            return Err(self.found(None, sum.to_string()));
         }
         let known = self.counters.of_circles(&self.ledger.known_circles());
         if known != self.ledger.counters.scratch(self.head.number) {
@@ -348,14 +319,7 @@ impl<'a, V: View> LogCheck<'a, V> {
         let Some(note) = self.view.row(Table::Checkpoint, &log_key(self.head.number))? else { return Ok(()) };
         let wrong = |what: String| self.found(None, format!("the checkpoint: {what}"));
         let note = String::from_utf8(note).map_err(|error| wrong(error.to_string()))?;
-        let member = self.head.id.member;
-        let owner = self.ledger.alliance.member(&member).ok_or_else(|| wrong("of nobody in the charter".into()))?;
-        let witness = witness_key(&self.ledger.alliance, owner);
-        let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(&self.head.id, owner, note.claimed_size()), &[witness]);
-        let checkpoint = UnverifiedCheckpoint::parse(&note).and_then(verify);
-        let checkpoint = checkpoint.map_err(|fault| wrong(fault.to_string()))?;
-        let tree = logs::tile_tree(self.view, self.head.number, checkpoint.head.size).frontier();
-        let root = tree.map_err(|error| wrong(error.to_string()))?.root();
-        if root == checkpoint.head.root { Ok(()) } else { Err(wrong("it is over other entries".into())) }
+        let checked = recount::checkpoint(&note, self.head, self.ledger, self.view).map_err(|error| wrong(error.to_string()))?;
+        checked.map(|_| ()).map_err(|unsound| wrong(unsound.to_string()))
     }
 }

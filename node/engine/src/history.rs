@@ -34,7 +34,7 @@ pub fn export(ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Op
     Ok(Some(History { entries, heads }))
 }
 
-fn entry(id: &StatementId, view: &impl View, local: &LocalKeys) -> Result<Option<HistoryEntry>, StoreError> {
+pub(crate) fn entry(id: &StatementId, view: &impl View, local: &LocalKeys) -> Result<Option<HistoryEntry>, StoreError> {
     let Some(key) = view.row(Table::ById, &id.0)? else { return Ok(None) };
     let row = Row::from_key(&key).ok_or_else(|| StoreError("a place by id".into()))?;
     let Some(record) = HeldRecord::load(row, view, local)? else { return Ok(None) };

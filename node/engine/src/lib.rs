@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod addresses;
+pub mod audit;
 pub mod author;
 pub mod circles;
 pub mod counters;
@@ -18,6 +19,7 @@ pub mod logs;
 pub mod mend;
 pub mod query;
 pub mod record;
+mod recount;
 pub mod replica;
 pub mod schema;
 pub mod secrets;

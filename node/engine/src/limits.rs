@@ -77,3 +77,5 @@ pub const ACTS: usize = 32;
 pub const HEADS_EVERY: u64 = 5_000;
 /// Heads of the order log in one message.
 pub const ORDER_HEADS: usize = 3;
+/// Findings that an audit lists; further ones are counted.
+pub const AUDIT_FINDINGS: usize = 1000;

@@ -166,13 +166,17 @@ impl Outline {
     /// # Errors
     /// [`StoreError`] when what is there is not what was written.
     pub fn load(row: Row, view: &impl View, local: &LocalKeys) -> Result<Option<Self>, StoreError> {
-        let (Some(entry), Some(stored)) = (view.row(Table::Entry, &row.key())?, view.row(Table::Statement, &row.key())?) else {
-            return Ok(None);
-        };
+        let Some(entry) = view.row(Table::Entry, &row.key())? else { return Ok(None) };
+        let id = entry.try_into().map_err(|_| StoreError(format!("id of entry {} in log number {}", row.sequence, row.log)))?;
+        Self::of_entry(row, &StatementId(id), view, local)
+    }
+
+    /// The same where the entry was read already.
+    pub(crate) fn of_entry(row: Row, entry: &StatementId, view: &impl View, local: &LocalKeys) -> Result<Option<Self>, StoreError> {
+        let Some(stored) = view.row(Table::Statement, &row.key())? else { return Ok(None) };
         let damaged = |what: &str| StoreError(format!("{what} of entry {} in log number {}", row.sequence, row.log));
         let (signature, bytes) = stored.split_at_checked(64).ok_or_else(|| damaged("statement"))?;
-        let entry = StatementId(entry.try_into().map_err(|_| damaged("id"))?);
-        let statement = UnverifiedStatement::decode(bytes).and_then(|statement| statement.reread(&entry)).map_err(|_| damaged("statement"))?;
+        let statement = UnverifiedStatement::decode(bytes).and_then(|statement| statement.reread(entry)).map_err(|_| damaged("statement"))?;
         let mut sections = Vec::new();
         for (index, commitment) in statement.sections.iter().enumerate() {
             let index = u8::try_from(index).map_err(|_| damaged("section"))?;
@@ -190,6 +194,20 @@ impl Outline {
     /// The audience headers that are held.
     pub fn audiences(&self) -> impl Iterator<Item = &AudienceHeader> {
         self.0.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header)
+    }
+
+    /// Reads the content of all sections, and no wraps: for whoever opens nothing.
+    ///
+    /// # Errors
+    /// As [`Outline::load`].
+    pub(crate) fn read_sealed(self, view: &impl View) -> Result<HeldRecord, StoreError> {
+        let Self(mut record) = self;
+        for mut section in std::mem::take(&mut record.sections) {
+            if section.fill_content(record.row, view)? {
+                record.sections.push(section);
+            }
+        }
+        Ok(record)
     }
 
     /// Reads content and wraps of the sections that are wanted, which are told by their headers; the record is without the others.
@@ -281,6 +299,12 @@ impl HeldSection {
         self.header.as_ref().is_ok_and(|header| header.sealed.is_none()) && self.audiences.iter().any(|audience| audience.header.circle == PUBLIC)
     }
 
+    /// Whether a fault in it cannot be its author's: what was checked when it was taken in, or was written here, was whole.
+    pub(crate) fn was_checked(&self, fault: Fault, own: bool) -> bool {
+        let public = self.header.as_ref().is_ok_and(|header| header.sealed.is_none());
+        own || (public && fault != Fault::FieldCount)
+    }
+
     /// The content of a bundle's disclosure of the whole section.
     pub fn whole(body: &Body) -> Content {
         Content::Whole(body.to_bytes())
@@ -306,8 +330,9 @@ impl HeldSection {
 
     /// Reads content and wraps; false where there is no content.
     fn fill(&mut self, row: Row, view: &impl View, local: &LocalKeys) -> Result<bool, StoreError> {
-        let Some(content) = view.row(Table::Content, &row.section(self.index))? else { return Ok(false) };
-        self.content = content;
+        if !self.fill_content(row, view)? {
+            return Ok(false);
+        }
         for audience in &mut self.audiences {
             let key = row.audience(self.index, audience.index);
             if let Some(sealed) = view.row(Table::Wrap, &key)? {
@@ -315,6 +340,13 @@ impl HeldSection {
                 audience.wrap = Some(wrap.try_into().map_err(|_| StoreError(format!("wrap {}", hex::encode(&key))))?);
             }
         }
+        Ok(true)
+    }
+
+    /// Reads content; false where there is none.
+    fn fill_content(&mut self, row: Row, view: &impl View) -> Result<bool, StoreError> {
+        let Some(content) = view.row(Table::Content, &row.section(self.index))? else { return Ok(false) };
+        self.content = content;
         Ok(true)
     }
 

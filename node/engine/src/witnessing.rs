@@ -18,7 +18,7 @@ mod desk;
 mod gather;
 mod rounds;
 
-pub(crate) use check::check;
+pub(crate) use check::{check, check_all_cosigned, check_gathered};
 pub use desk::{Cosigned, Desk, Refused, cosigned};
 pub use gather::{Gathered, Gatherings, LogGathered, Merged};
 pub use rounds::{Action, Alarm, Event, Local, Rounds};

@@ -1,6 +1,7 @@
 //! The engine's writer over a real disk, behind one bounded handle.
 
 pub mod anchor;
+mod audit;
 mod commit;
 pub mod error;
 mod gate;

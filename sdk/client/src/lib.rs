@@ -189,6 +189,14 @@ impl Client {
         text(request.send_json(&NewAddresses { addresses }))
     }
 
+    /// Starts an audit of the node's logs, unless one runs; returns how the newest stands as JSON text, as `/api/v1/audit` does later.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn audit(&self) -> Result<String, ClientError> {
+        text(self.agent.put(self.url("/api/v1/audit")).header("authorization", self.bearer()).send_empty())
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

@@ -279,6 +279,7 @@ fn of_access_and_lists() -> Vec<Case> {
         case(verify, "another media type", Kind::MediaType, "").header("content-type", "text/html"),
         Case { query: "?alliance=x", ..case(verify, "an alliance that is no id", Kind::Parameter, "") },
         Case { query: "?aliance=any", ..case(verify, "an unknown parameter", Kind::Parameter, "") },
+        Case { query: "?lang=fr", ..Case::new("GET /api/v1/audit/report", "another language", Kind::Parameter, "") },
         list("an unknown parameter", "?subjekt=x"),
         list("a parameter twice", "?limit=1&limit=2"),
         list("two filters", "?circle=public&log=G"),

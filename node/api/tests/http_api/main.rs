@@ -4,6 +4,7 @@
 
 mod access;
 mod addresses;
+mod audit;
 mod bad_input;
 mod document;
 mod every_route;

@@ -142,6 +142,7 @@ pub fn check_allowed(page: &Page) {
             "code" => &["title"],
             "img" => &["src", "alt", "width", "height"],
             "p" => &["role"],
+            "progress" => &["max", "value"],
             "head" | "title" | "body" | "header" | "main" | "footer" | "h1" | "h2" | "h3" | "dl" | "dt" | "dd" | "ul" | "ol" | "li" | "br"
             | "pre" | "noscript" | "small" | "table" | "thead" | "tbody" | "tr" | "details" | "summary" | "fieldset" | "legend" | "datalist" => &[],
             other => panic!("an element <{other}>"),

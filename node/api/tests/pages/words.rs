@@ -45,12 +45,23 @@ fn every_key_that_is_named_has_words() {
     assert!(named > 150, "{named}");
     let everything: String = sources.concat().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     for key in words.keys().filter(|key| {
-        !["role.", "type.", "field.", "value.", "unit.", "fault.", "problem.", "json.", "change.", "choice.", "decision."]
+        !["role.", "type.", "field.", "value.", "unit.", "fault.", "problem.", "json.", "change.", "choice.", "decision.", "audit-"]
             .iter()
             .any(|group| key.starts_with(group))
     }) {
         assert!(everything.contains(&format!("\"{}\"", key.strip_suffix(".one").unwrap_or(key))), "nobody says {key}");
     }
+}
+
+#[test]
+fn everything_that_an_audit_finds_has_words() {
+    use suyuan_engine::audit::{Blame, Kind};
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/words.json");
+    let words: serde_json::Map<_, _> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let kinds = Kind::ALL.iter().flat_map(|kind| ["kind", "next"].map(|of| format!("audit-{of}.{}", kind.code())));
+    let said: std::collections::BTreeSet<String> = kinds.chain(Blame::ALL.iter().map(|blame| format!("audit-fault.{}", blame.code()))).collect();
+    let written = words.keys().filter(|key| ["audit-kind.", "audit-next.", "audit-fault."].iter().any(|group| key.starts_with(group)));
+    assert_eq!(written.cloned().collect::<std::collections::BTreeSet<_>>(), said);
 }
 
 fn shared() -> serde_json::Map<String, serde_json::Value> {

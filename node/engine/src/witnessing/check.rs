@@ -1,10 +1,11 @@
 //! Checking the rows of witnessing from end to end, for `fsck`.
 
+use suyuan_core::log::LogId;
 use suyuan_core::note::UnverifiedCheckpoint;
 use suyuan_core::policy::{Witnesses, checkpoint_key};
 
 use super::desk::cosigned;
-use super::{current, held_root};
+use super::{LogGathered, current, held_root};
 use crate::fsck::Finding;
 use crate::ledger::Ledger;
 use crate::schema::{Table, log_key};
@@ -18,21 +19,30 @@ const STEP: usize = 1024;
 /// # Errors
 /// The first [`Finding`].
 pub(crate) fn check(ledger: &Ledger, view: &impl View) -> Result<(), Finding> {
+    check_all_cosigned(ledger, view)?;
+    let rows = view.rows(Table::Gathered, &log_key(0), &[0xff; 5], usize::MAX)?;
+    if rows.len() != ledger.gathered.iter().count() {
+        return Err(found("cosigned checkpoints of a log that is not here"));
+    }
+    let witnesses = Witnesses::of(&ledger.alliance);
+    ledger.gathered.iter().try_for_each(|(log, gathered)| check_gathered(log, gathered, &witnesses, ledger, view))
+}
+
+/// What this node cosigned last of each log.
+///
+/// # Errors
+/// The first [`Finding`].
+pub(crate) fn check_all_cosigned(ledger: &Ledger, view: &impl View) -> Result<(), Finding> {
     let mut from = Vec::new();
     loop {
         let rows = view.rows(Table::Cosigned, &from, &[0xff; 33], STEP)?;
-        let Some((last, _)) = rows.last() else { break };
+        let Some((last, _)) = rows.last() else { return Ok(()) };
         from = [&last[..], &[0]].concat();
         for (key, _) in rows {
             let key = key.try_into().map_err(|_| found("a row of what was cosigned"))?;
             check_cosigned(&key, ledger, view)?;
         }
     }
-    let rows = view.rows(Table::Gathered, &log_key(0), &[0xff; 5], usize::MAX)?;
-    if rows.len() != ledger.gathered.iter().count() {
-        return Err(found("cosigned checkpoints of a log that is not here"));
-    }
-    check_gathered(ledger, view)
 }
 
 fn check_cosigned(key: &[u8; 32], ledger: &Ledger, view: &impl View) -> Result<(), Finding> {
@@ -52,24 +62,25 @@ fn check_cosigned(key: &[u8; 32], ledger: &Ledger, view: &impl View) -> Result<(
     }
 }
 
-fn check_gathered(ledger: &Ledger, view: &impl View) -> Result<(), Finding> {
-    let witnesses = Witnesses::of(&ledger.alliance);
-    for (log, gathered) in ledger.gathered.iter() {
-        let wrong = |what: String| Finding { log: Some(*log), sequence: None, what: format!("a cosigned checkpoint: {what}") };
-        let author = ledger.alliance.member(&log.member).ok_or_else(|| wrong("of nobody in the charter".into()))?;
-        for one in gathered.witnessed.iter().chain(&gathered.newer) {
-            let key = checkpoint_key(log, author, one.head.size);
-            let checkpoint = UnverifiedCheckpoint::parse(&one.note).and_then(|note| note.verify(&key, witnesses.keys()));
-            let head = checkpoint.map_err(|fault| wrong(fault.to_string()))?.head;
-            if held_root(log, head.size, ledger, view)? != Some(head.root) {
-                return Err(wrong("it is over other entries".into()));
-            }
+/// What was gathered of one log: every line verifies, over the entries that are here, and each checkpoint stands in its place.
+///
+/// # Errors
+/// The first [`Finding`].
+pub(crate) fn check_gathered(log: &LogId, gathered: &LogGathered, witnesses: &Witnesses, ledger: &Ledger, view: &impl View) -> Result<(), Finding> {
+    let wrong = |what: String| Finding { log: Some(*log), sequence: None, what: format!("a cosigned checkpoint: {what}") };
+    let author = ledger.alliance.member(&log.member).ok_or_else(|| wrong("of nobody in the charter".into()))?;
+    for one in gathered.witnessed.iter().chain(&gathered.newer) {
+        let key = checkpoint_key(log, author, one.head.size);
+        let checkpoint = UnverifiedCheckpoint::parse(&one.note).and_then(|note| note.verify(&key, witnesses.keys()));
+        let head = checkpoint.map_err(|fault| wrong(fault.to_string()))?.head;
+        if held_root(log, head.size, ledger, view)? != Some(head.root) {
+            return Err(wrong("it is over other entries".into()));
         }
-        let unwitnessed = gathered.witnessed.as_ref().is_some_and(|one| !one.standing.witnessed());
-        let sizes = gathered.witnessed.iter().chain(&gathered.newer).map(|one| one.head.size);
-        if unwitnessed || !sizes.collect::<Vec<_>>().is_sorted_by(|one, next| one < next) {
-            return Err(wrong("it stands in the wrong place".into()));
-        }
+    }
+    // How many cosignatures suffice changes with the members, so what was witnessed once may not be so by today's count.
+    let sizes = gathered.witnessed.iter().chain(&gathered.newer).map(|one| one.head.size);
+    if !sizes.collect::<Vec<_>>().is_sorted_by(|one, next| one < next) {
+        return Err(wrong("it stands in the wrong place".into()));
     }
     Ok(())
 }

@@ -25,6 +25,10 @@ pub fn key(member: usize, purpose: u8) -> SecretKey {
 }
 
 pub fn alliance(roles: &[Role]) -> Arc<Alliance> {
+    Arc::new(charter_file(roles).verify(None).unwrap())
+}
+
+pub fn charter_file(roles: &[Role]) -> CharterFile {
     let members = roles.iter().enumerate().map(|(index, role)| {
         let public = |purpose| key(index, purpose).public().to_bytes();
         let encryption = PrekeySecret::from_bytes([u8::try_from(index).unwrap() * 16 + 9; 32]).public();
@@ -39,14 +43,14 @@ pub fn alliance(roles: &[Role]) -> Arc<Alliance> {
         time: 0,
         members: members.collect(),
         deputies: Vec::new(),
-        seal: 1,
+        seal: 3_600_000,
         terms: String::new(),
     };
     let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };
     for member in 0..roles.len() {
         (1..=4).for_each(|purpose| file.sign(&key(member, purpose)).unwrap());
     }
-    Arc::new(file.verify(None).unwrap())
+    file
 }
 
 pub struct Memory {
