@@ -210,6 +210,6 @@ async fn pages_are_protected_and_light() {
         assert!(reply.header("cache-control").contains("immutable"));
         bytes += reply.body.len();
     }
-    assert!(bytes + 25 * 1024 < 80 * 1024, "{bytes} without the proof");
+    assert!(bytes + 25 * 1024 < 84 * 1024, "{bytes} without the proof");
     assert_eq!(get(public, "/assets/x/none.js", "zh").await.status.as_u16(), 404);
 }
