@@ -33,7 +33,7 @@ fn an_audit_says_what_holds_writes_its_page_and_ends_with_0_only_where_nothing_i
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &report["ok"], &report["member"]["name"]), (Some(0), &true.into(), &"member 0".into()), "{report}");
     // The other words of the command are as they were.
-    assert!(first.ask(&["log"]).status.success() && first.ask(&["log", "member 1"]).status.success());
+    assert!(first.ask(&["log"]).status.success() && first.ask(&["log", "member 0"]).status.success());
     assert_eq!(first.ask(&["log", "audit", "--lang", "fr"]).status.code(), Some(2));
     second.stop();
     first.stop();
