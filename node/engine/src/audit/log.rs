@@ -148,7 +148,7 @@ impl<'a, V: View> LogAudit<'a, V> {
         // What follows is held against what its author signed, so that one damage is found once.
         self.recount.chain = previous;
         let sections = self.sections(&record);
-        self.sign(sequence, record.bytes, record.signature, signed);
+        self.queue(sequence, record.bytes, record.signature, signed);
         if placed { sections } else { Err((Kind::Chain, String::new())) }
     }
 
@@ -162,11 +162,11 @@ impl<'a, V: View> LogAudit<'a, V> {
         };
         self.report.void = self.report.void.saturating_add(1);
         let placed = void.previous == self.recount.chain;
-        self.sign(row.sequence, void.bytes, void.signature, signed);
+        self.queue(row.sequence, void.bytes, void.signature, signed);
         if placed { Err((Kind::Void, format!("{} ({id})", void.fault))) } else { Err((Kind::Chain, String::new())) }
     }
 
-    fn sign(&self, sequence: u64, bytes: Vec<u8>, signature: suyuan_core::key::Signature, signed: &mut Vec<Signed>) {
+    fn queue(&self, sequence: u64, bytes: Vec<u8>, signature: suyuan_core::key::Signature, signed: &mut Vec<Signed>) {
         // A log of nobody is a finding of its own.
         if let Some(owner) = self.owner {
             signed.push(Signed { sequence, key: *owner.log_at(sequence), bytes, signature });
