@@ -45,8 +45,7 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     let visitor = visitor(&cluster, place.ground)?;
     let described = describe(&cluster, &told, &place.folder, visitor.as_ref())?;
     if !flags.once {
-        report(&described, &checks, as_json);
-        up::wait_for_interrupt();
+        up::until_interrupted(|| report(&described, &checks, as_json));
     }
     say("stopping, and checking every store from disk");
     cluster.stop();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::{Cluster, Founder, Ground};
 use crate::hosts::{self, Host};
@@ -71,12 +72,7 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     let cluster = Cluster::found(&place.folder, &founders(flags.nodes), place.ground, &say)?;
     cluster.settle(Duration::from_secs(60))?;
     let described = describe(&cluster, &place.folder)?;
-    if as_json {
-        println!("{described}");
-    } else {
-        print_nodes(&described);
-    }
-    wait_for_interrupt();
+    until_interrupted(|| if as_json { println!("{described}") } else { print_nodes(&described) });
     Ok(true)
 }
 
@@ -118,15 +114,16 @@ pub fn print_nodes(described: &Value) {
     println!("\n{table}\n");
 }
 
-/// Waits for Ctrl-C or SIGTERM; the nodes are stopped in order afterwards.
-pub fn wait_for_interrupt() {
-    eprintln!("Running until Ctrl-C.");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    if let Ok(runtime) = runtime {
-        runtime.block_on(async {
-            let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-            let Ok(mut terminated) = terminated else { return };
-            tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminated.recv() => {} }
-        });
-    }
+/// Announces what runs, and waits for Ctrl-C or SIGTERM; the nodes are stopped in order afterwards.
+pub fn until_interrupted(announce: impl FnOnce()) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return announce() };
+    runtime.block_on(async {
+        // Whoever reads the announcement may end this at once.
+        let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        announce();
+        eprintln!("Running until Ctrl-C.");
+        if let (Ok(mut interrupted), Ok(mut terminated)) = signals {
+            tokio::select! { _ = interrupted.recv() => {}, _ = terminated.recv() => {} }
+        }
+    });
 }
