@@ -12,10 +12,14 @@ fn play(first: u64, seeds: u64) -> Value {
     serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&done.stderr)))
 }
 
+/// Seeds whose bugs are not mended yet (`specs/benchmarks.md`). One that does not fail any more leaves the list.
+const OPEN: [u64; 4] = [93, 172, 179, 215];
+
 #[test]
 fn what_must_hold_does_in_many_worlds() {
-    let told = play(1, 92);
-    assert_eq!((told["ok"].clone(), told["seeds"].as_u64()), (Value::Bool(true), Some(92)), "{}", told["failures"]);
+    let told = play(1, 285);
+    let failed: Vec<u64> = told["failures"].as_array().unwrap().iter().map(|failure| failure["seed"].as_u64().unwrap()).collect();
+    assert_eq!((failed, told["seeds"].as_u64()), (OPEN.to_vec(), Some(285)), "{}", told["failures"]);
     assert!(told["steps"].as_u64().unwrap() > 100_000);
     let least = [("decisions", 150), ("takeovers", 15), ("removals", 10)];
     least.into_iter().for_each(|(what, least)| assert!(told[what].as_u64().unwrap() >= least, "too few {what}: {}", told[what]));
