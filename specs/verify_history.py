@@ -73,7 +73,7 @@ def subject(kind, change):
     return "member/" + change["member"] if kind in ("remove", "role", "keys") else f"agree/{change['title']}" if kind == "agree" else kind
 def electorate(known, kind, change):
     chosen = bytes.fromhex(change.get("member", ""))
-    return {voter for voter in voters(known) if kind not in ("remove", "keys") or (voter == chosen) == (kind == "keys")}
+    return {chosen} & known["entries"].keys() if kind == "keys" else {voter for voter in voters(known) if kind != "remove" or voter != chosen}
 def fresh(known, keys, encryption):
     need(keys and distinct(keys) and known["used"].isdisjoint(keys) and not (encryption and small_order(encryption)), "change")
     return known["used"] | set(keys)
@@ -139,7 +139,7 @@ def take(order, effect, time):
     total, alters, deciding = sum(weight for _, weight in proposal["signers"]), kind != "agree", electorate(known, kind, change)
     listed = [member for member, _ in proposal["signers"]]
     must(distinct(listed) and listed == sorted(listed) and proposal["threshold"] <= total, "malformed")
-    must(proposal["circle"] == order["circle"].hex(), "circle") and must(found["author"] in voters(known), "proposer")
+    must(proposal["circle"] == order["circle"].hex(), "circle") and must(found["author"] in deciding or found["author"] in voters(known), "proposer")
     must(slot["subject"] == subject(kind, change), "subject") and must(slot["version"] == versions(order)[slot["subject"]], "superseded")
     must(time <= proposal["expires"], "expired") and must(proposal["rule"] <= known["version"], "rule")
     must((not alters or set(signers.values()) == {1}) and not any(voter in signers for voter in voters(known) if voter not in deciding), "signers")

@@ -159,7 +159,7 @@ async fn measure(folder: &Path, records: usize, signing: f64, puts: f64, say: &i
     let ingest = ingest(&a.handle, records).await?;
     let posted = (records * RECORD) as f64;
     say("replicating");
-    let replication = replicate(&founders, &a.handle, &b.handle).await?;
+    let replication = replicate(&a.handle, &b.handle).await?;
     say("auditing");
     let audit = audit(&b.handle, records).await?;
     say("compacting");
@@ -255,7 +255,7 @@ async fn audit(handle: &Handle, records: usize) -> Result<f64, String> {
 }
 
 /// Everything of A's log into B, over a connection between their listeners on this machine.
-async fn replicate(founders: &[Founder; 2], a: &Handle, b: &Handle) -> Result<f64, String> {
+async fn replicate(a: &Handle, b: &Handle) -> Result<f64, String> {
     let log = a.state().ledger.own_log();
     let whole = a.state().ledger.logs.head(&log).size();
     while a.state().published.map_or(0, |published| published.size) < whole {
@@ -263,13 +263,13 @@ async fn replicate(founders: &[Founder; 2], a: &Handle, b: &Handle) -> Result<f6
     }
     let at = multiaddr(free_address()?);
     let parse = || at.parse().map_err(|error| format!("{at}: {error}"));
-    let network = |founder: &Founder, handle: &Handle, listen, peers| {
-        let config = NetConfig { key: founder.transport.clone(), listen, peers, sync: Default::default() };
+    let network = |handle: &Handle, listen, peers| {
+        let config = NetConfig { listen, peers, sync: Default::default() };
         suyuan_net::start(handle.clone(), config).map_err(|error| error.to_string())
     };
-    let from = network(&founders[0], a, vec![parse()?], Vec::new())?;
+    let from = network(a, vec![parse()?], Vec::new())?;
     let begun = Instant::now();
-    let to = network(&founders[1], b, Vec::new(), vec![(log.member, parse()?)])?;
+    let to = network(b, Vec::new(), vec![(log.member, parse()?)])?;
     let mut heads = b.heads();
     while b.state().ledger.logs.head(&log).size() < whole {
         heads.changed().await.map_err(|_| "the writer has stopped".to_owned())?;

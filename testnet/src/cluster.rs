@@ -187,6 +187,15 @@ impl Cluster {
         Ok(())
     }
 
+    /// Lets a running node exchange all its keys, and waits until that is final.
+    ///
+    /// # Errors
+    /// What failed, in words.
+    pub fn rotate(&self, key: &str) -> Result<Value, String> {
+        let node = self.node(key)?;
+        json(node.command(&self.binary)?.args(["--json", "--node", &format!("http://{}", node.admin), "keyring", "rotate", "--wait", "60"]))
+    }
+
     /// The node of a founder.
     ///
     /// # Errors

@@ -12,7 +12,6 @@ pub struct Founder {
     /// The data folder, with a development keyring in it.
     pub data: PathBuf,
     /// The key of its connections.
-    pub transport: SecretKey,
     entry: Entry,
     root: SecretKey,
 }
@@ -36,7 +35,7 @@ impl Founder {
             encryption: keyring.encryption().public(),
         };
         let entry = Entry { name: name.to_owned(), role, keys, addresses: Vec::new(), scope: Vec::new() };
-        Ok(Self { data: data.to_owned(), transport: keyring.transport().clone(), entry, root })
+        Ok(Self { data: data.to_owned(), entry, root })
     }
 
     /// The founder's keyring.

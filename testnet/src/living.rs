@@ -1,4 +1,4 @@
-//! An alliance lives: a sixth enterprise is invited and admitted while the chain runs, the leader falls silent, and a deputy takes over.
+//! An alliance lives: a sixth enterprise is invited and admitted while the chain runs, a member exchanges its keys, the leader falls silent, and a deputy takes over.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,6 +27,8 @@ const VOTERS: [&str; 4] = ["G", "S", "Z", "L"];
 pub fn play(cluster: &mut Cluster, folder: &Path, say: &impl Fn(&str)) -> Result<Vec<Check>, String> {
     say("G invites a sixth enterprise; the members admit it");
     let admitted = admission(cluster, folder);
+    say("S exchanges all its keys while its node runs");
+    let exchanged = exchange(cluster, folder);
     say("the leader falls silent; a deputy takes over");
     let taken_over = takeover(cluster);
     say("a member signs a second history; a witness convicts it");
@@ -36,6 +38,7 @@ pub fn play(cluster: &mut Cluster, folder: &Path, say: &impl Fn(&str)) -> Result
             "a sixth enterprise is invited and admitted; it reads what is sealed from then on, nothing from before, and its records verify offline",
             admitted,
         ),
+        Check::new("a member exchanges all its keys; every other node follows its log, and what the new key signed verifies offline", exchanged),
         Check::new("the leader falls silent, a deputy keeps the order, and what is decided is final everywhere", taken_over),
         Check::new("who signs a second history is convicted at every other node, the regulator's too, and by the file alone", convicted),
     ])
@@ -57,18 +60,19 @@ fn admission(cluster: &mut Cluster, folder: &Path) -> Result<String, String> {
         return Err("the newcomer reads what was sealed before it came".to_owned());
     }
     let own = note(cluster.node("N")?, "our first record")?;
-    until("another member's node proves what the newcomer wrote, offline", || proves(cluster, folder, "Z", &own))?;
+    let file = folder.join("newcomer.suyuan");
+    until("another member's node proves what the newcomer wrote, offline", || proves(cluster, &file, NEWCOMER.name.as_ref(), &own))?;
     Ok("6 members".to_owned())
 }
 
-/// Takes a record out of a node as a file, and checks that without any node.
-fn proves(cluster: &Cluster, folder: &Path, at: &str, id: &str) -> Result<bool, String> {
-    let Ok(file) = cluster.node(at)?.client()?.file(&format!("/api/v1/records/{id}/bundle")) else { return Ok(false) };
-    let proven = Bundle::verify(&file, Some(&cluster.alliance)).map_err(|fault| format!("the newcomer's record does not verify: {fault}"))?;
-    if !proven.records.iter().any(|record| record.author_name == *NEWCOMER.name && record.id().to_string() == id) {
+/// Takes a member's record out of Z's node as a file, and checks that without any node.
+fn proves(cluster: &Cluster, path: &Path, author: &str, id: &str) -> Result<bool, String> {
+    let Ok(file) = cluster.node("Z")?.client()?.file(&format!("/api/v1/records/{id}/bundle")) else { return Ok(false) };
+    let proven = Bundle::verify(&file, Some(&cluster.alliance)).map_err(|fault| format!("{author}'s record does not verify: {fault}"))?;
+    if !proven.records.iter().any(|record| record.author_name == author && record.id().to_string() == id) {
         return Err("the file proves another record".to_owned());
     }
-    std::fs::write(folder.join("newcomer.suyuan"), &file).map_err(|error| error.to_string())?;
+    std::fs::write(path, &file).map_err(|error| error.to_string())?;
     Ok(true)
 }
 
@@ -88,6 +92,33 @@ fn approve_admission(cluster: &Cluster) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// S has the order kept by it later, with its new keys.
+fn exchange(cluster: &Cluster, folder: &Path) -> Result<String, String> {
+    let node = cluster.node("S")?;
+    let told = cluster.rotate("S")?;
+    let from = told["change"]["size"].as_u64().ok_or("the change names no entry")?;
+    let keys = ["log", "witness", "transport", "encryption"].iter().filter(|key| told["change"][**key].is_string()).count();
+    let mut last = String::new();
+    let own = |node: &NodeProcess| Ok::<_, String>(size_at(node, &id_at(cluster.node("S")?)?).unwrap_or(0));
+    while own(node)? <= from {
+        last = note(node, "signed with whichever key holds")?;
+    }
+    until("every node follows the log under its new key", || {
+        let sizes = cluster.nodes.iter().map(own).collect::<Result<Vec<_>, String>>()?;
+        Ok(sizes.iter().all(|size| *size > from))
+    })?;
+    let file = folder.join("exchanged.suyuan");
+    until("another member's node proves what the new key signed, offline", || proves(cluster, &file, node.founder.name.as_ref(), &last))?;
+    Ok(format!("{keys} keys, from entry {from} on"))
+}
+
+/// The member id of a node's owner.
+fn id_at(node: &NodeProcess) -> Result<String, String> {
+    let told = node.client()?.json("/api/v1/node").map_err(|error| error.to_string())?;
+    let told: Value = serde_json::from_str(&told).map_err(|error| error.to_string())?;
+    told["member"]["id"].as_str().map(str::to_owned).ok_or_else(|| "a node does not say whose it is".to_owned())
 }
 
 fn takeover(cluster: &mut Cluster) -> Result<String, String> {
@@ -121,9 +152,7 @@ fn takeover(cluster: &mut Cluster) -> Result<String, String> {
 /// The carrier's operator signs another tree of the size that was published, and asks Z to cosign it.
 fn conviction(cluster: &Cluster, folder: &Path) -> Result<String, String> {
     let liar = cluster.node("L")?;
-    let member = serde_json::from_str::<Value>(&liar.client()?.json("/api/v1/node").map_err(|error| error.to_string())?);
-    let member: Option<MemberId> = member.ok().and_then(|node| node["member"]["id"].as_str()?.parse().ok());
-    let member = member.ok_or("the liar does not say who it is")?;
+    let member: MemberId = id_at(liar)?.parse().map_err(|_| "a member's id".to_owned())?;
     let log = LogId { alliance: cluster.alliance, member, incarnation: 0 };
     let size = size_at(cluster.node("Z")?, &log.member.to_string())?;
     // A copy of its keys does what its node would never do.

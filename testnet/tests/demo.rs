@@ -34,6 +34,7 @@ fn the_story_holds_and_other_verifiers_agree() {
     };
     assert_eq!(verify(&bundle), (true, true), "Python and TypeScript accept the bundle");
     assert_eq!(verify(&folder.path().join("newcomer.suyuan")), (true, true), "and that of a member who came after the founding");
+    assert_eq!(verify(&folder.path().join("exchanged.suyuan")), (true, true), "and that of a member with new keys");
     let mut lied = std::fs::read(&bundle).unwrap();
     let at = lied.windows(5).position(|window| window == b"mg/kg").unwrap();
     lied[at] = b'k';

@@ -12,6 +12,7 @@ mod export;
 mod guard;
 mod health;
 mod invitations;
+mod keys;
 pub mod limits;
 mod logs;
 mod members;

@@ -292,12 +292,14 @@ impl From<SubmitError> for Problem {
             SubmitError::Conflict => Self::new(Kind::IdempotencyConflict, error.to_string()),
             SubmitError::Author(AuthorError::NotFresh) => Self::passing(Kind::NotFresh, 5, error.to_string()),
             SubmitError::Author(AuthorError::NoKey(_) | AuthorError::Left(_)) => Self::passing(Kind::NoKey, 5, error.to_string()),
+            SubmitError::Author(AuthorError::KeyChange(_)) => Self::passing(Kind::Unavailable, 5, error.to_string()),
             SubmitError::Author(AuthorError::Form(_)) => Self::new(Kind::Limit, error.to_string()),
             SubmitError::Held | SubmitError::Stopped => Self::passing(Kind::Unavailable, 5, error.to_string()),
             SubmitError::Convicted => Self::passing(Kind::Unavailable, 3600, error.to_string()),
-            SubmitError::Evidence(_) | SubmitError::Author(AuthorError::Store(_)) | SubmitError::Batch(_) | SubmitError::Keyring(_) => {
-                Self::internal(&error)
-            }
+            SubmitError::Evidence(_)
+            | SubmitError::Author(AuthorError::Store(_) | AuthorError::KeyMissing(_))
+            | SubmitError::Batch(_)
+            | SubmitError::Keyring(_) => Self::internal(&error),
         }
     }
 }

@@ -18,8 +18,8 @@ use crate::guard::Door;
 use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{
-    addresses, audit, charter, circles, equivocation, export, guard, health, invitations, logs, members, metrics, node_status, records, resolutions,
-    sessions, tiles, tokens, verify,
+    addresses, audit, charter, circles, equivocation, export, guard, health, invitations, keys, logs, members, metrics, node_status, records,
+    resolutions, sessions, tiles, tokens, verify,
 };
 
 /// One row of the table.
@@ -168,6 +168,7 @@ pub fn table() -> Vec<Route> {
         row(Admin, resolutions::__path_freeze, resolutions::freeze),
         row(Read, invitations::__path_list, invitations::list),
         row(Admin, invitations::__path_create, invitations::create),
+        row(Admin, keys::__path_create, keys::create),
         row(Read, logs::__path_list, logs::list),
         row(Read, logs::__path_one, logs::one),
         row(Read, equivocation::__path_file, equivocation::file),

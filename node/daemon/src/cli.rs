@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 use suyuan_core::charter::Role;
 use suyuan_core::circle::Tier;
 use suyuan_core::{AllianceId, CircleId, StatementId};
@@ -61,6 +62,8 @@ pub enum Command {
     Invite(Invite),
     /// Ask to be admitted to an alliance on an invitation, and wait until the members have decided.
     Join(Join),
+    /// Fetch the alliance's newest history, for a node that was away while everybody else exchanged keys, or begins anew from a backup.
+    History(History),
     /// Joint decisions 决议: propose, approve, object, and what was decided.
     #[command(subcommand)]
     Resolution(Resolution),
@@ -225,6 +228,8 @@ pub enum Keyring {
         #[arg(long, value_name = "FILE")]
         backup_passphrase_file: Option<PathBuf>,
     },
+    /// Exchange keys of this member while its node runs: the node makes new ones, the root key signs, the members' nodes make it final.
+    Rotate(Rotate),
     /// Make a keyring from a backup in an empty data folder.
     Restore {
         /// The backup.
@@ -233,6 +238,34 @@ pub enum Keyring {
         #[arg(long, value_name = "FILE")]
         backup_passphrase_file: Option<PathBuf>,
     },
+}
+
+/// `suyuan keyring rotate`.
+#[derive(Debug, Args)]
+pub struct Rotate {
+    /// Which; all four where none is named.
+    #[arg(value_enum)]
+    pub keys: Vec<KeyPurpose>,
+    /// Where the root key is.
+    #[command(flatten)]
+    pub root: RootKey,
+    /// For how many seconds to wait until it is final.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyPurpose {
+    /// Statements and checkpoints.
+    Log,
+    /// Cosignatures.
+    Witness,
+    /// Connections between nodes.
+    Transport,
+    /// Keys of circles that are handed to this member.
+    Encryption,
 }
 
 /// `suyuan record`.
@@ -341,6 +374,24 @@ pub struct Invite {
     pub output: PathBuf,
 }
 
+/// Where a member's root key is.
+#[derive(Debug, Args)]
+pub struct RootKey {
+    /// The root key's file, if it was moved away.
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// File that holds the root key's passphrase; else SUYUAN_ROOT_PASSPHRASE, else a prompt.
+    #[arg(long, value_name = "FILE")]
+    pub root_passphrase_file: Option<PathBuf>,
+}
+
+/// `suyuan history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// Public address of any member's node.
+    pub url: String,
+}
+
 /// `suyuan join`.
 #[derive(Debug, Args)]
 pub struct Join {
@@ -349,12 +400,9 @@ pub struct Join {
     /// Public address of the inviting node, if it is another than the invitation says.
     #[arg(long)]
     pub url: Option<String>,
-    /// The root key's file, if it was moved away.
-    #[arg(long, value_name = "FILE")]
-    pub root: Option<PathBuf>,
-    /// File that holds the root key's passphrase; else SUYUAN_ROOT_PASSPHRASE, else a prompt.
-    #[arg(long, value_name = "FILE")]
-    pub root_passphrase_file: Option<PathBuf>,
+    /// Where the root key is.
+    #[command(flatten)]
+    pub root: RootKey,
     /// For how many seconds to wait until the members have decided.
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub wait: u64,

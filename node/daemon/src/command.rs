@@ -8,12 +8,14 @@ mod circle;
 mod code;
 mod epcis;
 mod fsck;
+mod history;
 mod init;
 mod join;
 mod keyring;
 mod operator;
 mod record;
 mod resolution;
+mod rotate;
 mod run;
 mod status;
 mod verify;
@@ -21,10 +23,10 @@ mod verify;
 use std::path::Path;
 
 use suyuan_client::Client;
-use suyuan_runtime::keyring::{Keyring, Passphrase, PassphraseSource, SealedFile};
+use suyuan_runtime::keyring::{Keyring, Passphrase, PassphraseSource, ROOT_FILE, Root, SealedFile};
 
 use crate::answer::{Answer, Failure, read_file};
-use crate::cli::{Cli, Command, Log, LogAction, NodeAddress};
+use crate::cli::{Cli, Command, Log, LogAction, NodeAddress, RootKey};
 
 /// Runs the command.
 ///
@@ -44,6 +46,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
         Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, &flags),
+        Command::History(flags) => history::run(&at, &flags),
         Command::Join(flags) => join::join(&at, &flags, cli.json),
         Command::Resolution(command) => resolution::run(&client(&at, &cli.node)?, command),
         Command::Address(command) => address::run(&client(&at, &cli.node)?, command),
@@ -52,7 +55,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Operator => operator::run(&at),
         Command::Verify(flags) => verify::run(&flags),
         Command::Fsck => fsck::run(&at, cli.json),
-        Command::Keyring(command) => keyring::run(&at, command),
+        Command::Keyring(command) => keyring::run(&at, command, &cli.node, cli.json),
     }
 }
 
@@ -99,5 +102,20 @@ impl Place<'_> {
             Passphrase::none()
         };
         Keyring::open(self.data, &passphrase).map_err(Failure::local)
+    }
+
+    /// Opens the root key; asks for its passphrase only where there is one.
+    ///
+    /// # Errors
+    /// [`Failure`] with what to do.
+    pub fn root(&self, flags: &RootKey) -> Result<Root, Failure> {
+        let path = flags.root.clone().unwrap_or_else(|| self.data.join(ROOT_FILE));
+        let passphrase = if Root::asks_passphrase(&path).map_err(Failure::local)? {
+            let source = PassphraseSource { seals: SealedFile::Root, file: flags.root_passphrase_file.as_deref(), new: false };
+            Passphrase::resolve(&source).map_err(Failure::local)?
+        } else {
+            Passphrase::none()
+        };
+        Root::open(&path, &passphrase).map_err(Failure::local)
     }
 }

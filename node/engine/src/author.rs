@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
+use suyuan_core::charter::LogKey;
 use suyuan_core::circle::{self, PUBLIC};
 use suyuan_core::fault::Fault;
 use suyuan_core::id::{CircleId, KeyId, StatementId};
-use suyuan_core::key::SecretKey;
+use suyuan_core::key::{PublicKey, SecretKey};
 use suyuan_core::limits;
 use suyuan_core::log::LogId;
 use suyuan_core::sealing::{self, SectionKey};
@@ -35,6 +36,10 @@ pub enum AuthorError {
     Left(CircleId),
     /// No quorum of voters has confirmed within T who the members are: nothing is sealed until one has. Trying again later helps.
     NotFresh,
+    /// A change of this member's log key is being decided, and from this sequence on it is not known which one signs. Trying again later helps.
+    KeyChange(u64),
+    /// This node has no private key for the one that the alliance knows for this member.
+    KeyMissing(KeyId),
     /// The parts exceed a bound of the formats.
     Form(Fault),
     /// The store failed.
@@ -52,6 +57,14 @@ impl std::fmt::Display for AuthorError {
             Self::NotFresh => f.write_str(
                 "too few members have confirmed lately who is in the alliance, so nothing is sealed: it might be for somebody who has left; \
                  try again when other members' nodes are reachable",
+            ),
+            Self::KeyChange(sequence) => write!(
+                f,
+                "a change of this member's log key, to hold from entry {sequence} on, is being decided; try again when it is final: `suyuan resolution list` says who is waited for"
+            ),
+            Self::KeyMissing(key) => write!(
+                f,
+                "the keyring does not hold the key {key}, by which the alliance knows this member; put back the newest backup of the keyring with `suyuan keyring restore`"
             ),
             Self::Form(fault) => write!(f, "the record cannot be written: {fault}"),
             Self::Store(error) => error.fmt(f),
@@ -185,15 +198,17 @@ pub struct Draft {
     pub counters: Counters,
     /// Rows of the log itself.
     pub changes: Changes,
-    key: KeyId,
+    /// The log keys of its author, with the sequences from which they sign.
+    keys: Vec<LogKey>,
 }
 
 impl Draft {
-    /// A draft on top of the ledger, for the log key with this id.
-    pub fn new(ledger: &Ledger, key: KeyId) -> Self {
+    /// A draft on top of the ledger.
+    pub fn new(ledger: &Ledger) -> Self {
         let head = ledger.logs.head(&ledger.own_log());
         let counters = ledger.counters.scratch(head.number);
-        Self { head, counters, changes: Changes::default(), key }
+        let keys = ledger.alliance.member(&ledger.me).map_or_else(Vec::new, |me| me.logs.clone());
+        Self { head, counters, changes: Changes::default(), keys }
     }
 
     /// The place that the record after `ahead` others will have.
@@ -211,6 +226,7 @@ impl Draft {
             return Err(AuthorError::Form(Fault::Form));
         }
         let row = self.head.next_row();
+        let key = *LogKey::at(&self.keys, row.sequence).ok_or(Fault::Author)?;
         let sections: Vec<AssembledSection> = prepared.sections.into_iter().map(|section| self.address(section)).collect();
         let statement = Statement {
             place: prepared.place,
@@ -221,7 +237,7 @@ impl Draft {
             blind: prepared.blind,
             sections: sections.iter().map(|section| section.commitment.clone()).collect(),
         };
-        let bytes = statement.to_bytes(self.key);
+        let bytes = statement.to_bytes(key.id());
         if bytes.len() > limits::STATEMENT {
             return Err(AuthorError::Form(Fault::Form));
         }
@@ -229,7 +245,7 @@ impl Draft {
         self.head.append(&id, view, &mut self.changes)?;
         let audiences = sections.iter().flat_map(|section| &section.held.audiences).map(|audience| &audience.header);
         self.counters.count(audiences, &BTreeSet::new(), self.head.number, id);
-        Ok(Assembled { row, id, bytes, sections })
+        Ok(Assembled { row, id, key, bytes, sections })
     }
 
     fn address(&self, section: PreparedSection) -> AssembledSection {
@@ -255,6 +271,8 @@ pub struct Assembled {
     pub row: Row,
     /// Its id.
     pub id: StatementId,
+    /// Whose private half signs it.
+    pub key: PublicKey,
     bytes: Vec<u8>,
     sections: Vec<AssembledSection>,
 }

@@ -7,6 +7,7 @@ mod act;
 mod draw;
 mod fold;
 mod invitation;
+mod rotation;
 mod standing;
 mod telling;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use act::{Act, EpochState, Silence};
 pub use draw::{ProposalRequest, VoteRequest, propose, vote};
 pub use fold::{Head, Heads};
 pub use invitation::{HeldInvitation, INVITATION, Invitation, InvitationRequest, InvitationSecret, admit, digest, invite};
+pub use rotation::Transports;
 pub use standing::{Outcome, Standing};
 pub use telling::{HeadsToTell, Telling};
 

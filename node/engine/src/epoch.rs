@@ -182,8 +182,10 @@ pub fn slips(epoch: &NewEpoch, statement: StatementId, ledger: &Ledger, rng: &mu
 ///
 /// # Errors
 /// [`Fault::Slip`].
-pub fn accept(slip: &Slip, record: &HeldRecord, ledger: &Ledger, encryption: &PrekeySecret) -> Result<SlipContent, Fault> {
-    let content = slip.open(&ledger.alliance.id(), encryption)?;
+pub fn accept(slip: &Slip, record: &HeldRecord, ledger: &Ledger, encryption: &[&PrekeySecret]) -> Result<SlipContent, Fault> {
+    // The newest first: who has not heard of it yet still seals for the one before it.
+    let mut opened = encryption.iter().rev().map(|key| slip.open(&ledger.alliance.id(), key));
+    let content = opened.find_map(Result::ok).ok_or(Fault::Slip)?;
     let section = record.sections.first().filter(|_| slip.statement == record.statement.id()).ok_or(Fault::Slip)?;
     let secrets: EpochSecrets = [((content.circle, content.epoch), content.secret.clone())].into_iter().collect();
     let body = record::open_section(&record.statement, section, &secrets).ok().flatten().ok_or(Fault::Slip)?;

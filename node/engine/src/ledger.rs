@@ -10,6 +10,7 @@ use suyuan_core::history::{History, VerifiedHistory};
 use suyuan_core::log::LogId;
 use suyuan_core::order::EpochEntry;
 use suyuan_core::section::Body;
+use suyuan_core::statement;
 use suyuan_core::{CircleId, MemberId, StatementId};
 
 use crate::addresses::{self, Directory};
@@ -20,7 +21,7 @@ use crate::equivocation::Convictions;
 use crate::local::LocalKeys;
 use crate::logs::Logs;
 use crate::record::{HeldRecord, Opened};
-use crate::schema::{Row, Table};
+use crate::schema::{HISTORY_ROW, Row, Table};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
 use crate::wire::Gap;
@@ -108,11 +109,13 @@ impl Ledger {
         for record in system_records(view, local)? {
             ledger.learn(&record?, secrets)?;
         }
-        let decisions = Arc::make_mut(&mut ledger.decisions);
         if let Some((history, heads)) = &history {
-            decisions.learn_history(history, heads);
+            ledger.learn_history(history, heads, secrets);
         }
-        decisions.load(view)?;
+        if let Some((history, heads)) = adopted(&ledger.founded.alliance, view)? {
+            ledger.learn_history(&history, &heads, secrets);
+        }
+        Arc::make_mut(&mut ledger.decisions).load(view)?;
         ledger.settle(secrets);
         for circle in ledger.known_circles() {
             for log in ledger.logs.iter().map(|head| head.number).collect::<Vec<_>>() {
@@ -244,6 +247,12 @@ impl Ledger {
         Ok(())
     }
 
+    /// Takes in a history that was checked.
+    pub(crate) fn learn_history(&mut self, history: &VerifiedHistory, heads: &[(u64, String)], secrets: &EpochSecrets) {
+        Arc::make_mut(&mut self.decisions).learn_history(history, heads);
+        self.settle(secrets);
+    }
+
     /// Takes in what others know as heads of the order log, by term. Says whether anything was new.
     pub fn learn_heads<'a>(&mut self, heads: impl IntoIterator<Item = (u64, &'a str)>, secrets: &EpochSecrets) -> bool {
         let decisions = Arc::make_mut(&mut self.decisions);
@@ -327,6 +336,19 @@ impl Ledger {
         }
         Ok(None)
     }
+}
+
+/// The history that another member gave, while not all of it has come in the members' logs.
+fn adopted(founding: &Arc<Alliance>, view: &impl View) -> Result<Option<(VerifiedHistory, Vec<(u64, String)>)>, StoreError> {
+    let Some(bytes) = view.row(Table::Meta, HISTORY_ROW)? else { return Ok(None) };
+    let damaged = |fault: Fault| StoreError(format!("the alliance's history: {fault}"));
+    let history = History::decode(&bytes).map_err(damaged)?;
+    for entry in &history.entries {
+        if view.row(Table::ById, &statement::id_of(&entry.statement).0)?.is_none() {
+            return Ok(Some((history.verify(founding).map_err(|fault| damaged(fault.into()))?, history.heads)));
+        }
+    }
+    Ok(None)
 }
 
 /// The records of the protocol's own types that are held, by log and sequence.

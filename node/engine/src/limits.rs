@@ -63,6 +63,10 @@ pub const PROPOSALS: usize = 1024;
 pub const VOTES: usize = 16;
 /// Entries of order logs that claim one index.
 pub const RIVALS: usize = 8;
+/// How many entries the old log key still signs after its successor was drawn up: room for proposal, approval and effect.
+pub const KEY_CHANGE_ROOM: u64 = 16;
+/// Of them, those that are left to the protocol's own statements.
+pub const KEY_CHANGE_RESERVE: u64 = 8;
 /// Entries that are tried when a head is not on the way that this node followed.
 pub const SEARCH: usize = 65_536;
 /// How far ahead of the newest term a head may be.
@@ -75,6 +79,8 @@ pub const BACKOFF: u32 = 4;
 pub const ACTS: usize = 32;
 /// Members tell each other at least this often which heads of the order log they know, milliseconds.
 pub const HEADS_EVERY: u64 = 5_000;
+/// Bytes of a history that one node gives another; longer ones are fetched from a public listener.
+pub const HISTORY: usize = 16 * 1024 * 1024;
 /// Heads of the order log in one message.
 pub const ORDER_HEADS: usize = 3;
 /// Findings that an audit lists; further ones are counted.

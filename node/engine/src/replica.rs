@@ -31,6 +31,11 @@ pub enum BatchError {
     Elsewhere,
     /// The log has two histories, and this lies beyond their last common point. Not the sender's fault: it may not know yet.
     Frozen,
+    /// Its checkpoint is by a key that is not known here: its author may have exchanged its keys, or somebody has made it up.
+    UnknownKey {
+        /// Version of the alliance by which that is so.
+        version: u64,
+    },
     /// What was sent does not hold together: the sender's fault, at the entry given.
     Sender {
         /// What does not hold.
@@ -47,6 +52,7 @@ impl std::fmt::Display for BatchError {
         match self {
             Self::Elsewhere => f.write_str("the batch does not continue this node's copy"),
             Self::Frozen => f.write_str("its author signed two histories, and what lies beyond their last common point is not taken"),
+            Self::UnknownKey { .. } => f.write_str("its checkpoint is signed by a key that is not its author's"),
             Self::Sender { fault, sequence: Some(sequence) } => write!(f, "entry {sequence}: {fault}"),
             Self::Sender { fault, sequence: None } => write!(f, "the batch: {fault}"),
             Self::Store(error) => error.fmt(f),
@@ -113,6 +119,7 @@ pub fn verify(
         chains.push(head.chain);
         head.append(id, view, &mut changes)?;
     }
+    check_key(&batch, author, &ledger.alliance)?;
     let covered = check_head(&batch, &head.tree_head(), author, &ledger.alliance).map_err(sender)?;
     head.save(&mut changes);
     // Kept only when everything under it is here: proofs are made from it.
@@ -177,6 +184,13 @@ pub(crate) fn take(item: Item, row: Row, place: &Place, id: &StatementId, previo
             Ok(Taken::Record(Box::new(record), item.slip.filter(|slip| slip.statement == *id)))
         }
     }
+}
+
+/// A checkpoint by a key that is not known here proves nothing: its author may have exchanged its keys, or its sender may have made it up.
+fn check_key(batch: &Batch, author: &Member, alliance: &Alliance) -> Result<(), BatchError> {
+    let note = UnverifiedCheckpoint::parse(&batch.checkpoint).map_err(sender)?;
+    let key = checkpoint_key(&batch.log, author, note.claimed_size());
+    if note.is_by_another_key(&key) { Err(BatchError::UnknownKey { version: alliance.version() }) } else { Ok(()) }
 }
 
 /// The checkpoint is the author's, covers the batch, and its tree continues ours. Returns its size.

@@ -13,6 +13,8 @@ pub const RETURNED_ROW: &[u8] = b"returned";
 pub const UNINDEXED_ROW: &[u8] = b"unindexed";
 /// Row of [`Table::Meta`] with what this member has bound itself to as a voter.
 pub const PROMISE_ROW: &[u8] = b"promise";
+/// Row of the alliance's history that another member gave, as a file (`specs/history.md`).
+pub const HISTORY_ROW: &[u8] = b"history";
 
 /// A table: the first byte of its rows' keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

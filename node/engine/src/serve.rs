@@ -11,6 +11,7 @@ use suyuan_core::{CircleId, MemberId};
 use crate::access::{self, Action};
 use crate::circles::Circle;
 use crate::equivocation;
+use crate::history;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
@@ -40,6 +41,10 @@ pub fn answer(
         Request::Counters(from) => Ok(counters(from, member, ledger)),
         Request::Listing { gap, from } => listing(gap, *from, member, ledger, view, local),
         Request::OrderHeads(_) => Ok(Response::OrderHeads(ledger.decisions.heads().to_send())),
+        Request::History => {
+            let history = history::export(ledger, view, local)?.map(|history| history.to_bytes());
+            Ok(Response::History(history.filter(|bytes| bytes.len() <= limits::HISTORY)))
+        }
         Request::Items { log, sequences } => items(log, sequences, member, ledger, view, local).map(Response::Items),
         Request::Show { log, index } => equivocation::show(log, *index, ledger, published, view).map(|shown| Response::Shown(shown.map(Box::new))),
     }

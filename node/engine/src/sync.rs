@@ -13,12 +13,14 @@ use crate::limits;
 use crate::replica::BatchError;
 use crate::wire::{Batch, Head, LogSize, Request, Response};
 
+mod doubt;
 mod inquiry;
 mod mending;
 mod own;
 mod peer;
 mod talk;
 
+use doubt::Doubt;
 use inquiry::{Convicted, Inquiry};
 use mending::Mending;
 use peer::{Peer, Pulling};
@@ -66,6 +68,8 @@ pub struct Sync {
     /// What members are being asked about copies that differ from this node's.
     inquiries: BTreeMap<MemberId, Inquiry>,
     convicted: BTreeMap<LogId, Convicted>,
+    /// Whose messages are signed by keys that are not known here.
+    doubts: BTreeMap<MemberId, Doubt>,
     own_head_known: bool,
     /// When these sessions began.
     began: Option<u64>,
@@ -101,6 +105,7 @@ impl Sync {
             mending: Mending::default(),
             inquiries: BTreeMap::new(),
             convicted: BTreeMap::new(),
+            doubts: BTreeMap::new(),
             own_head_known: false,
             began: None,
             own_since: None,
@@ -129,6 +134,8 @@ impl Sync {
             Event::Differing { member, logs } => self.differing(member, &logs),
             Event::Compared { member, log, index, found } => self.compared(member, (log, index), found, now, &mut actions),
             Event::Slander { member, fault } => self.penalise(member, Why::Slander(fault), now, &mut actions),
+            Event::Doubted { member, version, why } => self.doubt(member, version, why, now),
+            Event::Learned { member, result } => self.learned(member, result, now, &mut actions),
             Event::Filled => self.filled(),
             Event::NotFilled(error) => self.not_filled(error, now, &mut actions),
             Event::Local(logs) => logs.into_iter().for_each(|log| self.grown(log)),
@@ -179,6 +186,7 @@ impl Sync {
         }
         self.break_off(member);
         self.break_off_inquiry(member);
+        self.doubts.remove(member);
     }
 
     fn answered(&mut self, member: MemberId, request: &Request, response: Result<Response, Fault>, now: u64, actions: &mut Vec<Action>) {
@@ -202,6 +210,8 @@ impl Sync {
             (Request::Listing { gap, .. }, Response::Listing(listed, _)) => self.listed(gap, &listed),
             // How it stands to this node's copy, too: `Event::Compared`.
             (Request::Show { .. }, Response::Shown(shown)) => self.shown(member, shown.as_deref(), now, actions),
+            // Who has none to give is asked again later.
+            (Request::History, Response::History(history)) => actions.extend(history.map(|history| Action::Learn { member, history })),
             (Request::Convict(evidence), Response::Noted) => self.told(member, evidence),
             (Request::Items { sequences, .. }, Response::Items(items)) => self.items(member, items, sequences, actions),
             _ => {
@@ -322,6 +332,7 @@ impl Sync {
                 self.inquire(member, log, size, Some(error));
             }
             BatchError::Sender { .. } => self.penalise(member, Why::Batch { log, error }, now, actions),
+            BatchError::UnknownKey { version } => self.doubt(member, version, Why::Batch { log, error }, now),
             // It has not heard of the other history yet, and is asked again when it has said anew how much it has.
             BatchError::Frozen => drop(following.claims.remove(&member)),
             BatchError::Elsewhere | BatchError::Store(_) => {}
@@ -343,6 +354,7 @@ impl Sync {
 
     fn plan(&mut self, now: u64, actions: &mut Vec<Action>) {
         self.settle_own(now, actions);
+        self.plan_doubts(now, actions);
         self.plan_pulls(now, actions);
         self.plan_mending(now, actions);
         self.plan_inquiries(now, actions);
@@ -373,7 +385,8 @@ impl Sync {
             if full || following.next() >= limit || following.claims.values().all(|size| *size <= following.next()) {
                 continue;
             }
-            if let Some(member) = source(&log, following, &self.peers, self.me, &self.limits, now) {
+            let clear = |member: &MemberId| !self.doubts.contains_key(member);
+            if let Some(member) = source(&log, following, &self.peers, clear, self.me, &self.limits, now) {
                 let from = following.next();
                 following.asked = Some((member, from));
                 under_way = under_way.saturating_add(usize::from(!running));
@@ -405,12 +418,20 @@ impl Following {
 }
 
 /// Whom to ask for a log's next entries: its author's node, or, when that has had nothing to give for a while, whoever has most.
-fn source(log: &LogId, following: &mut Following, peers: &BTreeMap<MemberId, Peer>, me: MemberId, limits: &Limits, now: u64) -> Option<MemberId> {
+fn source(
+    log: &LogId,
+    following: &mut Following,
+    peers: &BTreeMap<MemberId, Peer>,
+    clear: impl Fn(&MemberId) -> bool,
+    me: MemberId,
+    limits: &Limits,
+    now: u64,
+) -> Option<MemberId> {
     let next = following.next();
     let able: Vec<(u64, MemberId)> = following
         .claims
         .iter()
-        .filter(|(member, size)| **size > next && peers.get(member).is_some_and(|peer| peer.may_be_asked(now)))
+        .filter(|(member, size)| **size > next && clear(member) && peers.get(member).is_some_and(|peer| peer.may_be_asked(now)))
         .map(|(member, size)| (*size, *member))
         .collect();
     let idle = |member: &MemberId| peers.get(member).is_some_and(|peer| peer.pulling.is_none());

@@ -46,6 +46,8 @@ pub enum Request {
     },
     /// I have cosigned these checkpoints, 1 to 128; nothing is asked.
     Cosigned(Vec<Cosignature>),
+    /// How did the alliance come to be what it is?
+    History,
     /// Which entry does your copy of this log have here, and under which checkpoint?
     Show {
         /// The log.
@@ -119,6 +121,8 @@ pub enum Response {
     Counters(Vec<Count>, Option<CircleId>),
     /// To `Listing`: ascending, and the sequence to go on with, if there may be more.
     Listing(Vec<u64>, Option<u64>),
+    /// To `History`: the file; nothing where it is not all here, or too long.
+    History(Option<Vec<u8>>),
     /// To `OrderHeads`.
     OrderHeads(Vec<(u64, String)>),
     /// To `Items`: those that may be held, as far as a response has room, ascending by sequence.
@@ -189,6 +193,7 @@ impl Request {
                 write_sequences(&mut writer, sequences)
             }
             Self::OrderHeads(heads) => write_heads(writer.uint(9), heads),
+            Self::History => writer.uint(10).null(),
             Self::Show { log, index } => write_size(writer.uint(8), log, *index),
             Self::Cosigned(cosignatures) => {
                 writer.uint(6).array(cosignatures.len());
@@ -227,6 +232,7 @@ impl Request {
                 if size == 0 { Ok(Self::Items { log, sequences }) } else { Err(Fault::Form) }
             }
             9 => read_heads(&mut reader).map(Self::OrderHeads),
+            10 if reader.null() => Ok(Self::History),
             6 => {
                 let cosignatures = 0..reader.array_in(1..=limits::COSIGNATURES)?;
                 cosignatures.map(|_| Cosignature::read(&mut reader, alliance)).collect::<Result<_, _>>().map(Self::Cosigned)
@@ -284,6 +290,12 @@ impl Response {
             Self::OrderHeads(heads) => {
                 write_heads(writer.uint(9), heads);
             }
+            Self::History(None) => {
+                writer.uint(10).null();
+            }
+            Self::History(Some(history)) => {
+                writer.uint(10).bytes(history);
+            }
             Self::Shown(None) => {
                 writer.uint(8).null();
             }
@@ -318,6 +330,8 @@ impl Response {
                 items.map(|_| Item::read(&mut reader)).collect::<Result<_, _>>().map(Self::Items)
             }
             9 => read_heads(&mut reader).map(Self::OrderHeads),
+            10 if reader.null() => Ok(Self::History(None)),
+            10 => Ok(Self::History(Some(reader.bytes(limits::HISTORY)?.to_vec()))),
             8 if reader.null() => Ok(Self::Shown(None)),
             8 => {
                 reader.array(3)?;

@@ -23,6 +23,7 @@ mod convict;
 mod decide;
 mod incoming;
 mod index;
+mod keys;
 mod once;
 mod own;
 mod recover;
@@ -31,8 +32,9 @@ mod witness;
 mod work;
 
 pub use command::{Command, Done, Idempotent, Outcome, Receipt, SubmitError, TakenIn, Witnessed};
+pub use keys::WantedKeys;
 pub use recover::{FROM_PEERS, RecoverError, check_anchor, check_owner, own_entries, recover};
-pub use shell::{Disk, Fatal, Keys, Notice, Outlet, Published, SecretError, State};
+pub use shell::{Disk, Fatal, Keys, NewKeys, Notice, Outlet, Published, SecretError, State};
 
 use commit::Pending;
 use witness::Submitted;
@@ -78,14 +80,12 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     continue;
                 }
                 Command::Propose(request) => {
-                    let ledger = &self.state.ledger;
-                    let drawn = decisions::propose(*request, &ledger.decisions, &ledger.me, now);
+                    let drawn = self.draw_proposal(*request, now);
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }
                 Command::Vote(request) => {
-                    let ledger = &self.state.ledger;
-                    let drawn = decisions::vote(request, &ledger.decisions, &ledger.me, now);
+                    let drawn = self.draw_vote(request, now);
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }
@@ -120,6 +120,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 Command::TakeIn(batch) => self.take_in(*batch, now)?.map(Done::TakenIn),
                 Command::Fill { log, items } => self.fill(&log, items)?.map(|()| Done::Filled),
                 Command::Convict(evidence) => self.convict(*evidence, now)?.map(Done::Convicted),
+                Command::Learn(history) => Ok(Done::Learned(self.learn_history(&history)?)),
+                Command::Keys(wanted) => self.draw_keys(wanted)?.map(|change| Done::Keys(Box::new(change))),
                 Command::Found => self.found_alliance(now).map(|()| Ok(Done::Founded))?,
             };
             self.outlet.tell(vec![(ticket, outcome)]);
@@ -163,7 +165,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let returned = self.returned()?.filter(|returned| returned.size >= tree.size);
         let behind = returned.as_ref().is_some_and(|returned| returned.size > tree.size);
         if !behind && tree.size > self.state.published.as_ref().map_or(0, |published| published.size) {
-            let checkpoint = returned.map(|returned| returned.note).unwrap_or_else(|| self.sign(&head.id, &tree, now));
+            let checkpoint = returned.map_or_else(|| self.sign(&head.id, &tree, now), |returned| Ok(returned.note))?;
             let published = Published { size: tree.size, root: tree.root, checkpoint };
             self.disk.anchor(&published).map_err(|why| Fatal(format!("the anchor cannot be written: {why}")))?;
             self.state.published = Some(Arc::new(published));
@@ -174,9 +176,9 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Ok(())
     }
 
-    fn sign(&self, log: &LogId, tree: &TreeHead, now: u64) -> String {
-        let (ledger, keys) = (&self.state.ledger, self.disk.keys());
-        let name = witness_name(&ledger.alliance.id(), &ledger.me);
-        sign_checkpoint(&log.origin(), tree, keys.log, (name.as_str(), keys.witness), now / 1000)
+    fn sign(&self, log: &LogId, tree: &TreeHead, now: u64) -> Result<String, Fatal> {
+        let name = witness_name(&self.state.ledger.alliance.id(), &self.state.ledger.me);
+        let (log_key, witness_key) = (self.checkpoint_key(tree.size)?, self.witness_key()?);
+        Ok(sign_checkpoint(&log.origin(), tree, log_key, (name.as_str(), witness_key), now / 1000))
     }
 }

@@ -59,11 +59,11 @@ fn only_a_circle_s_steward_hands_out_its_keys() {
     z.pull(&g, g.own_log());
     r.pull(&g, g.own_log());
     let (slip, record) = forge(&mut z, circle, 2, &r, TYPE);
-    assert_eq!(epoch::accept(&slip, &record, &r.ledger, &encryption(2)).map(|_| ()), Err(Fault::Slip), "Z is not the steward");
+    assert_eq!(epoch::accept(&slip, &record, &r.ledger, &[&encryption(2)]).map(|_| ()), Err(Fault::Slip), "Z is not the steward");
     let (slip, record) = forge(&mut g, circle, 2, &r, "note");
-    assert_eq!(epoch::accept(&slip, &record, &r.ledger, &encryption(2)).map(|_| ()), Err(Fault::Slip), "it is no epoch statement");
+    assert_eq!(epoch::accept(&slip, &record, &r.ledger, &[&encryption(2)]).map(|_| ()), Err(Fault::Slip), "it is no epoch statement");
     let (slip, record) = forge(&mut g, circle, 2, &r, TYPE);
-    assert!(epoch::accept(&slip, &record, &r.ledger, &encryption(2)).is_ok(), "the same from the steward");
+    assert!(epoch::accept(&slip, &record, &r.ledger, &[&encryption(2)]).is_ok(), "the same from the steward");
 }
 
 #[test]

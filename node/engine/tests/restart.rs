@@ -21,7 +21,7 @@ use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::serve;
 use suyuan_engine::view::{Changes, MemoryView, StoreError, View};
 use suyuan_engine::wire::{LogSize, Request, Response};
-use suyuan_engine::writer::{Command, Disk, Fatal, Keys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
+use suyuan_engine::writer::{Command, Disk, Fatal, Keys, NewKeys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
 
 const LOT: &str = "https://id.gs1.org/01/06901234567892/10/L1";
 
@@ -66,13 +66,17 @@ impl Disk for Memory {
     }
 
     fn keys(&self) -> Keys<'_> {
-        Keys { log: &self.log, witness: &self.witness, encryption: &self.encryption, local: &self.local }
+        Keys { log: vec![&self.log], witness: vec![&self.witness], transport: Vec::new(), encryption: vec![&self.encryption], local: &self.local }
     }
 
     fn add_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
         self.step().map_err(SecretError::Failed)?;
         self.kept.borrow_mut().secrets.insert(circle, epoch, secret);
         Ok(())
+    }
+
+    fn add_keys(&mut self, _: NewKeys) -> Result<(), SecretError> {
+        unreachable!("nobody exchanges keys here")
     }
 
     fn anchor(&mut self, published: &Published) -> Result<(), String> {

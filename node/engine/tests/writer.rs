@@ -20,7 +20,7 @@ use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::submission;
 use suyuan_engine::view::{Changes, MemoryView, StoreError, View};
 use suyuan_engine::wire::LogSize;
-use suyuan_engine::writer::{Command, Disk, Done, Fatal, Keys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
+use suyuan_engine::writer::{Command, Disk, Done, Fatal, Keys, NewKeys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
 
 /// What was done, in order.
 type Journal = Rc<RefCell<Vec<&'static str>>>;
@@ -60,11 +60,15 @@ impl Disk for Memory {
     }
 
     fn keys(&self) -> Keys<'_> {
-        Keys { log: &self.log, witness: &self.witness, encryption: &self.encryption, local: &self.local }
+        Keys { log: vec![&self.log], witness: vec![&self.witness], transport: Vec::new(), encryption: vec![&self.encryption], local: &self.local }
     }
 
     fn add_epoch_secret(&mut self, _: CircleId, _: u64, _: EpochSecret) -> Result<(), SecretError> {
         self.note("secret").map_err(SecretError::Failed)
+    }
+
+    fn add_keys(&mut self, _: NewKeys) -> Result<(), SecretError> {
+        self.note("keys").map_err(SecretError::Failed)
     }
 
     fn anchor(&mut self, _: &Published) -> Result<(), String> {

@@ -4,13 +4,10 @@ use std::fmt;
 
 use libp2p::{Multiaddr, PeerId};
 use suyuan_core::MemberId;
-use suyuan_core::key::SecretKey;
 
 /// What the network is started with.
 #[derive(Clone, Debug)]
 pub struct NetConfig {
-    /// The transport key that the charter names for this member.
-    pub key: SecretKey,
     /// Addresses to listen on, such as `/ip4/0.0.0.0/tcp/7300`.
     pub listen: Vec<Multiaddr>,
     /// Addresses of members beside those in the charter, tried first.
@@ -22,7 +19,7 @@ pub struct NetConfig {
 /// The network did not start.
 #[derive(Debug)]
 pub enum NetError {
-    /// The transport key is not the one that the charter names for this member.
+    /// The keyring does not hold the transport key by which the alliance knows this member.
     Key,
     /// A member's transport key in the charter cannot be used by libp2p.
     MemberKey(MemberId),
@@ -44,7 +41,7 @@ pub enum NetError {
 impl fmt::Display for NetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key => f.write_str("the transport key is not the one in the charter; check that keyring and charter belong together"),
+            Self::Key => f.write_str("the keyring does not hold the transport key by which the alliance knows this member; put back the newest backup of the keyring with `suyuan keyring restore`"),
             Self::MemberKey(member) => write!(f, "the transport key of member {member} in the charter cannot be used"),
             Self::Listen { address, why } => write!(f, "cannot listen on {address}: {why}; choose another address with --p2p"),
             Self::Stranger(member) => write!(f, "an address was given for {member}, which is no other member of the alliance"),

@@ -6,7 +6,8 @@ use libp2p::identity::{PublicKey, ed25519};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use suyuan_core::MemberId;
-use suyuan_core::charter::Alliance;
+use suyuan_engine::ledger::Ledger;
+use suyuan_runtime::node::now as wall_clock;
 use tracing::warn;
 
 use crate::config::NetError;
@@ -27,20 +28,25 @@ pub(crate) struct Known {
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
     by_member: BTreeMap<MemberId, Known>,
-    by_peer: HashMap<PeerId, MemberId>,
+    /// With the time up to which it is so, milliseconds since 1970-01-01 UTC.
+    by_peer: HashMap<PeerId, (MemberId, u64)>,
 }
 
 impl Members {
-    /// Reads them from the charter, and adds further addresses.
+    /// The members as they are known at a time, with further addresses.
     ///
     /// # Errors
     /// [`NetError::MemberKey`], [`NetError::Stranger`], [`NetError::OtherPeer`].
-    pub fn new(alliance: &Alliance, me: &MemberId, further: &[(MemberId, Multiaddr)]) -> Result<Self, NetError> {
+    pub fn new(ledger: &Ledger, further: &[(MemberId, Multiaddr)], now: u64) -> Result<Self, NetError> {
+        let (alliance, me) = (&ledger.alliance, &ledger.me);
         let mut members = Self { by_member: BTreeMap::new(), by_peer: HashMap::new() };
         for member in alliance.members().iter().filter(|member| member.id != *me) {
-            let peer = peer_id(&member.entry.keys.transport).ok_or(NetError::MemberKey(member.id))?;
+            let transports = ledger.decisions.transports(member, now);
+            let peer = peer_id(&transports.used).ok_or(NetError::MemberKey(member.id))?;
             members.by_member.insert(member.id, Known { peer, name: member.entry.name.clone(), given: Vec::new(), charter: Vec::new() });
-            members.by_peer.insert(peer, member.id);
+            members.by_peer.insert(peer, (member.id, u64::MAX));
+            let others = transports.others.iter().filter_map(|(key, until)| Some((peer_id(key)?, (member.id, *until))));
+            members.by_peer.extend(others);
         }
         for (member, address) in further {
             let known = members.by_member.get_mut(member).ok_or(NetError::Stranger(*member))?;
@@ -56,7 +62,7 @@ impl Members {
     }
 
     pub fn member(&self, peer: &PeerId) -> Option<MemberId> {
-        self.by_peer.get(peer).copied()
+        self.by_peer.get(peer).filter(|(_, until)| *until == u64::MAX || wall_clock() < *until).map(|(member, _)| *member)
     }
 
     pub fn known(&self, member: &MemberId) -> Option<&Known> {

@@ -7,6 +7,7 @@ use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 use suyuan_core::MemberId;
 use suyuan_runtime::Handle;
+use suyuan_runtime::node::now as wall_clock;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::{NetConfig, NetError};
@@ -57,14 +58,8 @@ pub struct Network {
 /// [`NetError`].
 pub fn start(handle: Handle, config: NetConfig) -> Result<Network, NetError> {
     let state = handle.state();
-    let (alliance, me) = (&state.ledger.alliance, &state.ledger.me);
-    let public = config.key.public().to_bytes();
-    if alliance.member(me).is_none_or(|member| member.entry.keys.transport != public) {
-        return Err(NetError::Key);
-    }
-    let mut seed = config.key.seed();
-    let key = Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|_| NetError::Key)?;
-    let members = Arc::new(Members::new(alliance, me, &config.peers)?);
+    let key = identity(&handle)?;
+    let members = Arc::new(Members::new(&state.ledger, &config.peers, wall_clock())?);
     config.listen.iter().try_for_each(swarm::check_free)?;
     let shared = Arc::new(Shared {
         own_head_known: watch::Sender::new(false),
@@ -80,17 +75,23 @@ pub fn start(handle: Handle, config: NetConfig) -> Result<Network, NetError> {
     Ok(Network { shared, stop: Arc::new(stop) })
 }
 
+/// The libp2p identity by which the alliance knows this member today.
+fn identity(handle: &Handle) -> Result<Keypair, NetError> {
+    let mut seed = handle.transport(wall_clock()).ok_or(NetError::Key)?.seed();
+    Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|_| NetError::Key)
+}
+
 impl Plan {
-    /// The same for the members of today.
+    /// The same for the members and keys of today.
     ///
     /// # Errors
-    /// [`NetError::MemberKey`].
+    /// [`NetError::MemberKey`], [`NetError::Key`].
     pub fn renewed(&self) -> Result<Self, NetError> {
         let state = self.handle.state();
         let alliance = &state.ledger.alliance;
         let given: Vec<_> = self.given.iter().filter(|(member, _)| alliance.active(member).is_some()).cloned().collect();
-        let members = Arc::new(Members::new(alliance, &state.ledger.me, &given)?);
-        Ok(Self { members, ..self.clone() })
+        let members = Arc::new(Members::new(&state.ledger, &given, wall_clock())?);
+        Ok(Self { members, key: identity(&self.handle)?, ..self.clone() })
     }
 }
 

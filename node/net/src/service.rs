@@ -57,9 +57,10 @@ enum Done {
     Decoded { member: MemberId, request: Request, response: Result<Response, Fault>, study: Option<Box<Event>> },
     TakenIn { log: LogId, result: Result<TakenIn, SubmitError> },
     Filled { result: Result<(), SubmitError> },
-    Heard { member: MemberId, result: Result<Vec<VerifiedCosignature>, Fault> },
+    Heard { member: MemberId, version: u64, result: Result<Vec<VerifiedCosignature>, Fault> },
     Judged { result: Result<Witnessed, SubmitError> },
     Convicted { by: Option<MemberId>, result: Result<Option<Arc<Conviction>>, SubmitError> },
+    Learned { member: MemberId, result: Result<Result<u64, Fault>, SubmitError> },
     Resolved { member: MemberId, addresses: Vec<Multiaddr> },
 }
 
@@ -94,6 +95,8 @@ pub(crate) struct Service {
     started: Instant,
     /// How many changes the alliance had seen when the run began.
     version: u64,
+    /// When the next member goes over to a new transport key.
+    next_transport: Option<u64>,
     /// Who was told which heads of the order log.
     telling: Telling,
     /// The convictions that the sessions know of, each with the last common point.
@@ -146,6 +149,7 @@ impl Service {
             questions,
             started,
             version: state.ledger.alliance.version(),
+            next_transport: state.ledger.decisions.next_transport(wall_clock()),
             telling: Telling::default(),
             convicted,
         })
@@ -171,7 +175,7 @@ impl Service {
                     self.step(Event::Tick);
                     self.turn_rounds();
                     self.dial_due();
-                    if self.handle().state().ledger.alliance.version() != self.version {
+                    if self.handle().state().ledger.alliance.version() != self.version || self.next_transport.is_some_and(|switch| wall_clock() >= switch) {
                         return End::Changed;
                     }
                     self.tell_convictions();
@@ -215,7 +219,7 @@ impl Service {
     fn done(&mut self, done: Done) {
         match done {
             Done::Answered { member, id, channel, answer } => self.send_answer(member, id, channel, answer),
-            Done::Heard { member, result } => self.heard(member, result),
+            Done::Heard { member, version, result } => self.heard(member, version, result),
             // A writer that has stopped judges nothing more.
             Done::Judged { result: Err(_) } => {}
             Done::Judged { result: Ok(Witnessed { cosigned, waiting }) } => self.round(Round::Judged { cosigned, waiting }),
@@ -239,6 +243,9 @@ impl Service {
                 Err(_) => Event::NotFilled(BatchError::Elsewhere),
             }),
             Done::Convicted { by, result } => self.convicted(by, result),
+            Done::Learned { member, result: Ok(result) } => self.step(Event::Learned { member, result }),
+            // A writer that has stopped learns nothing more.
+            Done::Learned { .. } => {}
             Done::Resolved { member, addresses } => self.dial(member, addresses),
         }
     }

@@ -1,15 +1,16 @@
 //! The commit thread: hands what waits to the writer, and what the writer says to those who wait.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::rngs::StdRng;
 use suyuan_core::CircleId;
 use suyuan_core::circle::EpochSecret;
+use suyuan_core::key::SecretKey;
 use suyuan_engine::author::AuthorError;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::view::{Changes, StoreError};
 use suyuan_engine::wire::LogSize;
-use suyuan_engine::writer::{self, Done, Fatal, Keys, Notice, Outcome, Published, SecretError, State};
+use suyuan_engine::writer::{self, Done, Fatal, Keys, NewKeys, Notice, Outcome, Published, SecretError, State};
 use suyuan_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, error, info, warn};
@@ -77,6 +78,8 @@ pub(crate) struct Disk {
     pub keyring: Keyring,
     pub anchor: Anchor,
     pub local: LocalKeys,
+    /// The libp2p identities of the keyring, for the network.
+    pub transports: Arc<RwLock<Vec<SecretKey>>>,
 }
 
 impl writer::Disk for Disk {
@@ -94,20 +97,37 @@ impl writer::Disk for Disk {
     }
 
     fn keys(&self) -> Keys<'_> {
-        Keys { log: self.keyring.log(), witness: self.keyring.witness(), encryption: self.keyring.encryption(), local: &self.local }
+        Keys {
+            log: self.keyring.logs().collect(),
+            witness: self.keyring.witnesses().collect(),
+            transport: self.keyring.transports().collect(),
+            encryption: self.keyring.encryptions().collect(),
+            local: &self.local,
+        }
     }
 
     fn add_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
-        self.keyring.add_epoch_secret(circle, epoch, secret).map_err(|error| match error {
-            KeyringError::Refused(_) | KeyringError::Full { .. } => SecretError::Refused(error.to_string()),
-            _ => SecretError::Failed(error.to_string()),
-        })
+        self.keyring.add_epoch_secret(circle, epoch, secret).map_err(secret_error)
+    }
+
+    fn add_keys(&mut self, new: NewKeys) -> Result<(), SecretError> {
+        let transport = new.transport.clone();
+        self.keyring.add_keys(new).map_err(secret_error)?;
+        self.transports.write().unwrap_or_else(PoisonError::into_inner).extend(transport);
+        Ok(())
     }
 
     fn anchor(&mut self, published: &Published) -> Result<(), String> {
         self.anchor.write(published).map_err(|error| error.to_string())?;
         debug!(target: "suyuan::commit", phase = "published", size = published.size);
         Ok(())
+    }
+}
+
+fn secret_error(error: KeyringError) -> SecretError {
+    match error {
+        KeyringError::Refused(_) | KeyringError::Full { .. } => SecretError::Refused(error.to_string()),
+        _ => SecretError::Failed(error.to_string()),
     }
 }
 

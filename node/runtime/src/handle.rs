@@ -1,15 +1,16 @@
 //! The handle through which everything else speaks to the node: submissions go to the one writer, reads see the newest committed state.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::id::Hash;
+use suyuan_core::key::SecretKey;
 use suyuan_core::log::LogId;
-use suyuan_core::membership::Admission;
+use suyuan_core::membership::{Admission, KeyChange};
 use suyuan_core::note::{NamedKey, TreeHead};
 use suyuan_core::witness::{AddCheckpoint, Refusal};
-use suyuan_core::{MemberId, StatementId};
+use suyuan_core::{Fault, MemberId, StatementId};
 use suyuan_engine::addresses;
 use suyuan_engine::circles::Circle;
 use suyuan_engine::decisions::{InvitationRequest, InvitationSecret, ProposalRequest, VoteRequest};
@@ -18,7 +19,7 @@ use suyuan_engine::local::LocalKeys;
 use suyuan_engine::submission::Submission;
 use suyuan_engine::wire::{Batch, Item, LogSize};
 use suyuan_engine::witnessing::VerifiedCosignature;
-use suyuan_engine::writer::{self, Done, Idempotent, Outcome, Receipt, State, SubmitError, TakenIn, Witnessed};
+use suyuan_engine::writer::{self, Done, Idempotent, Outcome, Receipt, State, SubmitError, TakenIn, WantedKeys, Witnessed};
 use suyuan_store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -54,6 +55,8 @@ pub struct Handle {
     pub(crate) gate: Arc<Gate>,
     /// Whether the keyring is a development one.
     pub(crate) development: bool,
+    /// The libp2p identities of the keyring.
+    pub(crate) transports: Arc<RwLock<Vec<SecretKey>>>,
 }
 
 impl Handle {
@@ -116,6 +119,30 @@ impl Handle {
     pub async fn vote(&self, request: VoteRequest) -> Result<Receipt, SubmitError> {
         self.gate.pass().await?;
         self.write(writer::Command::Vote(request)).await
+    }
+
+    /// Adopts the alliance's history, a file that another member gave, if it says more than is known here. Within: the version of the alliance afterwards, or what
+    /// does not hold.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopped`].
+    pub async fn learn_history(&self, history: Vec<u8>) -> Result<Result<u64, Fault>, SubmitError> {
+        match self.ask(writer::Command::Learn(history)).await? {
+            Done::Learned(learned) => Ok(learned),
+            _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// Makes new keys for this member and draws up the change that asks for them, still without the root key's signature, which stands first in it.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn draw_keys(&self, wanted: WantedKeys) -> Result<KeyChange, SubmitError> {
+        self.gate.pass().await?;
+        match self.ask(writer::Command::Keys(wanted)).await? {
+            Done::Keys(change) => Ok(*change),
+            _ => Err(SubmitError::Stopped),
+        }
     }
 
     /// Votes for the next term of the order log, which another keeps, as soon as that can be.
@@ -275,10 +302,18 @@ impl Handle {
         answer.await.map_err(|_| SubmitError::Stopped)?
     }
 
+    /// The libp2p identity by which the alliance knows this member's node at a time, if the keyring has it.
+    pub fn transport(&self, now: u64) -> Option<SecretKey> {
+        let ledger = self.state().ledger;
+        let known = ledger.decisions.transports(ledger.alliance.member(&ledger.me)?, now).used;
+        let held = self.transports.read().unwrap_or_else(PoisonError::into_inner);
+        held.iter().find(|key| key.public().to_bytes() == known).cloned()
+    }
+
     /// The newest committed state.
     pub fn state(&self) -> State {
         // A lock is only poisoned by a panic while it is held, and nothing in between can panic.
-        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The rows.

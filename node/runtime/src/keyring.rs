@@ -17,12 +17,13 @@ use std::path::Path;
 use suyuan_core::circle::{EpochSecret, PrekeySecret};
 use suyuan_core::key::SecretKey;
 use suyuan_core::{AllianceId, CircleId, Fault, KeyId, MemberId};
+use suyuan_engine::writer::NewKeys;
 
 use contents::{Contents, Effect, Identity};
 use disk::{Change, Folder, KEYRING, read_private, write_private};
 use seal::{Cost, Device, Lock, Sealed, random};
 
-pub use contents::{EPOCHS, PREKEYS, Prekey};
+pub use contents::{EPOCHS, GENERATIONS, PREKEYS, Prekey};
 pub use error::KeyringError;
 pub use passphrase::{PASSPHRASE, Passphrase, PassphraseSource, SealedFile};
 pub use root::{ROOT_FILE, Root};
@@ -105,24 +106,44 @@ impl Keyring {
         self.lock.is_development()
     }
 
-    /// Signs statements and checkpoints.
+    /// Every key that signs, or signed, statements and checkpoints, oldest first.
+    pub fn logs(&self) -> impl Iterator<Item = &SecretKey> {
+        self.contents.identity.log.iter()
+    }
+
+    /// Every key for cosignatures, oldest first.
+    pub fn witnesses(&self) -> impl Iterator<Item = &SecretKey> {
+        self.contents.identity.witness.iter()
+    }
+
+    /// Every libp2p identity, oldest first.
+    pub fn transports(&self) -> impl Iterator<Item = &SecretKey> {
+        self.contents.identity.transport.iter()
+    }
+
+    /// Every key that opens slips which were made before prekeys were published, or when none was left, oldest first.
+    pub fn encryptions(&self) -> impl Iterator<Item = &PrekeySecret> {
+        self.contents.identity.encryption.iter()
+    }
+
+    /// The newest log key.
     pub fn log(&self) -> &SecretKey {
-        &self.contents.identity.log
+        self.contents.identity.log.newest()
     }
 
-    /// Signs cosignatures.
+    /// The newest witness key.
     pub fn witness(&self) -> &SecretKey {
-        &self.contents.identity.witness
+        self.contents.identity.witness.newest()
     }
 
-    /// The libp2p identity.
+    /// The newest libp2p identity.
     pub fn transport(&self) -> &SecretKey {
-        &self.contents.identity.transport
+        self.contents.identity.transport.newest()
     }
 
-    /// Opens slips that were made before prekeys were published, or when none was left.
+    /// The newest key that opens slips.
     pub fn encryption(&self) -> &PrekeySecret {
-        &self.contents.identity.encryption
+        self.contents.identity.encryption.newest()
     }
 
     /// Root of the keys under which indexes and wraps are sealed on this disk.
@@ -167,6 +188,14 @@ impl Keyring {
     /// [`KeyringError::Interrupted`].
     pub fn set_alliance(&mut self, alliance: AllianceId) -> Result<(), KeyringError> {
         self.change(|contents| contents.set_alliance(alliance))
+    }
+
+    /// Adds keys by which this member may be known one day, before it asks its alliance for that.
+    ///
+    /// # Errors
+    /// [`KeyringError::Full`] beyond [`GENERATIONS`] of a kind, and those of every change.
+    pub fn add_keys(&mut self, new: NewKeys) -> Result<(), KeyringError> {
+        self.change(|contents| contents.add_keys(new))
     }
 
     /// Adds the private halves of prekeys that one steward may use, before the public halves are published.

@@ -5,8 +5,9 @@ use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use suyuan_core::MemberId;
-use suyuan_core::charter::{Alliance, CharterFile};
+use suyuan_core::charter::{Alliance, CharterFile, MemberKeys};
 use suyuan_core::history::History;
+use suyuan_core::key::SecretKey;
 use suyuan_engine::ledger::Founded;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
@@ -83,14 +84,15 @@ impl Node {
         let (anchor, published) = Anchor::open(&path, entries).map_err(|source| StartError::Anchor { path, source })?;
         let mut rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
         let development = keyring.is_development();
-        let mut disk = Disk { store: store.clone(), keyring, anchor, local: local.clone() };
+        let transports = Arc::new(RwLock::new(keyring.transports().cloned().collect()));
+        let mut disk = Disk { store: store.clone(), keyring, anchor, local: local.clone(), transports: transports.clone() };
         let state = writer::recover(founded, me, secrets, published, &mut disk, &mut rng)?;
         let shown = Arc::new(RwLock::new(state.clone()));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (announce, heads) = watch::channel(Vec::new());
         let charter = Arc::from(charter.to_bytes());
         let gate = Arc::new(Gate::new(held));
-        let handle = Handle { commands, state: shown.clone(), store, local, heads, charter, gate, development };
+        let handle = Handle { commands, state: shown.clone(), store, local, heads, charter, gate, development, transports };
         if !held {
             // The queue is empty and holds more than one.
             handle.commands.try_send(Command::Tell(writer::Command::Found)).map_err(|error| StartError::System(error.to_string()))?;
@@ -147,7 +149,9 @@ pub fn founded(data: &Path, alliance: &Arc<Alliance>) -> Result<Founded, StartEr
 
 /// The member of a charter whose keys these are.
 pub fn member_of(alliance: &Alliance, keyring: &Keyring) -> Option<MemberId> {
-    let (log, transport) = (keyring.log().public().to_bytes(), keyring.transport().public().to_bytes());
-    let found = alliance.members().iter().find(|member| member.entry.keys.log == log && member.entry.keys.transport == transport);
-    found.map(|member| member.id)
+    fn hold<'a>(mut keys: impl Iterator<Item = &'a SecretKey>, wanted: &[u8; 32]) -> bool {
+        keys.any(|key| key.public().to_bytes() == *wanted)
+    }
+    let mine = |keys: &MemberKeys| hold(keyring.logs(), &keys.log) && hold(keyring.transports(), &keys.transport);
+    alliance.members().iter().find(|member| mine(&member.entry.keys)).map(|member| member.id)
 }

@@ -176,6 +176,14 @@ impl Client {
         text(self.post("/api/v1/invitations", invitation))
     }
 
+    /// Makes new keys for this member, `{"keys":["log",…]}`; returns the change that asks for them as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn draw_keys(&self, wanted: &impl Serialize) -> Result<String, ClientError> {
+        text(self.post("/api/v1/keys", wanted))
+    }
+
     /// States where this member's node is reached; returns the addresses of all members as JSON text.
     ///
     /// # Errors

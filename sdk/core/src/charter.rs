@@ -377,6 +377,13 @@ pub struct LogKey {
     pub from: u64,
 }
 
+impl LogKey {
+    /// Of a log's keys, oldest first, the one that signs the entry with this sequence. Nothing where there is none at all.
+    pub fn at(keys: &[Self], sequence: u64) -> Option<&PublicKey> {
+        keys.iter().rev().find(|known| known.from <= sequence).map(|known| &known.key)
+    }
+}
+
 /// Up to where the log of a former member is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pin {
@@ -402,7 +409,7 @@ impl Member {
 
     /// The log key that signs the entry with this sequence.
     pub fn log_at(&self, sequence: u64) -> &PublicKey {
-        self.logs.iter().rev().find(|known| known.from <= sequence).map_or(&self.log, |known| &known.key)
+        LogKey::at(&self.logs, sequence).unwrap_or(&self.log)
     }
 
     /// The log key with this id, if it has or had it.

@@ -196,7 +196,8 @@ impl Change {
         let voters = alliance.voters().map(|member| member.id);
         match self {
             Self::Remove(removal) => voters.filter(|voter| *voter != removal.member).collect(),
-            Self::Keys(change) => voters.filter(|voter| *voter == change.member).collect(),
+            // Its keys are a regulator's own as well.
+            Self::Keys(change) => alliance.members().iter().map(|member| member.id).filter(|member| *member == change.member).collect(),
             _ => voters.collect(),
         }
     }
@@ -250,6 +251,13 @@ impl KeyChange {
     #[must_use]
     pub fn signed(mut self, alliance: &AllianceId, keys: &[&SecretKey]) -> Self {
         self.signatures = keys.iter().map(|key| BASE64.encode(key.sign(&keys_message(alliance, &self, key.public().id())))).collect();
+        self
+    }
+
+    /// Puts the root key's signature in front of those of the new keys.
+    #[must_use]
+    pub fn with_root(mut self, alliance: &AllianceId, root: &SecretKey) -> Self {
+        self.signatures.insert(0, BASE64.encode(root.sign(&keys_message(alliance, &self, root.public().id()))));
         self
     }
 

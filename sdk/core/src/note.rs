@@ -267,6 +267,11 @@ impl<'a> UnverifiedCheckpoint<'a> {
         Ok(Checkpoint { head: self.head, cosignatures })
     }
 
+    /// Whether there is a line under the log's name by another key than this one, and none by this one: who has the other may tell whose it is.
+    pub fn is_by_another_key(&self, log: &NamedKey) -> bool {
+        self.origin == log.name && self.lines_of(log, ED25519).next().is_none() && self.lines.iter().any(|line| line.name == log.name)
+    }
+
     /// Whether the log's line is there, and whatever a known note over the same body does not have verifies.
     fn adds_to(&self, known: &Self, log: &NamedKey, witnesses: &[NamedKey]) -> bool {
         let fresh = |key, algorithm| self.lines_of(key, algorithm).filter(|line| !known.lines.contains(line));

@@ -178,14 +178,14 @@ impl Proposal {
         let voters: BTreeSet<MemberId> = alliance.voters().map(|voter| voter.id).collect();
         let refuse = |wrong: bool, why| if wrong { Err(why) } else { Ok(()) };
         refuse(self.circle != *circle, Refused::Circle)?;
-        refuse(!voters.contains(author), Refused::Proposer)?;
+        let electorate = self.change.electorate(alliance);
+        refuse(!voters.contains(author) && !electorate.contains(author), Refused::Proposer)?;
         refuse(self.slot.subject != self.change.subject(), Refused::Subject)?;
         refuse(self.slot.version != slots.get(&self.slot.subject).copied().unwrap_or(0), Refused::Superseded)?;
         refuse(time > self.expires, Refused::Expired)?;
         refuse(self.rule > alliance.version(), Refused::Rule)?;
         let equal = !self.change.alters() || self.signers.iter().all(|(_, weight)| *weight == 1);
         // Whoever was a voter when it was drawn up may be named; whether it still is decides when its approval is counted.
-        let electorate = self.change.electorate(alliance);
         let allowed = |signer: &MemberId| electorate.contains(signer) || !voters.contains(signer);
         refuse(!equal || !self.signers.iter().all(|(signer, _)| allowed(signer)), Refused::Signers)
     }

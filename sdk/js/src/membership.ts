@@ -128,7 +128,8 @@ export function alters({ kind }: Change): boolean {
 export function electorate({ kind, content }: Change, alliance: Alliance): Set<string> {
   const all = voters(alliance).map((voter) => voter.hex);
   if (kind === "remove") return new Set(all.filter((voter) => voter !== content.member));
-  if (kind === "keys") return new Set(all.filter((voter) => voter === content.member));
+  // Its keys are a regulator's own as well.
+  if (kind === "keys") return new Set(alliance.members.map((member) => member.hex).filter((member) => member === content.member));
   return new Set(all);
 }
 

@@ -136,14 +136,14 @@ function weightOf({ signers }: Proposal): number {
 function checkProposal({ circle, slot, change, signers, rule, expires }: Proposal, author: string, now: Situation): void {
   const deciding = voters(now.alliance).map((voter) => voter.hex);
   ensureEntry(circle === now.circle, "circle", "a proposal for another circle");
-  ensureEntry(deciding.includes(author), "proposer", "whoever proposed it is no voter");
+  const asked = electorate(change, now.alliance);
+  ensureEntry(deciding.includes(author) || asked.has(author), "proposer", "whoever proposed it is no voter");
   ensureEntry(slot.subject === subjectOf(change), "subject", "the slot names another subject than the change has");
   ensureEntry(slot.version === now.version(slot.subject), "superseded", "something else about this subject was decided");
   ensureEntry(now.time <= expires, "expired", "its time was over");
   ensureEntry(rule <= now.alliance.version, "rule", "drawn up after more changes than there were");
   ensureEntry(!alters(change) || signers.every(([, weight]) => weight === 1), "signers", "a weight that is not 1");
   // Whoever was a voter when it was drawn up may be named; whether it still is decides when its approval is counted.
-  const asked = electorate(change, now.alliance);
   const barred = new Set(deciding.filter((voter) => !asked.has(voter)));
   ensureEntry(!signers.some(([signer]) => barred.has(signer)), "signers", "a voter who may not decide this");
 }

@@ -10,7 +10,7 @@ use suyuan_core::{CircleId, StatementId};
 use suyuan_engine::schema::{Row, Table};
 use suyuan_engine::view::{Changes, KeyValue, MemoryView, StoreError, View};
 use suyuan_engine::wire::LogSize;
-use suyuan_engine::writer::{self, Keys, Notice, Outcome, Published, SecretError, State};
+use suyuan_engine::writer::{self, Keys, NewKeys, Notice, Outcome, Published, SecretError, State};
 
 use super::fact::{Fact, Facts, Ticket};
 use super::founding::Foundation;
@@ -23,6 +23,8 @@ pub struct Platter {
     unsynced: Vec<Changes>,
     pub secrets: BTreeMap<(CircleId, u64), EpochSecret>,
     pub anchor: Option<Published>,
+    /// Keys that came after the founding, oldest first.
+    pub keys: Vec<Arc<NewKeys>>,
 }
 
 impl Platter {
@@ -115,6 +117,8 @@ pub struct Disk {
     pub facts: Facts,
     pub foundation: Arc<Foundation>,
     pub index: usize,
+    /// The platter's keys as its writer has them.
+    pub keys: Vec<Arc<NewKeys>>,
 }
 
 impl Disk {
@@ -151,7 +155,14 @@ impl writer::Disk for Disk {
 
     fn keys(&self) -> Keys<'_> {
         let member = &self.foundation.members[self.index];
-        Keys { log: &member.log, witness: &member.witness, encryption: &member.encryption, local: &member.local }
+        let new = &self.keys;
+        Keys {
+            log: [&member.log].into_iter().chain(new.iter().filter_map(|new| new.log.as_ref())).collect(),
+            witness: [&member.witness].into_iter().chain(new.iter().filter_map(|new| new.witness.as_ref())).collect(),
+            transport: new.iter().filter_map(|new| new.transport.as_ref()).collect(),
+            encryption: [&member.encryption].into_iter().chain(new.iter().filter_map(|new| new.encryption.as_ref())).collect(),
+            local: &member.local,
+        }
     }
 
     fn add_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
@@ -162,6 +173,16 @@ impl writer::Disk for Disk {
         let done = self.step(|platter| {
             platter.secrets.insert((circle, epoch), secret);
             Fact::Kept { circle, epoch }
+        });
+        done.map_err(SecretError::Failed)
+    }
+
+    fn add_keys(&mut self, new: NewKeys) -> Result<(), SecretError> {
+        let new = Arc::new(new);
+        self.keys.push(new.clone());
+        let done = self.step(|platter| {
+            platter.keys.push(new);
+            Fact::Rekeyed
         });
         done.map_err(SecretError::Failed)
     }

@@ -26,6 +26,8 @@ pub enum Fact {
     Wrote { entries: Vec<(Row, StatementId)>, system: Vec<Row> },
     /// A secret became durable.
     Kept { circle: CircleId, epoch: u64 },
+    /// New keys of the member became durable.
+    Rekeyed,
     /// The anchor became durable.
     Anchored(Published),
     /// Readers see this.
@@ -51,6 +53,8 @@ pub enum Ticket {
     Gap,
     /// The sessions: evidence, of their own or of another member.
     Evidence(Option<MemberId>),
+    /// The sessions: a history that this member gave.
+    History(MemberId),
     /// Nobody waits.
     Nobody,
 }

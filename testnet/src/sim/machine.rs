@@ -129,7 +129,8 @@ impl Machine {
         self.life += 1;
         let rows = Rows(self.platter.clone());
         let (power, facts) = (self.power.clone(), self.facts.clone());
-        let mut disk = Disk { rows, power: power.clone(), facts: facts.clone(), foundation: self.foundation.clone(), index: self.index };
+        let keys = self.platter.borrow().keys.clone();
+        let mut disk = Disk { rows, power: power.clone(), facts: facts.clone(), foundation: self.foundation.clone(), index: self.index, keys };
         let (secrets, anchor) = {
             let platter = self.platter.borrow();
             let secrets: EpochSecrets = platter.secrets.iter().map(|(epoch, secret)| (*epoch, secret.clone())).collect();

@@ -162,7 +162,9 @@ impl World {
             Fact::Told(ticket, outcome) => self.trace.note(now, format_args!("{at} told {ticket:?} {}", describe(outcome))),
             Fact::Accused { member, why } => self.trace.note(now, format_args!("{at} accuses {}: {why}", short(&member.0))),
             Fact::Noticed(notice) => self.trace.note(now, format_args!("{at} notices {notice:?}")),
-            Fact::Refused { .. } | Fact::Broken(_) | Fact::Crashed | Fact::Restored => self.trace.note(now, format_args!("{at} {fact:?}")),
+            Fact::Refused { .. } | Fact::Broken(_) | Fact::Crashed | Fact::Restored | Fact::Rekeyed => {
+                self.trace.note(now, format_args!("{at} {fact:?}"))
+            }
         }
     }
 
@@ -188,6 +190,7 @@ impl World {
                 },
             ),
             Fact::Told(Ticket::Evidence(by), outcome) => self.convicted(at, by, outcome),
+            Fact::Told(Ticket::History(member), Ok(Done::Learned(result))) => self.event(at, Event::Learned { member, result }),
             Fact::Announced(sizes) => self.event(at, Event::Local(sizes)),
             Fact::Told(Ticket::Wish(number), Ok(Done::Written(receipt))) => self.written(at, number, &receipt),
             Fact::Shown(_) => self.regroup(at),
@@ -282,6 +285,7 @@ impl World {
             Action::TakeIn { batch, .. } => self.command(at, Ticket::Batch(batch.log), Command::TakeIn(batch)),
             Action::Fill { log, items, .. } => self.command(at, Ticket::Gap, Command::Fill { log, items }),
             Action::Convict { evidence, .. } => self.command(at, Ticket::Evidence(None), Command::Convict(evidence)),
+            Action::Learn { member, history } => self.command(at, Ticket::History(member), Command::Learn(history)),
             Action::OwnHeadDisputed => {
                 if let Some(running) = &mut self.machines[at].running {
                     running.free = false;

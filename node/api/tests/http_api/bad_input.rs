@@ -60,6 +60,7 @@ pub fn good(route: &str) -> String {
         "POST /api/v1/resolutions/{id}/votes" => r#"{"choice":"comment","comment":"x"}"#.to_owned(),
         "POST /api/v1/order/freeze" => r#"{"term":2}"#.to_owned(),
         "POST /api/v1/invitations" => format!(r#"{{"name":"x","role":"downstream","expires":{}}}"#, now() + 86_400_000),
+        "POST /api/v1/keys" => r#"{"keys":["log"]}"#.to_owned(),
         "POST /api/v1/tokens" => r#"{"name":"x","rights":"read"}"#.to_owned(),
         "POST /api/v1/session" => r#"{"password":"a password for tests"}"#.to_owned(),
         other => panic!("{other} takes a body that this test does not know"),
@@ -213,6 +214,8 @@ fn of_decisions() -> Vec<Case> {
         case(invite, "an invitation of a leader", Kind::Decision, &good(invite).replace("downstream", "leader")),
         case(invite, "an end in the past", Kind::Decision, r#"{"name":"x","role":"downstream","expires":1}"#),
         case(invite, "an end further than 90 days", Kind::Decision, r#"{"name":"x","role":"downstream","expires":9007199254740991}"#),
+        case("POST /api/v1/keys", "no key", Kind::Decision, r#"{"keys":[]}"#),
+        case("POST /api/v1/keys", "a key that is none", Kind::Malformed, r#"{"keys":["root"]}"#),
         case("POST /api/v1/order/freeze", "another term than the next", Kind::Decision, r#"{"term":1}"#),
         case(vote, "a vote that is none", Kind::Malformed, &good(vote).replace(":\"comment\"", ":\"abstain\"")),
     ]

@@ -1,6 +1,6 @@
 //! `suyuan invite` and `suyuan join`: how a newcomer gets into an alliance that exists.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,6 @@ use suyuan_core::resolution::{Disclosed, from_fields};
 use suyuan_core::{AllianceId, StatementId};
 use suyuan_engine::decisions::{INVITATION, Invitation, digest};
 use suyuan_engine::ledger::Founded;
-use suyuan_runtime::keyring::{Passphrase, PassphraseSource, Root, SealedFile};
 use suyuan_runtime::node::{HISTORY, now};
 
 use super::{Place, charter};
@@ -58,7 +57,7 @@ pub fn join(at: &Place<'_>, flags: &cli::Join, quiet: bool) -> Result<Answer, Fa
     let handed: Handed =
         serde_json::from_slice(&bytes).map_err(|error| Failure::local(format!("{} is no invitation: {error}", flags.file.display())))?;
     let node = Public::new(flags.url.as_deref().unwrap_or(&handed.url));
-    let (file, founded) = fetch(&node, &handed.alliance)?;
+    let (file, founded, _) = fetch(&node, &handed.alliance)?;
     let invitation = check(&handed, &founded)?;
     let entry = entry(at)?;
     if entry.name != invitation.name || entry.role != invitation.role {
@@ -84,16 +83,16 @@ pub fn join(at: &Place<'_>, flags: &cli::Join, quiet: bool) -> Result<Answer, Fa
     Ok(Answer::new(text, json!({ "member": entry.member(), "alliance": handed.alliance, "proposal": proposal })))
 }
 
-/// Charter and history of the alliance that the invitation is for, checked.
-fn fetch(node: &Public, alliance: &AllianceId) -> Result<(CharterFile, Founded), Failure> {
+/// Charter and history of an alliance, checked, and the history as it came.
+pub(super) fn fetch(node: &Public, alliance: &AllianceId) -> Result<(CharterFile, Founded, Vec<u8>), Failure> {
     let charter = node.get("/charter").map_err(|error| Failure::from_client(&error))?;
     let wrong =
         |what: &str, fault: suyuan_core::Fault| Failure::local(format!("the {what} that the node sent does not hold: {fault}; nothing was done"));
     let file = CharterFile::decode(&charter).map_err(|fault| wrong("charter", fault))?;
     let founding = Arc::new(file.verify(Some(alliance)).map_err(|fault| wrong("charter", fault))?);
-    let history = node.get("/history").map_err(|error| Failure::from_client(&error))?;
-    let history = History::decode(&history).map_err(|fault| wrong("history", fault))?;
-    Ok((file, Founded::with(founding, &history).map_err(|fault| wrong("history", fault))?))
+    let bytes = node.get("/history").map_err(|error| Failure::from_client(&error))?;
+    let history = History::decode(&bytes).map_err(|fault| wrong("history", fault))?;
+    Ok((file, Founded::with(founding, &history).map_err(|fault| wrong("history", fault))?, bytes))
 }
 
 /// The invitation is a voter's own, its secret fits, and its time is not over.
@@ -126,14 +125,7 @@ fn entry(at: &Place<'_>) -> Result<Entry, Failure> {
 /// The entry, signed with root, log, witness and transport key.
 fn admission(at: &Place<'_>, flags: &cli::Join, alliance: &AllianceId, entry: &Entry) -> Result<Admission, Failure> {
     let keyring = at.keyring()?;
-    let path: PathBuf = flags.root.clone().unwrap_or_else(|| at.data.join("root.key"));
-    let passphrase = if Root::asks_passphrase(&path).map_err(Failure::local)? {
-        let source = PassphraseSource { seals: SealedFile::Root, file: flags.root_passphrase_file.as_deref(), new: false };
-        Passphrase::resolve(&source).map_err(Failure::local)?
-    } else {
-        Passphrase::none()
-    };
-    let root = Root::open(&path, &passphrase).map_err(Failure::local)?;
+    let root = at.root(&flags.root)?;
     Ok(Admission::sign(alliance, entry, [root.key(), keyring.log(), keyring.witness(), keyring.transport()]))
 }
 

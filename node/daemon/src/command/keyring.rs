@@ -7,14 +7,15 @@ use suyuan_api::Backup;
 use suyuan_core::key::key_id;
 use suyuan_runtime::keyring::{Keyring, Passphrase, PassphraseSource, SealedFile};
 
-use super::{Place, backup};
+use super::{Place, backup, client, rotate};
 use crate::answer::{Answer, Failure};
-use crate::cli::Keyring as KeyringCommand;
+use crate::cli::{Keyring as KeyringCommand, NodeAddress};
 
-pub fn run(at: &Place<'_>, command: KeyringCommand) -> Result<Answer, Failure> {
+pub fn run(at: &Place<'_>, command: KeyringCommand, node: &NodeAddress, quiet: bool) -> Result<Answer, Failure> {
     match command {
         KeyringCommand::Show => show(at.data, &at.keyring()?),
         KeyringCommand::Export { file, backup_passphrase_file } => export(at, &file, backup_passphrase_file.as_deref()),
+        KeyringCommand::Rotate(flags) => rotate::run(at, &client(at, node)?, &flags, quiet),
         KeyringCommand::Restore { file, backup_passphrase_file } => restore(at, &file, backup_passphrase_file.as_deref()),
     }
 }

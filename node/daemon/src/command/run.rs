@@ -9,7 +9,6 @@ use suyuan_api::tls::Tls;
 use suyuan_api::{AppState, Backup, Disk, Hosts, PeerStatus, Settings};
 use suyuan_core::MemberId;
 use suyuan_core::charter::CharterFile;
-use suyuan_core::key::SecretKey;
 use suyuan_engine::wire::LogSize;
 use suyuan_engine::witnessing::Alarm;
 use suyuan_net::{NetConfig, Network};
@@ -43,7 +42,7 @@ pub fn run(at: &Place<'_>, flags: &cli::Run) -> Result<Answer, Failure> {
     let alliance = charter.verify(None).map_err(Failure::local)?.id();
     let backup = backup::state(at.data, &keyring, Some(alliance));
     let disk = Disk { folder: at.data.to_owned(), reserve: limits::RESERVE };
-    let parts = Parts { transport: keyring.transport().clone(), auth: open_auth(at)?, tls: open_tls(&config)?, backup, disk };
+    let parts = Parts { auth: open_auth(at)?, tls: open_tls(&config)?, backup, disk };
     let node = Node::start_held(NodeConfig { data: at.data.to_owned(), charter, keyring }).map_err(Failure::local)?;
     runtime.block_on(serve(node, &config, parts))
 }
@@ -86,9 +85,8 @@ fn check_development(config: &Config, charter: &CharterFile) -> Result<(), Failu
 
 /// Sets the listeners up, and serves until told to stop.
 async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Failure> {
-    let Parts { transport, auth, tls, backup, disk } = parts;
-    let network =
-        suyuan_net::start(node.handle.clone(), NetConfig { key: transport, listen: config.p2p.clone(), peers: Vec::new(), sync: Default::default() });
+    let Parts { auth, tls, backup, disk } = parts;
+    let network = suyuan_net::start(node.handle.clone(), NetConfig { listen: config.p2p.clone(), peers: Vec::new(), sync: Default::default() });
     let network = network.map_err(Failure::local)?;
     let (admin, public) = (bind(config.admin).await?, bind(config.public).await?);
     let public_url = config.public_url.clone().unwrap_or_else(|| config.own_url());
@@ -130,7 +128,6 @@ async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Fail
 
 /// What of the keyring and the data folder the listeners need.
 struct Parts {
-    transport: SecretKey,
     auth: Auth,
     tls: Option<Tls>,
     backup: Backup,

@@ -61,10 +61,6 @@ pub fn propose(request: ProposalRequest, decisions: &Decisions, me: &MemberId, n
     let ballot = rivals.map(|held| held.proposal.slot.ballot.saturating_add(1)).max().unwrap_or(0);
     let slot = Slot { subject, version, ballot };
     let proposal = Proposal { circle: decisions.circle, slot, change, signers, threshold, rule: tip.alliance.version(), expires, reason };
-    // Nodes sign and check with the keys that they have until those can be exchanged while they run.
-    if matches!(proposal.change, Change::Keys(_)) {
-        return Err(refuse("keys cannot be changed yet: this program's nodes would not take the new ones; the old ones stay in use".to_owned()));
-    }
     proposal.check(&decisions.circle, me, &tip.alliance, &tip.slots, now).map_err(refused)?;
     tip.alliance.changed(&proposal.change).map_err(|fault| refused(resolution::Refused::Change(fault)))?;
     let submission = submission(decisions, resolution::PROPOSAL, Vec::new(), &proposal)?;

@@ -9,7 +9,7 @@ use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry as Founder, Mem
 use suyuan_core::circle::PUBLIC;
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::{LogId, witness_name};
-use suyuan_core::membership::{Admission, Agreement, Amendment, Chair, Change, KeyChange, Removal};
+use suyuan_core::membership::{Admission, Agreement, Amendment, Chair, Change, Removal};
 use suyuan_core::note;
 use suyuan_core::order::{self, Position};
 use suyuan_core::resolution::to_fields;
@@ -334,18 +334,6 @@ fn agree(title: &str) -> Change {
 fn settled(world: &World, at: usize) -> Vec<String> {
     let order = world.nodes[at].decisions.settled();
     order.decided.iter().filter(|decided| order.is_settled(decided)).map(|decided| decided.resolved.proposal.slot.subject.clone()).collect()
-}
-
-/// The rule exists, and nodes that would follow it do not: whoever asks for it is told so instead of being cut off from everybody.
-#[test]
-fn keys_stay_as_they_are() {
-    let world = World::new(4, 1);
-    let node = &world.nodes[1];
-    let new = StatementId([7; 32]);
-    let change = KeyChange { member: node.id, log: Some(new), witness: None, transport: None, encryption: None, size: 3, signatures: Vec::new() };
-    let request = ProposalRequest { change: Change::Keys(change), expires: u64::MAX, reason: String::new(), signers: Vec::new(), threshold: None };
-    let refusal = propose(request, &node.decisions, &node.id, world.now).unwrap_err();
-    assert!(refusal.detail.contains("keys cannot be changed yet"), "{}", refusal.detail);
 }
 
 #[test]

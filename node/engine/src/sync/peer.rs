@@ -31,6 +31,7 @@ pub(super) struct Peer {
     /// The question about one entry, and the evidence that is on its way.
     pub inquiring: Option<Request>,
     pub telling_of: Option<Request>,
+    pub asked_history: bool,
     asked_counters: bool,
     /// From which circle on it is next asked for counters, and when.
     pub counters_from: Option<CircleId>,
@@ -68,6 +69,7 @@ impl Peer {
         self.mending = None;
         self.inquiring = None;
         self.telling_of = None;
+        self.asked_history = false;
         self.telling = None;
         // What was pushed may have been lost.
         self.told = 0;
@@ -80,6 +82,7 @@ impl Peer {
             Request::Pull { log, from } => self.pulling.take_if(|pulling| *pulling == Pulling { log: *log, from: *from }).is_some(),
             Request::Counters(_) => std::mem::take(&mut self.asked_counters),
             Request::Listing { .. } | Request::Items { .. } => self.mending.take_if(|mending| mending == request).is_some(),
+            Request::History => std::mem::take(&mut self.asked_history),
             // Heads of the order log are exchanged beside the sessions.
             Request::OrderHeads(_) => false,
             // Told by the rounds of witnessing, which keep their own account.

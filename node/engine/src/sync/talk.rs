@@ -134,6 +134,22 @@ pub enum Event {
         /// How it stands to this node's copy.
         found: Result<Comparison, CompareError>,
     },
+    /// What it sent is signed by keys that are not known here.
+    Doubted {
+        /// Who.
+        member: MemberId,
+        /// Version of the alliance by which it was judged.
+        version: u64,
+        /// What to say of it, where nobody has these keys.
+        why: Why,
+    },
+    /// The history that it gave, to clear a doubt, was judged.
+    Learned {
+        /// Who gave it.
+        member: MemberId,
+        /// Version of the alliance afterwards, or what does not hold.
+        result: Result<u64, Fault>,
+    },
     /// It offered evidence that convicts nobody.
     Slander {
         /// Who.
@@ -176,6 +192,13 @@ pub enum Action {
         log: LogId,
         /// The statements.
         items: Vec<Item>,
+    },
+    /// Adopt a history if it holds and says more than is known here. It ends in one [`Event::Learned`].
+    Learn {
+        /// Who gave it.
+        member: MemberId,
+        /// The file.
+        history: Vec<u8>,
     },
     /// A log has two histories. Judge the evidence, keep it, and tell the sessions by [`super::Sync::convict`].
     Convict {
@@ -224,6 +247,10 @@ pub enum Why {
     },
     /// It accused a member with evidence that does not hold.
     Slander(Fault),
+    /// It told of a cosignature that does not hold.
+    Cosignature(Fault),
+    /// Its history of the alliance does not hold.
+    History(Fault),
 }
 
 impl std::fmt::Display for Why {
@@ -233,6 +260,8 @@ impl std::fmt::Display for Why {
             Self::Unasked => f.write_str("it answered something else than it was asked"),
             Self::Short(log) => write!(f, "it withholds entries of {} that it said it has", log.origin()),
             Self::Shown { log, fault } => write!(f, "what it showed of {} does not hold: {fault}", log.origin()),
+            Self::Cosignature(fault) => write!(f, "it told of a cosignature that does not hold: {fault}"),
+            Self::History(fault) => write!(f, "its history of the alliance does not hold: {fault}"),
             Self::Slander(fault) => write!(f, "it accused a member, and the evidence does not hold: {fault}"),
             Self::Batch { log, error } => write!(f, "its batch of {} was refused: {error}", log.origin()),
         }

@@ -484,3 +484,63 @@ fn a_copy_on_another_history_is_not_said_to_hold_anything() {
     sync.handle(heads(2, &[size(1, 5)]), 9000);
     assert!(!holds(&sync), "heads were not asked for");
 }
+
+/// Node 1 has offered entries of its log under a key that node 0, at version 4 of the alliance, does not know.
+fn doubtful() -> (Sync, Vec<Action>) {
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[size(1, 10)]), 1);
+    sync.handle(answer(1, pull(1, 0), Response::Batch(Some(batch(log(1), 0, 10)))), 2);
+    let actions = sync.handle(Event::Refused { log: size(1, 0), error: BatchError::UnknownKey { version: 4 } }, 3);
+    (sync, actions)
+}
+
+fn given(history: Option<Vec<u8>>) -> Event {
+    answer(1, Request::History, Response::History(history))
+}
+
+fn learned(result: Result<u64, Fault>) -> Event {
+    Event::Learned { member: member(1), result }
+}
+
+#[test]
+fn a_key_that_is_not_known_is_asked_about_before_anybody_is_blamed() {
+    let (mut sync, actions) = doubtful();
+    assert_eq!(actions, [ask(1, Request::History)]);
+    assert_eq!(sync.handle(heads(1, &[size(1, 11)]), 4), [], "it is not pulled from before that is clear");
+    assert_eq!(sync.handle(given(Some(vec![1])), 5), [Action::Learn { member: member(1), history: vec![1] }]);
+    assert_eq!(sync.handle(learned(Ok(5)), 6), [ask(1, pull(1, 0))], "it told of a change: the log is pulled again");
+}
+
+#[test]
+fn whoever_shows_a_key_that_nobody_knows_is_blamed() {
+    for (result, why) in
+        [(Ok(4), Why::Batch { log: log(1), error: BatchError::UnknownKey { version: 4 } }), (Err(Fault::Entry), Why::History(Fault::Entry))]
+    {
+        let (mut sync, _) = doubtful();
+        sync.handle(given(Some(vec![1])), 5);
+        let actions = sync.handle(learned(result), 6);
+        assert!(matches!(&actions[..], [Action::Penalise { member: who, why: said, .. }, ..] if *who == member(1) && *said == why), "{actions:?}");
+    }
+}
+
+#[test]
+fn whoever_has_no_history_to_give_is_not_blamed_and_asked_again_later() {
+    let (mut sync, _) = doubtful();
+    assert_eq!(sync.handle(given(None), 5), []);
+    assert_eq!(sync.handle(Event::Tick, 5_002), [], "nor pulled from for a while");
+    assert_eq!(sync.handle(Event::Tick, 5_003), [ask(1, pull(1, 0))]);
+}
+
+#[test]
+fn what_is_said_of_the_own_log_is_believed_while_the_key_is_in_doubt() {
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(heads(1, &[size(0, 10)]), 1);
+    let pulled = Request::Pull { log: log(0), from: 0 };
+    sync.handle(Event::Tick, 20_000);
+    sync.handle(answer(1, pulled, Response::Batch(Some(batch(log(0), 0, 10)))), 20_001);
+    let actions = sync.handle(Event::Refused { log: size(0, 0), error: BatchError::UnknownKey { version: 0 } }, 20_002);
+    assert!(actions.contains(&ask(1, Request::History)) && !actions.contains(&Action::OwnHeadKnown), "{actions:?}");
+    assert!(!sync.handle(given(None), 20_003).contains(&Action::OwnHeadKnown), "this node's own keys may be those that it does not know");
+}

@@ -32,6 +32,10 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if let Some(why) = self.held()? {
             return Ok(Err(why));
         }
+        let head = self.state.ledger.logs.head(&self.state.ledger.own_log());
+        if let Err(error) = self.check_room(head.size().saturating_add(1), true) {
+            return Ok(Err(error.into()));
+        }
         let (new, drawn_up) = match epoch::draw_up(request, &self.state.ledger, &self.state.secrets, now, &mut self.rng) {
             Ok(new) => new,
             Err(refusal) => return Ok(Err(SubmitError::Refused(refusal))),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::id::Hash;
 use suyuan_core::log::LogId;
-use suyuan_core::membership::Admission;
+use suyuan_core::membership::{Admission, KeyChange};
 use suyuan_core::note::{NamedKey, TreeHead};
 use suyuan_core::witness::{self, AddCheckpoint};
 use suyuan_core::{Fault, MemberId, StatementId};
 
+use super::keys::WantedKeys;
 use crate::author::AuthorError;
 use crate::circles::Circle;
 use crate::decisions::{InvitationRequest, InvitationSecret, ProposalRequest, VoteRequest};
@@ -84,6 +85,10 @@ pub enum Command {
     LastCosigned(Hash),
     /// Judge and keep evidence that a member signed two histories.
     Convict(Box<Evidence>),
+    /// Adopt the alliance's history, a file that another member gave, if it says more than is known here.
+    Learn(Vec<u8>),
+    /// Make new keys for this member and draw up the change that asks for them.
+    Keys(WantedKeys),
     /// Open the alliance circle, where this member has to: nothing holds authoring back any longer.
     Found,
 }
@@ -109,6 +114,10 @@ pub enum Done {
     LastCosigned(Option<String>),
     /// Evidence was judged. Nothing where it says no more than what was known.
     Convicted(Option<Arc<Conviction>>),
+    /// The version of the alliance after a history was judged, or what does not hold of it.
+    Learned(Result<u64, Fault>),
+    /// New keys are in the keyring: the change, still without the root key's signature.
+    Keys(Box<KeyChange>),
     /// The alliance circle is open, or it is another member's to open.
     Founded,
 }

@@ -72,7 +72,9 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let (mut plans, mut waiting, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         for Pending { ticket, submissions, once, protocol } in group {
             let count = submissions.len();
-            match self.admit(submissions, once.as_ref(), protocol, &waiting, now) {
+            let room = self.check_room(draft.place(plans.len().saturating_add(count) as u64).sequence, protocol);
+            let admitted = room.map_err(SubmitError::from).and_then(|()| self.admit(submissions, once.as_ref(), protocol, &waiting, now));
+            match admitted {
                 Ok(Admitted::Before(receipt)) => answers.push((ticket, Ok(Done::Written(receipt)))),
                 Ok(Admitted::New(mut planned)) => {
                     let first = draft.place(plans.len() as u64).sequence;
@@ -116,7 +118,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
 
     /// The own log, to be written on.
     pub(super) fn draft(&self) -> Draft {
-        Draft::new(&self.state.ledger, self.disk.keys().log.public().id())
+        Draft::new(&self.state.ledger)
     }
 
     pub(super) fn write_up(&mut self, plans: Vec<Plan>, draft: &mut Draft) -> Result<Vec<Written>, AuthorError> {

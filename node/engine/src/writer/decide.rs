@@ -4,25 +4,40 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rand_core::{CryptoRng, SeedableRng};
-use suyuan_core::MemberId;
 use suyuan_core::circle::PUBLIC;
+use suyuan_core::history::History;
 use suyuan_core::log::witness_name;
 use suyuan_core::note;
 use suyuan_core::order;
 use suyuan_core::resolution::to_fields;
+use suyuan_core::{Fault, MemberId};
 
 use super::shell::{Disk, Fatal, Outlet};
 use super::work::{grown, save};
-use super::{SubmitError, Writer};
+use super::{SubmitError, Writer, keys};
 use crate::author::{AuthorError, Plan};
-use crate::decisions::{Act, Promise};
+use crate::decisions::{self, Act, Choice, Promise, ProposalRequest, VoteRequest};
 use crate::epoch;
 use crate::limits;
-use crate::schema::{PROMISE_ROW, Table};
-use crate::submission::{Submission, SubmittedSection};
+use crate::schema::{HISTORY_ROW, PROMISE_ROW, Table};
+use crate::submission::{Refusal, Submission, SubmittedSection};
 use crate::view::Changes;
 
 impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
+    pub(super) fn draw_proposal(&self, request: ProposalRequest, now: u64) -> Result<Submission, Refusal> {
+        let ledger = &self.state.ledger;
+        self.check_keys(&request.change)?;
+        decisions::propose(request, &ledger.decisions, &ledger.me, now)
+    }
+
+    pub(super) fn draw_vote(&self, request: VoteRequest, now: u64) -> Result<Submission, Refusal> {
+        let ledger = &self.state.ledger;
+        if let Some(held) = ledger.decisions.proposals().get(&request.proposal).filter(|_| request.choice == Choice::Approve) {
+            self.check_keys(&held.proposal.change)?;
+        }
+        decisions::vote(request, &ledger.decisions, &ledger.me, now)
+    }
+
     /// Does what is due, one thing after the other, as long as there is something and not for ever.
     pub(super) fn decide(&mut self, reached: &BTreeSet<MemberId>, now: u64) -> Result<(), Fatal> {
         if self.held()?.is_some() {
@@ -63,6 +78,24 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Ok(())
     }
 
+    /// Adopts a history that says more than is known here. It stands in the store before it has an effect: what is in force is never forgotten.
+    pub(super) fn learn_history(&mut self, bytes: &[u8]) -> Result<Result<u64, Fault>, Fatal> {
+        let mut ledger = self.state.ledger.as_ref().clone();
+        let founding = ledger.founded.alliance.clone();
+        let (history, verified) = match History::decode(bytes).and_then(|history| Ok((history.verify(&founding)?, history))) {
+            Ok((verified, history)) => (history, verified),
+            Err(fault) => return Ok(Err(fault)),
+        };
+        if verified.settled.position() > ledger.decisions.settled().position() {
+            let mut changes = Changes::default();
+            changes.put(Table::Meta, HISTORY_ROW, bytes.to_vec());
+            self.disk.write(&changes)?;
+            ledger.learn_history(&verified, &history.heads, &self.state.secrets);
+            self.learn(ledger);
+        }
+        Ok(Ok(self.state.ledger.alliance.version()))
+    }
+
     /// Says whether it was done; what cannot be done now is due again later.
     fn execute(&mut self, act: Act, now: u64) -> Result<bool, Fatal> {
         let ledger = self.state.ledger.clone();
@@ -74,12 +107,15 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             }
             Act::Head => {
                 let Some(key) = tip.keeper_key() else { return Ok(false) };
-                let head = note::sign_head(&key.name, &tip.head(), self.disk.keys().log);
+                let secret = keys::private(&self.disk.keys().log, &key.key)?;
+                let head = note::sign_head(&key.name, &tip.head(), secret);
                 self.keep_head(tip.term, &head, ledger.decisions.promise)
             }
             Act::Cosign(head) => {
                 let name = witness_name(&ledger.alliance.id(), &ledger.me);
-                let cosigned = note::add_cosignature(&head, &name, self.disk.keys().witness, now / 1000);
+                let Some(me) = tip.alliance.active(&ledger.me) else { return Ok(false) };
+                let secret = keys::private(&self.disk.keys().witness, &me.witness)?;
+                let cosigned = note::add_cosignature(&head, &name, secret, now / 1000);
                 let promise = ledger.decisions.promise.cosigned(tip, &head);
                 cosigned.map_or(Ok(false), |cosigned| self.keep_head(tip.term, &cosigned, promise))
             }
@@ -133,6 +169,9 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             Err(error) => return Ok(Err(error.into())),
         };
         let mut draft = self.draft();
+        if let Err(error) = self.check_room(draft.place(1).sequence, true) {
+            return Ok(Err(error.into()));
+        }
         let mut written = self.write_up(vec![plan], &mut draft)?;
         let mut changes = Changes::default();
         save(&mut written, &mut draft, &self.state.ledger, self.disk.keys().local, &mut changes);

@@ -104,7 +104,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             let statement = slip.statement;
             let record = records.iter().find(|record| record.statement.id() == statement);
             let Some(record) = record else { continue };
-            match epoch::accept(slip, record, ledger, self.disk.keys().encryption) {
+            match epoch::accept(slip, record, ledger, &self.disk.keys().encryption) {
                 Ok(content) if self.state.secrets.of(&content.circle, content.epoch) == Some(&content.secret) => {}
                 Ok(content) => {
                     index::mark([content.circle], &mut self.disk, &mut self.rng)?;

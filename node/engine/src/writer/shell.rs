@@ -43,6 +43,12 @@ pub trait Disk {
     /// [`SecretError`].
     fn add_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError>;
 
+    /// Keeps new keys of this member in the keyring, for good.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    fn add_keys(&mut self, new: NewKeys) -> Result<(), SecretError>;
+
     /// Writes down what is about to be published.
     ///
     /// # Errors
@@ -76,17 +82,32 @@ pub trait Outlet {
     }
 }
 
-/// The keys that the writer works with.
+/// The keys that the writer works with: all that this member has, oldest first. Which of them signs, the alliance says.
 #[derive(Debug)]
 pub struct Keys<'a> {
-    /// Signs statements and checkpoints.
-    pub log: &'a SecretKey,
-    /// Cosigns checkpoints.
-    pub witness: &'a SecretKey,
-    /// Opens slips.
-    pub encryption: &'a PrekeySecret,
+    /// Sign statements and checkpoints.
+    pub log: Vec<&'a SecretKey>,
+    /// Cosign checkpoints.
+    pub witness: Vec<&'a SecretKey>,
+    /// Are known on connections.
+    pub transport: Vec<&'a SecretKey>,
+    /// Open slips.
+    pub encryption: Vec<&'a PrekeySecret>,
     /// Names and seals rows.
     pub local: &'a LocalKeys,
+}
+
+/// Keys by which this member may be known one day.
+#[derive(Debug, Default)]
+pub struct NewKeys {
+    /// For statements and checkpoints.
+    pub log: Option<SecretKey>,
+    /// For cosignatures.
+    pub witness: Option<SecretKey>,
+    /// For connections.
+    pub transport: Option<SecretKey>,
+    /// For slips.
+    pub encryption: Option<PrekeySecret>,
 }
 
 /// A secret was not kept.

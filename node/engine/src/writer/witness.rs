@@ -1,6 +1,7 @@
 //! Cosigning: what the desk accepts is written and synced before it is signed, and signed before it is told.
 
 use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::key::SecretKey;
 use suyuan_core::log::witness_name;
 use suyuan_core::note::{self, NamedKey, TreeHead};
 use suyuan_core::witness::AddCheckpoint;
@@ -38,7 +39,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             decided.push((ticket, decision));
         }
         self.write_desk(&desk, Changes::default())?;
-        let answers = decided.into_iter().map(|(ticket, decision)| (ticket, Ok(Done::Cosigned(decision.map(|cosigned| self.line(&cosigned))))));
+        let key = self.witness_key()?;
+        let answers = decided.into_iter().map(|(ticket, decision)| (ticket, Ok(Done::Cosigned(decision.map(|cosigned| self.line(&cosigned, key))))));
         let answers = answers.collect();
         self.outlet.tell(answers);
         self.convict_all(found, now)
@@ -58,15 +60,16 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     }
 
     /// The line that answers a request.
-    fn line(&self, cosigned: &Cosigned) -> String {
-        let (name, key) = (witness_name(&self.state.ledger.alliance.id(), &self.state.ledger.me), self.disk.keys().witness);
+    fn line(&self, cosigned: &Cosigned, key: &SecretKey) -> String {
+        let name = witness_name(&self.state.ledger.alliance.id(), &self.state.ledger.me);
         note::cosignature_line(&NamedKey::new(name, key.public()), cosigned.seconds, &cosigned.sign(key))
     }
 
     /// The checkpoint of a log that was cosigned last, as a note with this cosignature; the same bytes each time.
     pub(super) fn last_cosigned(&self, origin: &[u8; 32]) -> Result<Option<String>, Fatal> {
         let name = witness_name(&self.state.ledger.alliance.id(), &self.state.ledger.me);
-        Ok(cosigned(origin, self.disk.rows())?.map(|found| found.note(&name, self.disk.keys().witness)))
+        let key = self.witness_key()?;
+        Ok(cosigned(origin, self.disk.rows())?.map(|found| found.note(&name, key)))
     }
 
     /// Keeps cosignatures that came, and cosigns checkpoints under which every entry is held.
@@ -95,7 +98,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         }
         let grown = !changes.is_empty();
         self.write_desk(&desk, changes)?;
-        let (me, key) = (ledger.me, self.disk.keys().witness);
+        let (me, key) = (ledger.me, self.witness_key()?);
         let cosigned = accepted.into_iter().map(|(shown, cosigned)| cosigned.told(shown, me, key)).collect();
         if grown {
             self.learn(ledger);

@@ -5,6 +5,7 @@ use suyuan_core::StatementId;
 use suyuan_core::key::SecretKey;
 use suyuan_core::statement::{Place, RESERVED_TYPES};
 
+use super::keys;
 use super::shell::Outlet;
 use crate::author::{Assembled, AuthorError, Draft, Plan, Prepared};
 use crate::ledger::Ledger;
@@ -21,9 +22,9 @@ pub struct Written {
     pub protocol: Option<HeldRecord>,
 }
 
-/// What a record is written with.
+/// What a record is written with: all log keys of its author, of which its place says the one.
 pub struct Author<'a> {
-    pub log: &'a SecretKey,
+    pub log: Vec<&'a SecretKey>,
     pub secrets: &'a EpochSecrets,
     pub local: &'a LocalKeys,
 }
@@ -44,7 +45,8 @@ pub fn write_up<O: Outlet, R: CryptoRng + SeedableRng + Send>(
     let assembled = prepared.into_iter().map(|prepared| Ok((draft.assemble(prepared, view)?, rng.fork())));
     let assembled: Vec<(Assembled, R)> = assembled.collect::<Result<_, AuthorError>>()?;
     O::map(assembled, |(assembled, mut rng)| {
-        let (record, subjects) = assembled.finish(author.log, author.secrets)?;
+        let key = keys::private(&author.log, &assembled.key)?;
+        let (record, subjects) = assembled.finish(key, author.secrets)?;
         let mut rows = Changes::default();
         record.save(&subjects, author.local, &mut rng, &mut rows)?;
         let id = record.statement.id();

@@ -17,7 +17,7 @@ use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::view::{Changes, MemoryView, StoreError, View};
 use suyuan_engine::wire::LogSize;
 use suyuan_engine::witnessing::Rounds;
-use suyuan_engine::writer::{Command, Disk, Keys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
+use suyuan_engine::writer::{Command, Disk, Keys, NewKeys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
 
 pub fn key(member: usize, purpose: u8) -> SecretKey {
     SecretKey::from_seed(&[u8::try_from(member).unwrap() * 16 + purpose; 32])
@@ -31,8 +31,7 @@ type Touched = Rc<RefCell<Vec<String>>>;
 
 pub struct Memory {
     pub rows: MemoryView,
-    keys: [SecretKey; 2],
-    encryption: PrekeySecret,
+    keys: Vec<NewKeys>,
     local: LocalKeys,
     keyring: BTreeMap<(CircleId, u64), EpochSecret>,
     anchor: Option<Published>,
@@ -66,12 +65,24 @@ impl Disk for Memory {
     }
 
     fn keys(&self) -> Keys<'_> {
-        Keys { log: &self.keys[0], witness: &self.keys[1], encryption: &self.encryption, local: &self.local }
+        Keys {
+            log: self.keys.iter().filter_map(|keys| keys.log.as_ref()).collect(),
+            witness: self.keys.iter().filter_map(|keys| keys.witness.as_ref()).collect(),
+            transport: self.keys.iter().filter_map(|keys| keys.transport.as_ref()).collect(),
+            encryption: self.keys.iter().filter_map(|keys| keys.encryption.as_ref()).collect(),
+            local: &self.local,
+        }
     }
 
     fn add_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
         let known = self.keyring.insert((circle, epoch), secret.clone());
         self.touch(known != Some(secret), || format!("secret of {circle}, {epoch}"));
+        Ok(())
+    }
+
+    fn add_keys(&mut self, new: NewKeys) -> Result<(), SecretError> {
+        self.touch(true, || format!("{new:?}"));
+        self.keys.push(new);
         Ok(())
     }
 
@@ -119,8 +130,12 @@ impl Node {
         let touched = Touched::default();
         let mut disk = Memory {
             rows: MemoryView::default(),
-            keys: [key(index, 2), key(index, 3)],
-            encryption: encryption(index),
+            keys: vec![NewKeys {
+                log: Some(key(index, 2)),
+                witness: Some(key(index, 3)),
+                transport: Some(key(index, 4)),
+                encryption: Some(encryption(index)),
+            }],
             local: LocalKeys::new(&[u8::try_from(index).unwrap(); 32]),
             keyring: BTreeMap::new(),
             anchor: None,

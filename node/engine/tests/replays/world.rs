@@ -66,6 +66,8 @@ pub struct World {
     pub nodes: Vec<Node>,
     pub messages: Vec<Message>,
     pub now: u64,
+    /// Who is not reached.
+    pub away: Option<usize>,
 }
 
 fn alliance() -> Arc<Alliance> {
@@ -98,7 +100,7 @@ impl World {
         for node in &mut nodes {
             founding.members().iter().for_each(|member| node.rounds.handle(Event::Connected(member.id), 0));
         }
-        Self { founding, nodes, messages: Vec::new(), now }
+        Self { founding, nodes, messages: Vec::new(), now, away: None }
     }
 
     fn id(&self) -> AllianceId {
@@ -209,7 +211,7 @@ impl World {
     pub fn settle(&mut self) {
         let everybody: BTreeSet<MemberId> = self.founding.members().iter().map(|member| member.id).collect();
         for _ in 0..40 {
-            let before = self.messages.len();
+            let before = (self.messages.len(), self.written());
             self.replicate();
             self.fill();
             self.cosign();
@@ -217,15 +219,20 @@ impl World {
                 self.ask(node, Command::Decide(everybody.clone()));
             }
             self.tell_heads();
-            if self.messages.len() == before {
+            if (self.messages.len(), self.written()) == before {
                 return;
             }
         }
         panic!("the world does not come to rest");
     }
 
+    /// Entries that the members have written.
+    fn written(&self) -> u64 {
+        self.nodes.iter().map(|node| node.size(&node.own_log())).sum()
+    }
+
     /// What a node answers another one.
-    fn answer(&self, from: usize, to: usize, request: &Request) -> Response {
+    pub fn answer(&self, from: usize, to: usize, request: &Request) -> Response {
         let (node, me) = (&self.nodes[from], self.nodes[to].me());
         let disk = node.disk();
         serve::answer(request, &me, &node.state().ledger, node.checkpoint(), &disk.rows, suyuan_engine::writer::Disk::keys(disk).local).unwrap()
@@ -233,7 +240,8 @@ impl World {
 
     fn pairs(&self) -> Vec<(usize, usize)> {
         let count = self.nodes.len();
-        (0..count).rev().flat_map(|to| (0..count).filter(move |from| *from != to).map(move |from| (from, to))).collect()
+        let here = |pair: &(usize, usize)| self.away != Some(pair.0) && self.away != Some(pair.1);
+        (0..count).rev().flat_map(|to| (0..count).filter(move |from| *from != to).map(move |from| (from, to))).filter(here).collect()
     }
 
     /// Everybody pulls every log from its author; one of them from somebody who may not hold all of it first, so that there are gaps to be filled.
@@ -270,6 +278,9 @@ impl World {
         for index in 0..self.nodes.len() {
             for (member, cosignatures) in self.round(index) {
                 let to = self.nodes.iter().position(|node| node.me() == member).unwrap();
+                if self.away.is_some_and(|away| away == to || away == index) {
+                    continue;
+                }
                 let message = Message::Cosigned(Request::Cosigned(cosignatures).to_bytes());
                 let found = self.cosignatures(&message, to);
                 self.nodes[to].rounds.handle(Event::Heard(found), self.now);

@@ -134,7 +134,7 @@ impl Member {
 
     fn write_and(&mut self, plans: Vec<Plan>, new: Option<&epoch::NewEpoch>, learn: bool) {
         let log = key(self.index, 2);
-        let mut draft = Draft::new(&self.ledger, log.public().id());
+        let mut draft = Draft::new(&self.ledger);
         let mut changes = Changes::default();
         for plan in plans {
             let prepared = plan.prepare(draft.place(0), &mut self.rng).unwrap();
@@ -189,7 +189,7 @@ impl Member {
         let mut verified = replica::verify(batch, &self.ledger, &self.view, &self.local, &self.secrets, &mut self.rng)?;
         for slip in &verified.slips {
             let record = verified.records.iter().find(|record| record.statement.id() == slip.statement).unwrap();
-            let content = epoch::accept(slip, record, &self.ledger, &encryption(self.index)).unwrap();
+            let content = epoch::accept(slip, record, &self.ledger, &[&encryption(self.index)]).unwrap();
             self.secrets.insert(content.circle, content.epoch, content.secret);
         }
         self.ledger.logs.set(verified.head);

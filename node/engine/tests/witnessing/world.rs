@@ -17,7 +17,7 @@ use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::view::{Changes, MemoryView, StoreError};
 use suyuan_engine::wire::{LogSize, Request, Response};
 use suyuan_engine::witnessing::{Action, Alarm, Contradiction, Event, Local, Rounds, VerifiedCosignature};
-use suyuan_engine::writer::{Command, Disk, Done, Keys, Notice, Outcome, Outlet, Published, SecretError, State, Witnessed, Writer, recover};
+use suyuan_engine::writer::{Command, Disk, Done, Keys, NewKeys, Notice, Outcome, Outlet, Published, SecretError, State, Witnessed, Writer, recover};
 use suyuan_engine::{serve, submission};
 
 pub fn key(member: usize, purpose: u8) -> SecretKey {
@@ -73,11 +73,15 @@ impl Disk for Memory {
     }
 
     fn keys(&self) -> Keys<'_> {
-        Keys { log: &self.keys[0], witness: &self.keys[1], encryption: &self.encryption, local: &self.local }
+        Keys { log: vec![&self.keys[0]], witness: vec![&self.keys[1]], transport: Vec::new(), encryption: vec![&self.encryption], local: &self.local }
     }
 
     fn add_epoch_secret(&mut self, _: CircleId, _: u64, _: EpochSecret) -> Result<(), SecretError> {
         Ok(())
+    }
+
+    fn add_keys(&mut self, _: NewKeys) -> Result<(), SecretError> {
+        unreachable!("nobody exchanges keys here")
     }
 
     fn anchor(&mut self, _: &Published) -> Result<(), String> {

@@ -23,6 +23,10 @@ impl Service {
                 let handle = self.handle().clone();
                 self.beside(async move { Done::Filled { result: handle.fill(log, items).await } });
             }
+            Action::Learn { member, history } => {
+                let handle = self.handle().clone();
+                self.beside(async move { Done::Learned { member, result: handle.learn_history(history).await } });
+            }
             Action::Convict { member, evidence } => {
                 let shown_by = self.plan.members.known(&member).map_or("", |known| &known.name);
                 warn!(shown_by, log = %evidence.log(self.handle().state().ledger.alliance.id()).origin(), "a log has two histories");

@@ -2,6 +2,7 @@
 
 use libp2p::request_response::ResponseChannel;
 use suyuan_core::{Fault, MemberId};
+use suyuan_engine::sync;
 use suyuan_engine::wire::{Request, Response};
 use suyuan_engine::witnessing::{Action, Cosignature, Event, Local, VerifiedCosignature};
 use tracing::warn;
@@ -45,6 +46,7 @@ impl Service {
         peer.hear_at = now.saturating_add(limits::HEAR_EVERY);
         self.send(member, channel, Response::Noted.to_bytes());
         let alliance = self.handle().state().ledger.alliance.clone();
+        let version = alliance.version();
         self.beside(async move {
             let check = move || {
                 let check =
@@ -52,21 +54,26 @@ impl Service {
                 cosignatures.into_iter().map(check).collect::<Result<Vec<_>, _>>()
             };
             let result = tokio::task::spawn_blocking(check).await.unwrap_or(Err(Fault::Form));
-            Done::Heard { member, result }
+            Done::Heard { member, version, result }
         });
     }
 
-    pub(super) fn heard(&mut self, member: MemberId, result: Result<Vec<VerifiedCosignature>, Fault>) {
+    pub(super) fn heard(&mut self, member: MemberId, version: u64, result: Result<Vec<VerifiedCosignature>, Fault>) {
         if let Some(peer) = self.peers.get_mut(&member) {
             peer.hearing = false;
         }
         match result {
             Ok(found) => self.round(Event::Heard(found)),
+            // It may be by keys that this node has not heard of yet.
+            Err(fault @ (Fault::CheckpointSignature | Fault::Cosignature)) => {
+                self.step(sync::Event::Doubted { member, version, why: sync::Why::Cosignature(fault) });
+            }
             Err(fault) => {
+                let why = sync::Why::Cosignature(fault);
                 let name = self.plan.members.known(&member).map_or("", |known| &known.name);
-                warn!(member = name, id = %member, %fault, "a member's node told of a cosignature that does not hold");
+                warn!(member = name, id = %member, %why, "a member's node sent what does not hold");
                 if let Some(peer) = self.peers.get_mut(&member) {
-                    peer.accused = Some(format!("it told of a cosignature that does not hold: {fault}"));
+                    peer.accused = Some(why.to_string());
                     peer.traffic.refused = peer.traffic.refused.saturating_add(1);
                 }
             }

@@ -14,13 +14,13 @@ fn agree(title: &str) -> Change {
     Change::Agree(Agreement { title: title.into(), text: "we do".into() })
 }
 
-async fn propose(node: &Running, change: Change) -> StatementId {
+pub async fn propose(node: &Running, change: Change) -> StatementId {
     let expires = suyuan_runtime::node::now() + 3_600_000;
     let request = ProposalRequest { change, expires, reason: String::new(), signers: Vec::new(), threshold: None };
     node.handle().propose(request).await.unwrap().ids[0]
 }
 
-async fn approve(node: &Running, proposal: StatementId) {
+pub async fn approve(node: &Running, proposal: StatementId) {
     let known = || node.handle().state().ledger.decisions.proposals().contains_key(&proposal);
     wait("the proposal has arrived", PATIENCE, async || known()).await;
     node.handle().vote(VoteRequest { proposal, choice: Choice::Approve, comment: String::new() }).await.unwrap();
@@ -32,12 +32,12 @@ fn is_final(node: &Running, proposal: &StatementId) -> bool {
     settled.decided.iter().any(|decided| decided.resolved.id == *proposal && settled.is_settled(decided))
 }
 
-async fn final_at(nodes: &[&Running], proposal: StatementId) {
+pub async fn final_at(nodes: &[&Running], proposal: StatementId) {
     wait("it is final everywhere", PATIENCE, async || nodes.iter().all(|node| is_final(node, &proposal))).await;
 }
 
 /// Every node knows its own log, and the alliance circle's key has come.
-async fn ready(nodes: &[&Running]) {
+pub async fn ready(nodes: &[&Running]) {
     for node in nodes {
         own_head_known(node).await;
     }

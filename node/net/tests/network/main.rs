@@ -13,4 +13,5 @@ mod partition;
 mod proxy;
 mod puppet;
 mod replay;
+mod rotate;
 mod support;

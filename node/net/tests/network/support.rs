@@ -125,6 +125,10 @@ impl Alliance {
         self.founders[number].id
     }
 
+    pub fn root(&self, number: usize) -> &SecretKey {
+        &self.founders[number].root
+    }
+
     pub fn log(&self, number: usize) -> LogId {
         LogId { alliance: self.charter.verify(None).unwrap().id(), member: self.id(number), incarnation: 0 }
     }
@@ -143,7 +147,7 @@ impl Alliance {
         let founder = &self.founders[number];
         let pace = sync::Limits { heads_every: 1000, relay_after: 1500, fault_rest: 3000, ..sync::Limits::default() };
         let sync = sync::Limits { counters_after: 500, counters_every: 2000, own_gaps: 3000, ..pace };
-        NetConfig { key: founder.transport.clone(), listen: vec![multiaddr(founder.port)], peers: Vec::new(), sync }
+        NetConfig { listen: vec![multiaddr(founder.port)], peers: Vec::new(), sync }
     }
 
     pub fn run(&self, number: usize) -> Running {

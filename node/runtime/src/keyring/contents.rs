@@ -7,6 +7,7 @@ use suyuan_core::cbor::{Reader, SUITE, Writer};
 use suyuan_core::circle::{EpochSecret, PrekeySecret};
 use suyuan_core::key::{SecretKey, key_id};
 use suyuan_core::{AllianceId, CircleId, Fault, KeyId, MemberId, limits};
+use suyuan_engine::writer::NewKeys;
 use zeroize::Zeroizing;
 
 use super::error::KeyringError;
@@ -17,34 +18,98 @@ pub const PREKEYS: usize = 16_384;
 /// Epoch secrets that a keyring holds at most.
 pub const EPOCHS: usize = 65_536;
 
+/// Keys of one purpose that a keyring holds at most, in use, before that or after.
+pub const GENERATIONS: usize = 256;
+
 /// Bytes of an encoded entry, rounded up, and of everything that is not an entry.
 const ENTRY: usize = 96;
 const FIXED: usize = 512;
 
-/// The keys that a member is known by, and its alliance: what a backup holds.
+/// The keys of one purpose: at least one.
+#[derive(Clone)]
+pub(super) struct Generations<K> {
+    former: Vec<K>,
+    newest: K,
+}
+
+impl<K> Generations<K> {
+    fn first(newest: K) -> Self {
+        Self { former: Vec::new(), newest }
+    }
+
+    pub(super) fn newest(&self) -> &K {
+        &self.newest
+    }
+
+    /// Oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
+        self.former.iter().chain([&self.newest])
+    }
+
+    fn count(&self) -> usize {
+        self.former.len().saturating_add(1)
+    }
+
+    fn push(&mut self, key: Option<K>) {
+        self.former.extend(key.map(|key| std::mem::replace(&mut self.newest, key)));
+    }
+
+    fn write(&self, writer: &mut Writer, seed: impl Fn(&K) -> Zeroizing<[u8; 32]>) {
+        writer.array(self.count());
+        for key in self.iter() {
+            writer.bytes(seed(key).as_slice());
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, key: impl Fn(&[u8; 32]) -> K) -> Result<Self, Fault> {
+        let count = reader.array_in(1..=GENERATIONS)?;
+        let mut keys = Self::first(key(&*secret(reader)?));
+        for _ in 1..count {
+            keys.push(Some(key(&*secret(reader)?)));
+        }
+        Ok(keys)
+    }
+}
+
+/// The keys that a member is, was or will be known by, each kind oldest first, and its alliance: what a backup holds. Which of them are in force the alliance
+/// says, not the keyring.
 #[derive(Clone)]
 pub(super) struct Identity {
-    pub(super) log: SecretKey,
-    pub(super) witness: SecretKey,
-    pub(super) transport: SecretKey,
-    pub(super) encryption: PrekeySecret,
+    pub(super) log: Generations<SecretKey>,
+    pub(super) witness: Generations<SecretKey>,
+    pub(super) transport: Generations<SecretKey>,
+    pub(super) encryption: Generations<PrekeySecret>,
     pub(super) alliance: Option<AllianceId>,
 }
 
 impl Identity {
     fn random() -> Result<Self, KeyringError> {
         Ok(Self {
-            log: SecretKey::from_seed(&*random()?),
-            witness: SecretKey::from_seed(&*random()?),
-            transport: SecretKey::from_seed(&*random()?),
-            encryption: PrekeySecret::from_bytes(*random()?),
+            log: Generations::first(SecretKey::from_seed(&*random()?)),
+            witness: Generations::first(SecretKey::from_seed(&*random()?)),
+            transport: Generations::first(SecretKey::from_seed(&*random()?)),
+            encryption: Generations::first(PrekeySecret::from_bytes(*random()?)),
             alliance: None,
         })
     }
 
+    fn signing(&self) -> [&Generations<SecretKey>; 3] {
+        [&self.log, &self.witness, &self.transport]
+    }
+
+    /// Bytes that its encoding takes at most.
+    fn size(&self) -> usize {
+        self.most().saturating_mul(4 * ENTRY).saturating_add(FIXED)
+    }
+
+    /// Keys of the purpose that has most.
+    fn most(&self) -> usize {
+        self.signing().map(Generations::count).into_iter().fold(self.encryption.count(), usize::max)
+    }
+
     /// The contents of a backup.
     pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::with_capacity(FIXED);
+        let mut writer = Writer::with_capacity(self.size());
         writer.array(6).uint(SUITE);
         self.write(&mut writer);
         Zeroizing::new(writer.finish())
@@ -58,10 +123,10 @@ impl Identity {
     }
 
     fn write(&self, writer: &mut Writer) {
-        for key in [&self.log, &self.witness, &self.transport] {
-            writer.bytes(key.seed().as_slice());
+        for keys in self.signing() {
+            keys.write(writer, SecretKey::seed);
         }
-        writer.bytes(self.encryption.to_bytes().as_slice());
+        self.encryption.write(writer, PrekeySecret::to_bytes);
         match &self.alliance {
             Some(alliance) => writer.bytes(&alliance.0),
             None => writer.null(),
@@ -69,9 +134,9 @@ impl Identity {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Fault> {
-        let mut key = || Ok::<_, Fault>(SecretKey::from_seed(&*secret(reader)?));
-        let (log, witness, transport) = (key()?, key()?, key()?);
-        let encryption = PrekeySecret::from_bytes(*secret(reader)?);
+        let mut signing = || Generations::read(reader, SecretKey::from_seed);
+        let (log, witness, transport) = (signing()?, signing()?, signing()?);
+        let encryption = Generations::read(reader, |bytes| PrekeySecret::from_bytes(*bytes))?;
         let alliance = if reader.null() { None } else { Some(AllianceId(reader.fixed()?)) };
         Ok(Self { log, witness, transport, encryption, alliance })
     }
@@ -128,6 +193,17 @@ impl Contents {
         }
     }
 
+    /// Adds keys that this member may be known by one day.
+    pub(super) fn add_keys(&mut self, new: NewKeys) -> Result<Effect, KeyringError> {
+        let NewKeys { log, witness, transport, encryption } = new;
+        let identity = &mut self.identity;
+        identity.log.push(log);
+        identity.witness.push(witness);
+        identity.transport.push(transport);
+        identity.encryption.push(encryption);
+        if identity.most() > GENERATIONS { Err(KeyringError::Full { what: "keys", bound: GENERATIONS }) } else { Ok(Effect::Added) }
+    }
+
     pub(super) fn add_prekeys(&mut self, steward: MemberId, secrets: Vec<PrekeySecret>) -> Result<Effect, KeyringError> {
         let mut effect = Effect::Nothing;
         for secret in secrets {
@@ -169,7 +245,7 @@ impl Contents {
     /// Encodes into one allocation, so that no secret is left in memory that was outgrown.
     pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let entries = self.prekeys.len().saturating_add(self.epochs.len());
-        let mut writer = Writer::with_capacity(entries.saturating_mul(ENTRY).saturating_add(FIXED));
+        let mut writer = Writer::with_capacity(entries.saturating_mul(ENTRY).saturating_add(self.identity.size()));
         writer.array(9).uint(SUITE);
         self.identity.write(&mut writer);
         writer.bytes(self.local.as_slice());

@@ -235,6 +235,7 @@ impl World {
                 Some(Response::Listing(listed, next))
             }
             Request::OrderHeads(_) => Some(Response::OrderHeads(Vec::new())),
+            Request::History => Some(Response::History(None)),
             Request::Items { log, sequences } => {
                 let mut items: Vec<Item> =
                     sequences.iter().filter(|sequence| node.gives(asker, log, **sequence, count)).map(|at| item(*at)).collect();
@@ -336,6 +337,7 @@ impl World {
                 }
                 Action::OwnHeadKnown => {}
                 Action::OwnHeadDisputed | Action::Convict { .. } => panic!("nobody signed two histories"),
+                Action::Learn { .. } => panic!("nobody exchanges keys"),
             }
         }
     }

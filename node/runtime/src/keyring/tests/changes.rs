@@ -208,6 +208,30 @@ fn destroying_takes_one_circle_up_to_the_epoch() {
 }
 
 #[test]
+fn new_keys_stand_behind_the_former_ones() {
+    let temp = Temp::new();
+    let mut keyring = filled(&temp);
+    let (first, device) = (keyring.log().public(), *keyring.device);
+    let witness = keyring.witness().public();
+    let key = |number| SecretKey::from_seed(&[number; 32]);
+    keyring.add_keys(NewKeys { log: Some(key(1)), encryption: Some(prekey_secret(2)), ..NewKeys::default() }).unwrap();
+    keyring.add_keys(NewKeys { log: Some(key(3)), transport: Some(key(4)), ..NewKeys::default() }).unwrap();
+    assert_eq!(*keyring.device, device, "nothing was destroyed");
+    drop(keyring);
+    let keyring = temp.open().unwrap();
+    assert_eq!(keyring.logs().map(SecretKey::public).collect::<Vec<_>>(), [first, key(1).public(), key(3).public()]);
+    assert_eq!(keyring.log().public(), key(3).public());
+    assert_eq!(keyring.witnesses().map(SecretKey::public).collect::<Vec<_>>(), [witness]);
+    assert_eq!((keyring.transports().count(), keyring.encryptions().count()), (2, 2));
+    assert_eq!(keyring.encryption().public(), prekey_secret(2).public());
+    let backup = temp.file("backup");
+    keyring.export_with(&backup, &other_pass(), CHEAP).unwrap();
+    let new = Temp::new();
+    let restored = Keyring::restore_with(&new.0, &backup, &other_pass(), &pass(), CHEAP).unwrap();
+    assert_eq!(restored.logs().count(), 3, "a backup has all of them: the log still ends under one of them");
+}
+
+#[test]
 fn bounds_hold() {
     let temp = Temp::new();
     let mut keyring = Keyring::create_with(&temp.0, &pass(), CHEAP).unwrap();
@@ -220,6 +244,13 @@ fn bounds_hold() {
     }
     assert!(matches!(keyring.add_prekeys(STEWARD, vec![prekey_secret(0x71)]), Err(KeyringError::Full { bound: PREKEYS, .. })));
     assert!(matches!(keyring.add_epoch_secret(CIRCLE, 1, epoch_secret(2)), Err(KeyringError::Full { bound: EPOCHS, .. })));
+    for number in 1..GENERATIONS {
+        let key = || Some(SecretKey::from_seed(&[number as u8; 32]));
+        let keys = NewKeys { log: key(), witness: key(), transport: key(), encryption: Some(prekey_secret(number as u8)) };
+        keyring.contents.add_keys(keys).unwrap();
+    }
+    let more = NewKeys { witness: Some(SecretKey::from_seed(&[9; 32])), ..NewKeys::default() };
+    assert!(matches!(keyring.add_keys(more), Err(KeyringError::Full { bound: GENERATIONS, .. })));
     // The fullest keyring fits its file and is read back.
     keyring.set_alliance(ALLIANCE).unwrap();
     drop(keyring);

@@ -34,8 +34,8 @@ fn the_file_is_as_specified() {
     let contents = keyring.contents.encode();
     assert_eq!(plaintext[..contents.len()], *contents);
     assert_eq!(plaintext.len(), suyuan_core::sealing::bucket(contents.len()));
-    assert_eq!(contents[..4], [0x89, 1, 0x58, 0x20]);
-    assert_eq!(contents[4..36], *keyring.log().seed());
+    assert_eq!(contents[..5], [0x89, 1, 0x81, 0x58, 0x20]);
+    assert_eq!(contents[5..37], *keyring.log().seed());
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub struct Search {
     quorums: Quorums,
     early: Vec<Proposal>,
     verdicts: HashMap<(u32, usize, Drawn), Verdict>,
-    /// Sets of approvers gone through: by operation, draft, voters, signers and rules.
+    /// Sets of approvers gone through: by operation, draft, who may decide, signers and rules.
     ballots: BTreeSet<(usize, Drawn, BTreeSet<MemberId>, Vec<MemberId>, usize)>,
     counts: Counts,
 }
@@ -304,7 +304,7 @@ impl Search {
         Ok(decided)
     }
 
-    /// The rules for a proposal, approvals aside; whoever proposes is a voter of today.
+    /// The rules for a proposal, approvals aside; whoever proposes is a voter of today, or the member whose keys it changes.
     fn check_proposal(&self, alliance: &Alliance, proposal: &Proposal) -> Result<(), &'static str> {
         let circle = alliance_circle(&alliance.id());
         let slots = |version| BTreeMap::from([(proposal.slot.subject.clone(), version)]);
@@ -312,7 +312,8 @@ impl Search {
         let voters = voters(alliance);
         let verdict = check(voters.first().unwrap(), proposal.slot.version);
         for (_, author) in &self.catalogue.people {
-            let expected = if voters.contains(author) { verdict } else { Err(Refused::Proposer) };
+            let expected =
+                if voters.contains(author) || electorate(alliance, &proposal.change).contains(author) { verdict } else { Err(Refused::Proposer) };
             assert_eq!(check(author, proposal.slot.version), expected);
         }
         assert_eq!(check(voters.first().unwrap(), proposal.slot.version + 1), Err(Refused::Superseded));
@@ -325,7 +326,7 @@ impl Search {
         let signers: Vec<MemberId> = proposal.signers.iter().map(|(member, _)| *member).collect();
         let may = electorate(alliance, &proposal.change);
         let needed = needed(alliance, &proposal.change, may.len(), proposal);
-        if self.ballots.insert((operation, drawn, voters(alliance), signers.clone(), needed)) {
+        if self.ballots.insert((operation, drawn, may.clone(), signers.clone(), needed)) {
             for approvers in subsets(&everybody) {
                 let counted = approvers.iter().filter(|member| may.contains(member) && signers.contains(member)).count();
                 let tally = proposal.tally(&approvers, alliance);
@@ -344,7 +345,7 @@ fn electorate(alliance: &Alliance, change: &Change) -> BTreeSet<MemberId> {
         Change::Remove(removal) => {
             may.remove(&removal.member);
         }
-        Change::Keys(keys) => may.retain(|voter| *voter == keys.member),
+        Change::Keys(keys) => return alliance.members().iter().map(|member| member.id).filter(|member| *member == keys.member).collect(),
         _ => {}
     }
     may

@@ -173,6 +173,7 @@ pub fn history() -> Value {
         &story.clone().decide(Change::Role(voter), &[0, 2]).settle(&[1]).decide(agreement("a"), &[0, 1, 3]).in_force(&[1, 3]),
     );
     ok("new keys", &rotated(&story).in_force(&[1]));
+    ok("a regulator's new keys", &regulated(&story).in_force(&[1]));
     ok("an amendment", &story.clone().decide(amended(), &[0, 1]).settle(&[1]).in_force(&[1]));
     ok("a new leader", &story.clone().decide(Change::Chair(Chair { member: id(story.alliance(), 2) }), &[0, 2]).settle(&[1]).in_force(&[1]));
     ok("an epoch", &story.clone().epoch(2).settle(&[1]).epoch(7).settle(&[2]).in_force(&[1]));
@@ -198,6 +199,14 @@ fn certified(story: &Story, note: String) -> Entry {
 pub fn rotated(story: &Story) -> Story {
     let change = rotate(story.alliance(), 2, Some("log 2"), Some("witness 2"), 12);
     let effect = effect(story.alliance(), 2, &proposal(&story.order, Change::Keys(change)), &[2]);
+    let entry = Entry { effect: Some(Box::new(effect)), ..blank(&story.order) };
+    story.clone().push(&entry).settle(&[1])
+}
+
+/// Member 3, a regulator, has another log key.
+fn regulated(story: &Story) -> Story {
+    let change = rotate(story.alliance(), 3, Some("log 2"), None, 12);
+    let effect = effect(story.alliance(), 3, &proposal(&story.order, Change::Keys(change)), &[3]);
     let entry = Entry { effect: Some(Box::new(effect)), ..blank(&story.order) };
     story.clone().push(&entry).settle(&[1])
 }
@@ -452,6 +461,11 @@ fn forms(no: &mut impl FnMut(&str, &str, Value)) {
     with("rules that are not yet", "rule", &|proposal| proposal.rule = 1);
     with("a weight of two", "signers", &|proposal| proposal.signers[0].1 = 2);
     no("a regulator proposes", "proposer", proposed(&story, 3, &good, &[0, 1, 2]));
+    let others = proposal(&story.order, Change::Keys(rotate(story.alliance(), 1, Some("log 2"), None, 1)));
+    no("a regulator proposes another's keys", "proposer", proposed(&story, 3, &others, &[1]));
+    no("a regulator approves another's keys", "threshold", proposed(&story, 1, &others, &[3]));
+    let own = proposal(&story.order, Change::Keys(rotate(story.alliance(), 3, Some("log 2"), None, 1)));
+    no("others approve a regulator's keys", "threshold", proposed(&story, 3, &own, &[0, 1, 2]));
     no("one of three, where two thirds are asked for", "threshold", proposed(&story, 0, &good, &[0]));
     no("a regulator approves", "threshold", proposed(&story, 0, &good, &[0, 3]));
     let mut few = good.clone();

@@ -1,0 +1,65 @@
+//! Members that exchange their keys: what may be written while it is not decided, and when connections follow (`specs/membership.md`, Keys).
+
+use suyuan_core::MemberId;
+use suyuan_core::charter::Member;
+use suyuan_core::membership::Change;
+
+use super::{Choice, Decisions};
+
+/// The transport keys of a member at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transports {
+    /// The one by which its node is known.
+    pub used: [u8; 32],
+    /// Every other one by which it may still, or already, be known, with the time up to which that is so, milliseconds since 1970-01-01 UTC.
+    pub others: Vec<([u8; 32], u64)>,
+}
+
+impl Decisions {
+    /// The transport keys of a member at a time. For T / 8 after an exchange the former one goes on being used, so that everybody can hear of it, and for T it is accepted.
+    pub fn transports(&self, member: &Member, now: u64) -> Transports {
+        let newest = member.entry.keys.transport;
+        let former = member.retired.iter().rev().map(|keys| keys.transport).find(|key| *key != newest);
+        let changed = self.transport_changes().filter(|(of, _)| *of == member.id).map(|(_, time)| time).max();
+        let (Some(former), Some(time)) = (former, changed) else { return Transports { used: newest, others: Vec::new() } };
+        let (switch, end) = (time.saturating_add(self.seal() / 8), time.saturating_add(self.seal()));
+        if now < switch {
+            return Transports { used: former, others: vec![(newest, u64::MAX)] };
+        }
+        Transports { used: newest, others: if now < end { vec![(former, end)] } else { Vec::new() } }
+    }
+
+    /// When the next member goes over to a new transport key, milliseconds since 1970-01-01 UTC.
+    pub fn next_transport(&self, now: u64) -> Option<u64> {
+        self.transport_changes().map(|(_, time)| time.saturating_add(self.seal() / 8)).filter(|switch| *switch > now).min()
+    }
+
+    fn seal(&self) -> u64 {
+        self.settled().alliance.charter().seal
+    }
+
+    /// Who has exchanged the transport key, and when by the entry that says so.
+    fn transport_changes(&self) -> impl Iterator<Item = (MemberId, u64)> {
+        let settled = self.settled();
+        settled.decided.iter().filter(|decided| settled.is_settled(decided)).filter_map(|decided| match &decided.resolved.proposal.change {
+            Change::Keys(keys) if keys.transport.is_some() => Some((keys.member, decided.time)),
+            _ => None,
+        })
+    }
+
+    /// The sequence from which another log key would sign for this member, where it has approved such a change and that may still take effect. An entry from
+    /// there on must not be written before that is settled: whether its old key or its new one signs it is not known yet.
+    ///
+    /// A change is out of the question once a rival of it is settled, or an entry that is later than it may take effect.
+    pub fn key_change_at(&self, me: &MemberId) -> Option<u64> {
+        let settled = self.settled();
+        let undecided = self.proposals.iter().filter_map(|(id, held)| {
+            let Change::Keys(keys) = &held.proposal.change else { return None };
+            let slot = &held.proposal.slot;
+            let approved = || self.votes(id).any(|(voter, vote)| voter == me && vote.choice == Choice::Approve);
+            let open = settled.slots.get(&slot.subject).copied().unwrap_or(0) == slot.version && settled.time <= held.proposal.expires;
+            (keys.member == *me && keys.log.is_some() && open && approved()).then_some(keys.size)
+        });
+        undecided.min()
+    }
+}

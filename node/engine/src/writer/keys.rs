@@ -1,0 +1,131 @@
+//! Which of this member's keys signs what: the alliance says it, the keyring has them. And new keys, before they are asked for.
+
+use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::charter::Member;
+use suyuan_core::circle::PrekeySecret;
+use suyuan_core::id::StatementId;
+use suyuan_core::key::{PublicKey, SecretKey};
+use suyuan_core::membership::{Change, KeyChange};
+
+use super::Writer;
+use super::command::SubmitError;
+use super::shell::{Disk, Fatal, Keys, NewKeys, Outlet, SecretError};
+use crate::author::AuthorError;
+use crate::limits;
+use crate::submission::{Refusal, RefusalKind};
+
+/// Which keys are to be exchanged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WantedKeys {
+    /// For statements and checkpoints.
+    pub log: bool,
+    /// For cosignatures.
+    pub witness: bool,
+    /// For connections.
+    pub transport: bool,
+    /// For slips.
+    pub encryption: bool,
+}
+
+/// The private key of a public one, of those that are here.
+///
+/// # Errors
+/// [`AuthorError::KeyMissing`].
+pub(super) fn private<'a>(held: &[&'a SecretKey], wanted: &PublicKey) -> Result<&'a SecretKey, AuthorError> {
+    held.iter().copied().find(|key| key.public() == *wanted).ok_or_else(|| AuthorError::KeyMissing(wanted.id()))
+}
+
+impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
+    /// The key that signs the checkpoint over so many entries of the own log: that of the last of them.
+    pub(super) fn checkpoint_key(&self, size: u64) -> Result<&SecretKey, Fatal> {
+        let me = self.myself()?;
+        Ok(private(&self.disk.keys().log, me.log_at(size.saturating_sub(1)))?)
+    }
+
+    /// The key that cosigns as the alliance knows this member today.
+    pub(super) fn witness_key(&self) -> Result<&SecretKey, Fatal> {
+        let me = self.myself()?;
+        Ok(private(&self.disk.keys().witness, &me.witness)?)
+    }
+
+    fn myself(&self) -> Result<&Member, Fatal> {
+        let ledger = &self.state.ledger;
+        ledger.alliance.member(&ledger.me).ok_or_else(|| Fatal("this member is not known in its own alliance".to_owned()))
+    }
+
+    /// New keys, durable before anybody hears of them, and the change that asks for them, still without the root key's signature, which stands first in it.
+    pub(super) fn draw_keys(&mut self, wanted: WantedKeys) -> Result<Result<KeyChange, SubmitError>, Fatal> {
+        if wanted == WantedKeys::default() {
+            return Ok(Err(refuse("name at least one key that is to be exchanged").into()));
+        }
+        let log = wanted.log.then(|| self.new_key());
+        let witness = wanted.witness.then(|| self.new_key());
+        let transport = wanted.transport.then(|| self.new_key());
+        let encryption = wanted.encryption.then(|| PrekeySecret::from_bytes(self.random()));
+        let ledger = &self.state.ledger;
+        let from = self.myself()?.logs.last().map_or(0, |key| key.from);
+        let size = ledger.logs.head(&ledger.own_log()).size().saturating_add(limits::KEY_CHANGE_ROOM).max(from);
+        let hex = |key: &Option<SecretKey>| key.as_ref().map(|key| StatementId(key.public().to_bytes()));
+        let change = KeyChange {
+            member: ledger.me,
+            log: hex(&log),
+            witness: hex(&witness),
+            transport: hex(&transport),
+            encryption: encryption.as_ref().map(|key| StatementId(key.public())),
+            size,
+            signatures: Vec::new(),
+        };
+        let signers: Vec<&SecretKey> = [&log, &witness, &transport].into_iter().flatten().collect();
+        let change = change.signed(&ledger.alliance.id(), &signers);
+        match self.disk.add_keys(NewKeys { log, witness, transport, encryption }) {
+            Ok(()) => Ok(Ok(change)),
+            Err(SecretError::Refused(why)) => Ok(Err(SubmitError::Keyring(why))),
+            Err(SecretError::Failed(why)) => Err(Fatal(format!("the keyring cannot be written: {why}"))),
+        }
+    }
+
+    /// Refuses a change of this member's keys that its node could not live by.
+    pub(super) fn check_keys(&self, change: &Change) -> Result<(), Refusal> {
+        let ledger = &self.state.ledger;
+        let Change::Keys(keys) = change else { return Ok(()) };
+        if keys.member != ledger.me {
+            return Ok(());
+        }
+        let Keys { log, witness, transport, encryption, .. } = self.disk.keys();
+        let signing = [(keys.log, log), (keys.witness, witness), (keys.transport, transport)];
+        let here =
+            |wanted: &Option<StatementId>, held: &[&SecretKey]| wanted.is_none_or(|key| held.iter().any(|held| held.public().to_bytes() == key.0));
+        let opens = keys.encryption.is_none_or(|key| encryption.iter().any(|held| held.public() == key.0));
+        if !opens || !signing.iter().all(|(wanted, held)| here(wanted, held)) {
+            return Err(refuse("this node does not have the private halves of the new keys; let it make them itself, with `suyuan keyring rotate`"));
+        }
+        // The proposal, the approval, and what a keeper writes until they are settled.
+        let room = ledger.logs.head(&ledger.own_log()).size().saturating_add(limits::KEY_CHANGE_RESERVE);
+        if keys.log.is_some() && keys.size < room {
+            return Err(refuse("this member's log has grown too close to where its new key is to begin; begin again with `suyuan keyring rotate`"));
+        }
+        Ok(())
+    }
+
+    /// Whether the own log may grow to this size while a change of its key is not decided. What keeps the alliance going has the last entries for itself.
+    pub(super) fn check_room(&self, size: u64, protocol: bool) -> Result<(), AuthorError> {
+        let ledger = &self.state.ledger;
+        let Some(end) = ledger.decisions.key_change_at(&ledger.me) else { return Ok(()) };
+        let reserve = if protocol { 0 } else { limits::KEY_CHANGE_RESERVE };
+        if size.saturating_add(reserve) <= end { Ok(()) } else { Err(AuthorError::KeyChange(end)) }
+    }
+
+    fn new_key(&mut self) -> SecretKey {
+        SecretKey::from_seed(&self.random())
+    }
+
+    fn random(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+fn refuse(detail: &str) -> Refusal {
+    Refusal { fault: RefusalKind::Decision, pointer: String::new(), detail: detail.to_owned() }
+}

@@ -1,0 +1,267 @@
+//! Members exchange their keys while the alliance goes on (`specs/membership.md`, Keys): everybody follows, and nobody is cut off or blamed.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../replays/node.rs"]
+#[allow(dead_code)]
+mod node;
+#[path = "../replays/world.rs"]
+#[allow(dead_code)]
+mod world;
+
+use suyuan_core::StatementId;
+use suyuan_core::log::LogId;
+use suyuan_core::membership::{Change, KeyChange};
+use suyuan_core::note::UnverifiedCheckpoint;
+use suyuan_core::policy::checkpoint_key;
+use suyuan_engine::author::AuthorError;
+use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
+use suyuan_engine::ledger::Ledger;
+use suyuan_engine::limits;
+use suyuan_engine::replica::BatchError;
+use suyuan_engine::wire::{Request, Response};
+use suyuan_engine::writer::{Command, Disk, Done, SubmitError, WantedKeys};
+
+use crate::node::key;
+use crate::world::World;
+
+const ALL: WantedKeys = WantedKeys { log: true, witness: true, transport: true, encryption: true };
+
+/// The leader has founded the alliance, and everybody knows it.
+fn founded() -> World {
+    let mut world = World::new();
+    world.ask(0, Command::Found);
+    world.settle();
+    world
+}
+
+fn drawn(world: &mut World, member: usize) -> KeyChange {
+    let alliance = world.nodes[member].state().ledger.alliance.id();
+    let Done::Keys(change) = world.ask(member, Command::Keys(ALL)) else { panic!("no keys") };
+    change.with_root(&alliance, &key(member, 1))
+}
+
+/// The member proposes and approves; says the proposal.
+fn approve(world: &mut World, member: usize, change: KeyChange) -> StatementId {
+    let request = ProposalRequest { change: Change::Keys(change), expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
+    let Done::Written(receipt) = world.ask(member, Command::Propose(Box::new(request))) else { panic!("not proposed") };
+    let proposal = receipt.ids[0];
+    world.ask(member, Command::Vote(VoteRequest { proposal, choice: Choice::Approve, comment: String::new() }));
+    proposal
+}
+
+fn log(world: &World, member: usize) -> LogId {
+    world.nodes[member].own_log()
+}
+
+#[test]
+fn whoever_exchanges_all_keys_writes_on_and_everybody_follows() {
+    for member in 0..5 {
+        let mut world = founded();
+        let circle = world.circle(1, None, &[0, 2, 3, 4]);
+        let change = drawn(&mut world, member);
+        let proposal = approve(&mut world, member, change.clone());
+        world.settle();
+        for node in &world.nodes {
+            let known = node.state().ledger.alliance.member(&change.member).unwrap();
+            let wanted = (change.log.unwrap().0, change.witness.unwrap().0);
+            assert_eq!(
+                (known.log.to_bytes(), known.witness.to_bytes()),
+                wanted,
+                "{member} at {}: {:?}",
+                node.me(),
+                node.state().ledger.decisions.standing(&proposal, world.now)
+            );
+        }
+        // A regulator writes for itself alone.
+        world.submit(member, "self", 40);
+        world.settle();
+        world.circle(1, Some(circle), &[0, 2, 3, 4]);
+        world.submit(1, &circle.to_string(), 1);
+        world.settle();
+        let size = world.nodes[member].size(&log(&world, member));
+        assert!(size > change.size);
+        for node in &world.nodes {
+            assert_eq!(node.size(&log(&world, member)), size, "everybody has all of the log of {member}");
+            let ledger = &node.state().ledger;
+            if node.me() != change.member {
+                let epoch = ledger.circles.circle(&circle).unwrap().epoch();
+                assert_eq!(epoch, 2);
+            }
+            let known = ledger.alliance.member(&change.member).unwrap();
+            let note = world.nodes[member].checkpoint().unwrap();
+            let new = checkpoint_key(&log(&world, member), known, size);
+            assert_eq!(new.key.to_bytes(), change.log.unwrap().0, "the new key signs the checkpoint");
+            UnverifiedCheckpoint::parse(note).unwrap().verify(&new, &[]).unwrap();
+        }
+        // What is sealed for a circle with the new encryption key opens for its owner.
+        let reader = &world.nodes[member];
+        assert_eq!(reader.state().ledger.circles.circle(&circle).unwrap().epoch(), 2, "the new key opens the slip of the second epoch");
+        assert!(reader.state().secrets.of(&circle, 2).is_some());
+    }
+}
+
+#[test]
+fn nothing_is_written_where_it_is_not_known_which_key_signs() {
+    let mut world = founded();
+    let change = drawn(&mut world, 1);
+    approve(&mut world, 1, change.clone());
+    let mut refused = None;
+    for number in 0..2 * limits::KEY_CHANGE_ROOM {
+        let body = format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"public","fields":{{"n":{number}}}}}]}}]}}"#);
+        let node = &world.nodes[1];
+        let submissions = suyuan_engine::submission::parse(body.as_bytes(), &node.state().ledger.alliance, &node.me()).unwrap();
+        let now = world.now;
+        let outcome = world.nodes[1].ask(Command::Submit { submissions, once: None }, now);
+        refused = refused.or(outcome.err());
+    }
+    assert_eq!(refused, Some(SubmitError::Author(AuthorError::KeyChange(change.size))));
+    let own = log(&world, 1);
+    assert_eq!(world.nodes[1].size(&own), change.size - limits::KEY_CHANGE_RESERVE, "the last entries are the protocol's");
+    world.settle();
+    world.submit(1, "public", 20);
+    assert!(world.nodes[1].size(&own) > change.size, "once it is settled the member writes on");
+    world.settle();
+    assert!(world.nodes.iter().all(|node| node.size(&own) == world.nodes[1].size(&own)));
+}
+
+#[test]
+fn a_change_that_its_member_could_not_live_by_is_refused() {
+    let mut world = founded();
+    let (alliance, member) = (world.nodes[1].state().ledger.alliance.id(), world.nodes[1].me());
+    let foreign = key(9, 2);
+    let bare = KeyChange {
+        member,
+        log: Some(StatementId(foreign.public().to_bytes())),
+        witness: None,
+        transport: None,
+        encryption: None,
+        size: 500,
+        signatures: Vec::new(),
+    };
+    let strange = bare.signed(&alliance, &[&key(1, 1), &foreign]);
+    let good = drawn(&mut world, 1);
+    let near = KeyChange { size: world.nodes[1].size(&log(&world, 1)) + 1, ..good.clone() };
+    for (change, why) in [(strange, "private halves"), (near, "too close")] {
+        let request = ProposalRequest { change: Change::Keys(change), expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
+        let now = world.now;
+        let refused = world.nodes[1].ask(Command::Propose(Box::new(request)), now).unwrap_err();
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
+    // It was near enough when it was proposed; when it is approved the log has grown over it.
+    let request = ProposalRequest { change: Change::Keys(good), expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
+    let Done::Written(receipt) = world.ask(1, Command::Propose(Box::new(request))) else { panic!("not proposed") };
+    world.submit(1, "public", 20);
+    let now = world.now;
+    let vote = VoteRequest { proposal: receipt.ids[0], choice: Choice::Approve, comment: String::new() };
+    let refused = world.nodes[1].ask(Command::Vote(vote), now).unwrap_err();
+    assert!(refused.to_string().contains("too close"), "{refused}");
+    let nothing = world.nodes[1].ask(Command::Keys(WantedKeys::default()), now).unwrap_err();
+    assert!(nothing.to_string().contains("at least one"), "{nothing}");
+}
+
+/// What a node would know after a restart.
+fn reloaded(world: &World, at: usize) -> Ledger {
+    let (state, disk) = (world.nodes[at].state(), world.nodes[at].disk());
+    Ledger::load(state.ledger.founded.clone(), world.nodes[at].me(), &disk.rows, disk.keys().local, &state.secrets).unwrap()
+}
+
+/// What a node makes of another one's answer to a pull of a member's log.
+fn pull(world: &mut World, from: usize, to: usize, of: usize) -> Result<Done, SubmitError> {
+    let log = log(world, of);
+    let size = world.nodes[to].size(&log);
+    let Response::Batch(Some(batch)) = world.answer(from, to, &Request::Pull { log, from: size }) else { panic!("nothing to pull") };
+    let now = world.now;
+    world.nodes[to].ask(Command::TakeIn(batch), now)
+}
+
+fn history(world: &World, from: usize, to: usize) -> Vec<u8> {
+    let Response::History(Some(history)) = world.answer(from, to, &Request::History) else { panic!("no history") };
+    history
+}
+
+/// While node 3 is away all others exchange all keys, the keeper among them, whose own log holds the order.
+fn while_one_was_away() -> World {
+    let mut world = founded();
+    world.away = Some(3);
+    for member in [1, 0, 2, 4] {
+        let change = drawn(&mut world, member);
+        approve(&mut world, member, change);
+        world.settle();
+        world.submit(member, "self", 20);
+        world.settle();
+    }
+    world
+}
+
+#[test]
+fn whoever_was_away_finds_all_keys_changed_and_catches_up_by_the_history() {
+    let mut world = while_one_was_away();
+    let version = world.nodes[3].state().ledger.alliance.version();
+    for of in [0, 1, 2, 4] {
+        assert_eq!(pull(&mut world, of, 3, of).unwrap_err(), SubmitError::Batch(BatchError::UnknownKey { version }), "nobody is to blame");
+    }
+    let given = history(&world, 1, 3);
+    let Done::Learned(Ok(learned)) = world.ask(3, Command::Learn(given)) else { panic!("not learned") };
+    assert_eq!(learned, world.nodes[0].state().ledger.alliance.version());
+    // What was learned outlives a restart, before a single entry of it has come.
+    let again = reloaded(&world, 3);
+    assert_eq!(again.alliance.version(), learned);
+    world.away = None;
+    world.settle();
+    for of in 0..5 {
+        let log = log(&world, of);
+        assert_eq!(world.nodes[3].size(&log), world.nodes[of].size(&log), "log of {of}");
+    }
+    assert_eq!(reloaded(&world, 3).alliance.version(), learned);
+    world.submit(3, "public", 1);
+    world.settle();
+}
+
+#[test]
+fn a_history_that_does_not_hold_changes_nothing() {
+    let mut world = while_one_was_away();
+    let good = history(&world, 1, 3);
+    let before = world.nodes[3].snapshot();
+    for at in (0..good.len()).step_by(good.len() / 150) {
+        let mut bent = good.clone();
+        bent[at] ^= 1;
+        let Done::Learned(learned) = world.ask(3, Command::Learn(bent)) else { panic!("not judged") };
+        // A cosignature more or less may leave it whole.
+        if learned.is_ok() {
+            break;
+        }
+        world.nodes[3].compare(&before, 3);
+    }
+    let known = history(&world, 1, 1);
+    let before = world.nodes[1].snapshot();
+    let Done::Learned(Ok(version)) = world.ask(1, Command::Learn(known)) else { panic!("not judged") };
+    assert_eq!(version, world.nodes[1].state().ledger.alliance.version());
+    world.nodes[1].compare(&before, 1);
+}
+
+#[test]
+fn a_new_transport_key_is_used_after_an_eighth_of_t_and_the_former_one_forgotten_after_t() {
+    let mut world = founded();
+    let change = drawn(&mut world, 1);
+    let member = world.nodes[1].me();
+    approve(&mut world, 1, change.clone());
+    world.settle();
+    let ledger = &world.nodes[2].state().ledger;
+    let (decisions, known) = (&ledger.decisions, ledger.alliance.member(&member).unwrap());
+    let seal = ledger.alliance.charter().seal;
+    let settled = decisions.settled();
+    let time = settled.decided.last().unwrap().time;
+    let (old, new) = (key(1, 4).public().to_bytes(), change.transport.unwrap().0);
+    let at = |now| decisions.transports(known, now);
+    assert_eq!((at(time).used, at(time).others), (old, vec![(new, u64::MAX)]));
+    let switch = time + seal / 8;
+    assert_eq!(decisions.next_transport(time), Some(switch));
+    assert_eq!(at(switch - 1).used, old);
+    assert_eq!((at(switch).used, at(switch).others), (new, vec![(old, time + seal)]));
+    assert_eq!((at(time + seal).used, at(time + seal).others), (new, Vec::new()));
+    assert_eq!(decisions.next_transport(switch), None);
+    let other = ledger.alliance.member(&world.nodes[2].me()).unwrap();
+    assert_eq!(at(time).used, old);
+    assert_eq!(decisions.transports(other, time).others, Vec::new(), "nobody else has changed anything");
+}
