@@ -17,6 +17,7 @@ mod resolution;
 mod run;
 mod status;
 mod verify;
+mod versions;
 
 use std::path::Path;
 
@@ -35,7 +36,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
     match cli.command {
         Command::Init(flags) => init::run(&at, flags),
         Command::Run(flags) => run::run(&at, &flags),
-        Command::Charter(command) => charter::run(&at, command),
+        Command::Charter(command) => charter::run(&at, &cli.node, command),
         Command::Status => status::node(&client(&at, &cli.node)?),
         Command::Log(Log { action: Some(LogAction::Audit { report, lang }), .. }) => {
             audit::run(&client(&at, &cli.node)?, report.as_deref(), &lang, cli.json)
@@ -43,7 +44,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Log(Log { member, action: None }) => status::logs(&client(&at, &cli.node)?, member.as_deref()),
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
-        Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, &flags),
+        Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, flags),
         Command::Join(flags) => join::join(&at, &flags, cli.json),
         Command::Resolution(command) => resolution::run(&client(&at, &cli.node)?, command),
         Command::Address(command) => address::run(&client(&at, &cli.node)?, command),

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::StatementId;
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{TreeHead, sign_checkpoint};
 
@@ -95,12 +96,16 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }
+                Command::TakeBack(id) => {
+                    let ledger = &self.state.ledger;
+                    let drawn = decisions::take_back(&id, &ledger.decisions, &ledger.me, now);
+                    self.pend(ticket, unless_pending(&id, &pending, drawn), &mut pending);
+                    continue;
+                }
                 Command::Join(id, secret, admission) => {
                     let ledger = &self.state.ledger;
-                    let again = pending.iter().any(|waiting: &Pending<_>| waiting.submissions.iter().any(|waiting| waiting.references.contains(&id)));
                     let drawn = decisions::admit(&id, &secret, *admission, &ledger.decisions, &ledger.me, now);
-                    let used = || Refusal { fault: RefusalKind::Decision, pointer: String::new(), detail: "this invitation is used".to_owned() };
-                    self.pend(ticket, if again { Err(used()) } else { drawn }, &mut pending);
+                    self.pend(ticket, unless_pending(&id, &pending, drawn), &mut pending);
                     continue;
                 }
                 Command::Freeze(term) => {
@@ -179,4 +184,11 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let name = witness_name(&ledger.alliance.id(), &ledger.me);
         sign_checkpoint(&log.origin(), tree, keys.log, (name.as_str(), keys.witness), now / 1000)
     }
+}
+
+/// What was drawn up for an invitation, unless what waits in the same group uses it or takes it back.
+fn unless_pending<T>(id: &StatementId, pending: &[Pending<T>], drawn: Result<Submission, Refusal>) -> Result<Submission, Refusal> {
+    let again = pending.iter().any(|waiting| waiting.submissions.iter().any(|waiting| waiting.references.contains(id)));
+    let used = || Refusal { fault: RefusalKind::Decision, pointer: String::new(), detail: "this invitation is used".to_owned() };
+    if again { Err(used()) } else { drawn }
 }
