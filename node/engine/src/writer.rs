@@ -69,6 +69,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     pub fn work(&mut self, group: Vec<(O::Ticket, Command)>, now: u64) -> Result<(), Fatal> {
         let (mut pending, mut submitted) = (Vec::new(), Vec::new());
         for (ticket, command) in group {
+            let ledger = self.state.ledger.clone();
             let outcome = match command {
                 Command::Submit { submissions, once } => {
                     pending.push(Pending { ticket, submissions, once, protocol: false });
@@ -79,39 +80,31 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     continue;
                 }
                 Command::Propose(request) => {
-                    let ledger = &self.state.ledger;
                     let drawn = decisions::propose(*request, &ledger.decisions, &ledger.me, now);
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }
                 Command::Vote(request) => {
-                    let ledger = &self.state.ledger;
                     let drawn = decisions::vote(request, &ledger.decisions, &ledger.me, now);
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }
                 Command::Invite(request, secret) => {
-                    let ledger = &self.state.ledger;
                     let drawn = decisions::invite(request, &secret, &ledger.decisions, &ledger.me, now);
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }
                 Command::TakeBack(id) => {
-                    let ledger = &self.state.ledger;
                     let drawn = decisions::take_back(&id, &ledger.decisions, &ledger.me, now);
                     self.pend(ticket, unless_pending(&id, &pending, drawn), &mut pending);
                     continue;
                 }
                 Command::Join(id, secret, admission) => {
-                    let ledger = &self.state.ledger;
                     let drawn = decisions::admit(&id, &secret, *admission, &ledger.decisions, &ledger.me, now);
                     self.pend(ticket, unless_pending(&id, &pending, drawn), &mut pending);
                     continue;
                 }
-                Command::Freeze(term) => {
-                    let ledger = &self.state.ledger;
-                    self.silence.ask(term, &ledger.decisions, &ledger.me).map(|()| Done::Decided).map_err(SubmitError::from)
-                }
+                Command::Freeze(term) => self.silence.ask(term, &ledger.decisions, &ledger.me).map(|()| Done::Decided).map_err(SubmitError::from),
                 Command::Heads(heads) => self.take_heads(&heads).map(|()| Ok(Done::Decided))?,
                 Command::Decide(reached) => self.decide(&reached, now).map(|()| Ok(Done::Decided))?,
                 Command::AddCheckpoint { request, named } => {

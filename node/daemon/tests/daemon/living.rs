@@ -48,7 +48,10 @@ fn the_charter_is_shown_as_it_was_at_any_time() {
     assert_eq!(ask(&["show", "--at", "1999-12-31"]).status.code(), Some(4), "before the founding");
     assert_eq!(ask(&["show", "--version", "2"]).status.code(), Some(4));
     let shown = text(&node.ask(&["charter", "show"]));
-    assert!(shown.contains("新链, version 1 of 1") && shown.contains("name: 链 -> 新链") && shown.contains("rule of admit: two-thirds -> all"), "{shown}");
+    assert!(
+        shown.contains("新链, version 1 of 1") && shown.contains("name: 链 -> 新链") && shown.contains("rule of admit: two-thirds -> all"),
+        "{shown}"
+    );
     let table = text(&node.ask(&["charter", "history"]));
     assert!(table.contains("founding charter") && table.contains(&format!("charter {id}")), "{table}");
     assert!(text(&node.ask(&["resolution", "list"])).contains("Nothing waits for this member"));
