@@ -158,7 +158,8 @@ async function console_() {
     const record = await page.evaluate("[...document.querySelectorAll('tbody tr')].find((row) => row.querySelectorAll('.chip').length > 2)?.querySelector('a').getAttribute('href')");
     const circle = `${site.admin}/circles`;
     for (const [name, address] of [
-      ["overview", `${site.admin}/`], ["logs", `${site.admin}/logs`], ["record", site.admin + record], ["circles", circle], ["new-circle", `${circle}/new`],
+      ["overview", `${site.admin}/`], ["charter", `${site.admin}/charter`], ["members", `${site.admin}/members`], ["invitations", `${site.admin}/invitations`],
+      ["logs", `${site.admin}/logs`], ["record", site.admin + record], ["circles", circle], ["new-circle", `${circle}/new`],
       ["code", `${site.admin}/code?gtin=6901234567892&lot=L20261120`],
     ]) {
       await page.open(address);

@@ -1,6 +1,7 @@
 //! What of the witnessing should alarm the operator, for people and programs.
 
 use serde::Serialize;
+use suyuan_core::MemberId;
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::witnessing::Alarm;
 use utoipa::ToSchema;
@@ -36,6 +37,11 @@ impl AlarmJson {
         };
         let by = by.iter().map(|member| MemberName::of(member, ledger)).collect();
         Self { code, log: LogName::of(&log), member: MemberName::of(&log.member, ledger), cosigned, here, by }
+    }
+
+    /// Whether it is about this member's log.
+    pub(crate) fn is_of(&self, member: &MemberId) -> bool {
+        self.member.id == *member
     }
 
     /// What it is and what to do, in words.

@@ -1,4 +1,4 @@
-//! Inviting a newcomer, and taking in whoever shows an invitation: it is proposed to the members, who decide.
+//! Inviting a newcomer, taking that back, and taking in whoever shows an invitation: it is proposed to the members, who decide.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,14 +9,14 @@ use suyuan_core::charter::Role;
 use suyuan_core::membership::Admission;
 use suyuan_core::resolution::Disclosed;
 use suyuan_core::{AllianceId, StatementId};
-use suyuan_engine::decisions::{Decisions, HeldInvitation, InvitationRequest};
+use suyuan_engine::decisions::{HeldInvitation, InvitationRequest, InvitationState};
 use suyuan_engine::history;
 use suyuan_engine::ledger::Ledger;
 use suyuan_runtime::node::now;
 use utoipa::ToSchema;
 
 use crate::auth::Need;
-use crate::body::Json;
+use crate::body::{Json, Param};
 use crate::problem::{Kind, Problem};
 use crate::records::view::MemberName;
 use crate::routes::Page;
@@ -48,35 +48,40 @@ pub(crate) struct NewInvitation {
 pub(crate) struct InvitationJson {
     /// The invitation's statement.
     #[schema(value_type = String)]
-    id: StatementId,
+    pub id: StatementId,
     /// Who invites.
-    author: MemberName,
+    pub author: MemberName,
     /// Name that the new member is to have.
-    name: String,
+    pub name: String,
     /// Its role.
     #[schema(value_type = String)]
-    role: Role,
+    pub role: Role,
     /// After this it is worth nothing, milliseconds since 1970-01-01 UTC.
-    expires: u64,
-    /// `open`, `used` or `expired`.
-    state: &'static str,
+    pub expires: u64,
+    /// `open`, `used`, `withdrawn` or `expired`.
+    pub state: &'static str,
     /// The proposal to admit whoever used it.
     #[schema(value_type = Option<String>)]
-    proposal: Option<StatementId>,
+    pub proposal: Option<StatementId>,
 }
 
 impl InvitationJson {
     fn new(id: &StatementId, held: &HeldInvitation, ledger: &Ledger) -> Self {
-        let decisions: &Decisions = &ledger.decisions;
-        let proposal = decisions.used(id).copied();
-        let state = match proposal {
-            Some(_) => "used",
-            None if held.invitation.expires < now() => "expired",
-            None => "open",
-        };
+        let state = ledger.decisions.invitation_state(id, now()).map_or("", InvitationState::name);
+        let proposal = ledger.decisions.used(id).copied();
         let (name, role, expires) = (held.invitation.name.clone(), held.invitation.role, held.invitation.expires);
         Self { id: *id, author: MemberName::of(&held.author, ledger), name, role, expires, state, proposal }
     }
+}
+
+/// One invitation as things stand.
+///
+/// # Errors
+/// [`Kind::NotFound`].
+pub(crate) fn found(ledger: &Ledger, id: &str) -> Result<InvitationJson, Problem> {
+    let id: StatementId = id.parse().map_err(|_| Problem::not_found())?;
+    let held = ledger.decisions.invitations().find(|(known, _)| **known == id);
+    held.map(|(id, held)| InvitationJson::new(id, held, ledger)).ok_or_else(Problem::not_found)
 }
 
 /// An invitation as it is handed to whoever is invited. It cannot be shown again.
@@ -106,23 +111,58 @@ pub(crate) async fn create(
     State(state): State<AppState>,
     Json(new): Json<NewInvitation>,
 ) -> Result<(StatusCode, axum::Json<MadeInvitation>), Problem> {
-    check_room(&state)?;
+    let NewInvitation { name, role, expires } = new;
+    let made = make(&state, InvitationRequest { name, role, expires }).await?;
+    Ok((StatusCode::CREATED, axum::Json(made)))
+}
+
+/// Makes an invitation.
+///
+/// # Errors
+/// [`Problem`]: it may not be made, or could not be written.
+pub(crate) async fn make(state: &AppState, request: InvitationRequest) -> Result<MadeInvitation, Problem> {
+    check_room(state)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| Problem::internal(&error))?;
-    let NewInvitation { name, role, expires } = new;
-    let receipt = state.handle.invite(InvitationRequest { name, role, expires }, secret).await?;
+    let receipt = state.handle.invite(request, secret).await?;
     let ledger = state.handle.state().ledger;
     let id = receipt.ids.first().copied().ok_or_else(|| Problem::internal(&"an invitation without an id"))?;
     let held = ledger.decisions.invitations().find(|(known, _)| **known == id);
     let (_, held) = held.ok_or_else(|| Problem::internal(&"an invitation that was written is not known"))?;
-    let made = MadeInvitation {
+    Ok(MadeInvitation {
         alliance: ledger.alliance.id(),
         url: state.public_url.to_string(),
         invitation: id,
         secret: hex::encode(secret),
         signed: held.disclosed.as_ref().clone(),
-    };
-    Ok((StatusCode::CREATED, axum::Json(made)))
+    })
+}
+
+/// Take an invitation back.
+///
+/// By whoever made it, as long as nobody has used it. A statement of this member's says so: every member's node shows it, and this one admits nobody on it.
+#[utoipa::path(delete, path = "/api/v1/invitations/{id}", tag = "alliance", params(("id" = String, Path, description = "The invitation's statement id")),
+    responses((status = 200, description = "The invitation", body = InvitationJson)))]
+pub(crate) async fn remove(State(state): State<AppState>, Param(id): Param) -> Result<axum::Json<InvitationJson>, Problem> {
+    take_back(&state, &id).await.map(axum::Json)
+}
+
+/// Takes an invitation back.
+///
+/// # Errors
+/// [`Problem`]: it is not there, not this member's, or not open.
+pub(crate) async fn take_back(state: &AppState, id: &str) -> Result<InvitationJson, Problem> {
+    let invitation = found(&state.handle.state().ledger, id)?;
+    check_room(state)?;
+    state.handle.take_back(invitation.id).await?;
+    found(&state.handle.state().ledger, id)
+}
+
+/// Every invitation, the newest end first.
+pub(crate) fn all(ledger: &Ledger) -> Vec<InvitationJson> {
+    let mut all: Vec<InvitationJson> = ledger.decisions.invitations().map(|(id, held)| InvitationJson::new(id, held, ledger)).collect();
+    all.sort_by_key(|invitation| std::cmp::Reverse((invitation.expires, invitation.id)));
+    all
 }
 
 /// List invitations.
@@ -130,10 +170,7 @@ pub(crate) async fn create(
 /// Of every member, the newest end first.
 #[utoipa::path(get, path = "/api/v1/invitations", tag = "alliance", responses((status = 200, description = "The invitations", body = Vec<InvitationJson>)))]
 pub(crate) async fn list(State(state): State<AppState>) -> axum::Json<Vec<InvitationJson>> {
-    let ledger = state.handle.state().ledger;
-    let mut all: Vec<InvitationJson> = ledger.decisions.invitations().map(|(id, held)| InvitationJson::new(id, held, &ledger)).collect();
-    all.sort_by_key(|invitation| std::cmp::Reverse((invitation.expires, invitation.id)));
-    axum::Json(all)
+    axum::Json(all(&state.handle.state().ledger))
 }
 
 /// What whoever was invited sends.

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 use suyuan_core::AllianceId;
+use suyuan_runtime::node::now;
 use utoipa::ToSchema;
 
 use crate::alarms::AlarmJson;
@@ -32,6 +33,8 @@ pub(crate) struct NodeStatus {
     peers: Peers,
     /// Circles that it is in.
     circles: usize,
+    /// Open proposals that wait for this member's word.
+    waiting: usize,
     /// What keeps it from writing, or will be missed one day; empty where all is well.
     trouble: Vec<TroubleJson>,
     /// What of the witnessing should alarm the operator; empty where all is well.
@@ -72,8 +75,8 @@ struct Peers {
 /// Its identity, its log and what it published.
 #[utoipa::path(get, path = "/api/v1/node", tag = "node", responses((status = 200, description = "The node", body = NodeStatus)))]
 pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus> {
-    let now = state.handle.state();
-    let ledger = &now.ledger;
+    let current = state.handle.state();
+    let ledger = &current.ledger;
     let tree = ledger.logs.head(&ledger.own_log()).tree_head();
     let charter = ledger.alliance.charter();
     axum::Json(NodeStatus {
@@ -82,7 +85,7 @@ pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus
         version: env!("CARGO_PKG_VERSION"),
         size: tree.size,
         root: hex::encode(tree.root),
-        published: now.published.as_ref().map(|published| Checkpoint {
+        published: current.published.as_ref().map(|published| Checkpoint {
             size: published.size,
             root: hex::encode(published.root),
             note: published.checkpoint.clone(),
@@ -93,6 +96,7 @@ pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus
             connected: state.peers.borrow().iter().filter(|peer| peer.connected).count(),
         },
         circles: ledger.circles.iter().count(),
+        waiting: ledger.decisions.waiting_for(&ledger.me, now()).len(),
         trouble: Trouble::all(&state).into_iter().map(Trouble::json).collect(),
         alarms: state.alarms.borrow().iter().map(|alarm| AlarmJson::new(alarm, ledger)).collect(),
     })

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod assets;
 pub(crate) mod audit;
+mod charter;
 mod circle_form;
 mod circles;
 mod code;
@@ -10,9 +11,11 @@ mod cookies;
 mod decisions;
 pub(crate) mod display;
 mod frame;
+mod invitations;
 pub(crate) mod lenient;
 mod login;
 mod logs;
+mod members;
 mod overview;
 mod record;
 mod records;
@@ -40,6 +43,13 @@ pub(crate) fn table() -> Vec<Page> {
         Page::post("/login", Open, login::log_in),
         Page::post("/language", Open, cookies::set_language),
         Page::get("/", Operator, overview::page),
+        Page::get("/charter", Operator, charter::page),
+        Page::get("/members", Operator, members::list),
+        Page::get("/members/{id}", Operator, members::one),
+        Page::get("/invitations", Operator, invitations::list),
+        Page::post("/invitations", Operator, invitations::create),
+        Page::get("/invitations/{id}", Operator, invitations::one),
+        Page::post("/invitations/{id}", Operator, invitations::take_back),
         Page::get("/logs", Operator, logs::page),
         Page::get("/logs/audit", Operator, audit::page),
         Page::post("/logs/audit", Operator, audit::start),

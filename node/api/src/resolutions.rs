@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use suyuan_core::membership::Change;
 use suyuan_core::order::Order;
 use suyuan_core::{MemberId, StatementId};
-use suyuan_engine::decisions::{Choice, HeldProposal, ProposalRequest, Standing, VoteRequest};
+use suyuan_engine::decisions::{Choice, HeldProposal, Outcome, ProposalRequest, Standing, VoteRequest};
 use suyuan_engine::ledger::Ledger;
 use suyuan_runtime::node::now;
 use utoipa::ToSchema;
@@ -16,6 +16,9 @@ use crate::problem::Problem;
 use crate::records::view::MemberName;
 use crate::state::AppState;
 use crate::trouble::check_room;
+
+/// A proposal that ends sooner is marked, milliseconds: a day.
+const URGENT: u64 = 86_400_000;
 
 /// A proposal as things stand.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,6 +34,8 @@ pub(crate) struct ResolutionJson {
     pub time: u64,
     /// `admit`, `remove`, `role`, `keys`, `charter`, `chair` or `agree`.
     pub kind: &'static str,
+    /// Whom or what it is about: a member's name, an agreement's title, or the alliance's name.
+    pub about: String,
     /// What is decided, exactly.
     #[schema(value_type = Object)]
     pub change: Change,
@@ -41,6 +46,8 @@ pub(crate) struct ResolutionJson {
     pub reason: String,
     /// After this no effect is written, milliseconds since 1970-01-01 UTC.
     pub expires: u64,
+    /// Whether it is open and ends within 24 hours.
+    pub urgent: bool,
     /// `open`, `decided` (in the order, not yet final), `final`, `superseded` or `expired`; or another code of `specs/resolution.md` that says why it cannot take effect.
     pub state: &'static str,
     /// Weight that approves, as things stand or when it was decided.
@@ -83,10 +90,12 @@ impl ResolutionJson {
             author: MemberName::of(&held.author, ledger),
             time: held.time,
             kind: proposal.change.kind(),
+            about: about(&proposal.change, ledger),
             change: proposal.change.clone(),
             slot: proposal.slot.clone(),
             reason: proposal.reason.clone(),
             expires: proposal.expires,
+            urgent: outcome == Outcome::Open && proposal.expires < now.saturating_add(URGENT),
             state: outcome.name(),
             reached: tally.reached,
             needed: tally.needed,
@@ -103,7 +112,21 @@ impl VoteJson {
     }
 }
 
-/// Every proposal, the newest first.
+/// Whom or what a change is about, in a few words.
+fn about(change: &Change, ledger: &Ledger) -> String {
+    let named = |member: &MemberId| MemberName::of(member, ledger).name;
+    match change {
+        Change::Admit(admission) => admission.decode().map(|entry| entry.name).unwrap_or_default(),
+        Change::Remove(removal) => named(&removal.member),
+        Change::Role(role) => named(&role.member),
+        Change::Keys(keys) => named(&keys.member),
+        Change::Charter(_) => ledger.alliance.charter().name.clone(),
+        Change::Chair(chair) => named(&chair.member),
+        Change::Agree(agreement) => agreement.title.clone(),
+    }
+}
+
+/// Every proposal, those that wait for this member first, then the newest first.
 pub(crate) fn all(ledger: &Ledger, now: u64) -> Vec<ResolutionJson> {
     let mut all: Vec<ResolutionJson> =
         ledger.decisions.proposals().iter().filter_map(|(id, held)| ResolutionJson::new(id, held, ledger, now)).collect();

@@ -58,7 +58,8 @@ pub enum Command {
     /// Circles 协作圈: who may read what.
     #[command(subcommand)]
     Circle(Circle),
-    /// Invite somebody to the alliance.
+    /// Invite somebody to the alliance, list the invitations, or take one back.
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Invite(Invite),
     /// Ask to be admitted to an alliance on an invitation, and wait until the members have decided.
     Join(Join),
@@ -170,11 +171,20 @@ pub enum Charter {
         #[arg(long)]
         alliance: Option<AllianceId>,
     },
-    /// Show what a charter says.
+    /// Show what the charter says: as it is in force at the running node, or was before; or what a file says.
+    #[command(disable_version_flag = true)]
     Show {
-        /// The charter; the node's own if there is none.
+        /// A charter's file, such as a draft or the founding charter in the data folder; the running node is not asked then.
         file: Option<PathBuf>,
+        /// As it was in force at this time: RFC 3339, e.g. 2026-11-20T08:30:00+08:00, or a date, which is the end of that day in Beijing.
+        #[arg(long, value_name = "TIME", value_parser = crate::time::parse, conflicts_with_all = ["file", "version"])]
+        at: Option<u64>,
+        /// The version with this number; 0 is the founding charter.
+        #[arg(long, value_name = "N", conflicts_with = "file")]
+        version: Option<u64>,
     },
+    /// Every version of the charter: since when, what it changed, and by which decision.
+    History,
 }
 
 /// `suyuan charter new`.
@@ -360,6 +370,17 @@ pub enum Address {
 /// `suyuan invite`.
 #[derive(Debug, Args)]
 pub struct Invite {
+    /// Whom.
+    #[command(flatten)]
+    pub new: Option<NewInvitation>,
+    /// What to do with invitations that were made.
+    #[command(subcommand)]
+    pub action: Option<InviteAction>,
+}
+
+/// Somebody to be invited.
+#[derive(Debug, Args)]
+pub struct NewInvitation {
     /// Name that the new member is to have.
     #[arg(long)]
     pub name: String,
@@ -392,6 +413,18 @@ pub struct History {
     pub url: String,
 }
 
+/// What is done with invitations.
+#[derive(Debug, Subcommand)]
+pub enum InviteAction {
+    /// Every invitation, and whether it is open, used, withdrawn or expired.
+    List,
+    /// Take one of this member's own back: nobody can use it any more.
+    Withdraw {
+        /// Its id, as `suyuan invite list` shows it.
+        id: StatementId,
+    },
+}
+
 /// `suyuan join`.
 #[derive(Debug, Args)]
 pub struct Join {
@@ -411,7 +444,7 @@ pub struct Join {
 /// `suyuan resolution`.
 #[derive(Debug, Subcommand)]
 pub enum Resolution {
-    /// All proposals: those that wait for this member first.
+    /// All proposals, those that wait for this member first: for whom each waits, and until when.
     List,
     /// One proposal with everything that was said.
     Show {

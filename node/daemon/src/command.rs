@@ -19,6 +19,7 @@ mod rotate;
 mod run;
 mod status;
 mod verify;
+mod versions;
 
 use std::path::Path;
 
@@ -37,7 +38,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
     match cli.command {
         Command::Init(flags) => init::run(&at, flags),
         Command::Run(flags) => run::run(&at, &flags),
-        Command::Charter(command) => charter::run(&at, command),
+        Command::Charter(command) => charter::run(&at, &cli.node, command),
         Command::Status => status::node(&client(&at, &cli.node)?),
         Command::Log(Log { action: Some(LogAction::Audit { report, lang }), .. }) => {
             audit::run(&client(&at, &cli.node)?, report.as_deref(), &lang, cli.json)
@@ -45,8 +46,8 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::Log(Log { member, action: None }) => status::logs(&client(&at, &cli.node)?, member.as_deref()),
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
-        Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, &flags),
         Command::History(flags) => history::run(&at, &flags),
+        Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, flags),
         Command::Join(flags) => join::join(&at, &flags, cli.json),
         Command::Resolution(command) => resolution::run(&client(&at, &cli.node)?, command),
         Command::Address(command) => address::run(&client(&at, &cli.node)?, command),

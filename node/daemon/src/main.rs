@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod external;
 mod telemetry;
+mod time;
 
 use std::process::ExitCode;
 

@@ -27,7 +27,9 @@ use suyuan_core::{CircleId, MemberId, StatementId};
 pub use act::{Act, EpochState, Silence};
 pub use draw::{ProposalRequest, VoteRequest, propose, vote};
 pub use fold::{Head, Heads};
-pub use invitation::{HeldInvitation, INVITATION, Invitation, InvitationRequest, InvitationSecret, admit, digest, invite};
+pub use invitation::{
+    HeldInvitation, INVITATION, Invitation, InvitationRequest, InvitationSecret, InvitationState, admit, digest, invite, take_back,
+};
 pub use rotation::Transports;
 pub use standing::{Outcome, Standing};
 pub use telling::{HeadsToTell, Telling};

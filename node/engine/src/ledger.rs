@@ -131,6 +131,16 @@ impl Ledger {
         LogId { alliance: self.alliance.id(), member: self.me, incarnation: 0 }
     }
 
+    /// The size at which a log was closed, if its member has left: what lies behind it is quarantined.
+    pub fn closed_at(&self, log: &LogId) -> Option<u64> {
+        self.alliance.member(&log.member).and_then(|author| author.left).map(|left| left.size)
+    }
+
+    /// Whether an entry lies behind the size at which its log was closed.
+    pub fn is_quarantined(&self, log: &LogId, sequence: u64) -> bool {
+        self.closed_at(log).is_some_and(|size| sequence >= size)
+    }
+
     /// The circles that this node may see records of.
     pub fn known_circles(&self) -> Vec<CircleId> {
         let fixed = [PUBLIC, alliance_circle(&self.alliance.id()), self_circle(&self.me)];

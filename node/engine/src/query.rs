@@ -62,6 +62,8 @@ pub struct RecordView {
     pub witnesses: Witnesses,
     /// Members that may hold some section of it, as far as its audiences are known here. With a public section, or none at all, everybody.
     pub entitled: Vec<MemberId>,
+    /// Whether it lies behind the size at which its log was closed: it counts for nothing.
+    pub quarantined: bool,
     /// Why the entry as a whole is void: then all its sections are, its type is empty where its bytes are no statement, and it has no effect.
     pub void: Option<Fault>,
 }
@@ -123,6 +125,17 @@ pub struct Page {
     pub next: Option<Row>,
 }
 
+/// An entry behind the size at which its log was closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its id.
+    pub id: StatementId,
+    /// Its type, where its statement is here and is one.
+    pub kind: Option<String>,
+}
+
 /// What the public may see of a subject's records.
 #[derive(Clone, Debug)]
 pub struct ProductRecords {
@@ -168,6 +181,25 @@ impl<V: View> Reader<'_, V> {
             records.extend(self.shown(row)?.filter(about));
         }
         Ok(Page { records, next })
+    }
+
+    /// What is held of a log behind the size at which it was closed: at most so many entries, from a sequence on. Nothing of a member of today.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn quarantined(&self, log: &LogId, from: u64, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        let (Some(closed), Some(head)) = (self.ledger.closed_at(log), self.ledger.logs.known(log)) else { return Ok(Vec::new()) };
+        let from = from.max(closed);
+        let end = head.size().min(from.saturating_add(limit.min(limits::PAGE) as u64));
+        if from >= end {
+            return Ok(Vec::new());
+        }
+        let ids = logs::entries(self.view, head.number, from..end)?;
+        let entry = |(sequence, id)| {
+            let shown = self.shown(Row { log: head.number, sequence })?;
+            Ok(Quarantined { sequence, id, kind: shown.map(|record| record.kind).filter(|kind| !kind.is_empty()) })
+        };
+        (from..end).zip(ids).map(entry).collect()
     }
 
     /// The record of one row, if its statement is held.
@@ -275,6 +307,7 @@ impl<V: View> Reader<'_, V> {
                 let open = statement.sections.is_empty() || *member == statement.place.author;
                 open || held.sections.iter().any(|section| self.may(member, Action::Hold, held, section))
             }),
+            quarantined: self.ledger.is_quarantined(&log, held.row.sequence),
             void: None,
         })
     }
@@ -308,6 +341,7 @@ impl<V: View> Reader<'_, V> {
             published: void.row.sequence < self.covered(&log)?,
             witnesses: self.witnesses(&log, void.row.sequence),
             entitled: self.members_who(|_| true),
+            quarantined: self.ledger.is_quarantined(&log, void.row.sequence),
             void: Some(void.fault),
         })
     }
@@ -401,7 +435,7 @@ impl<V: View> Reader<'_, V> {
         Ok(Some(BundleRecord { statement, signature, proof: proof.to_string(), disclosures }))
     }
 
-    /// The records with a public section about a subject, from all members that this node has: recalls first, then the newest by the authors' times, as many
+    /// The records with a public section about a subject, from all members that this node has, those that are quarantined aside: recalls first, then the newest by the authors' times, as many
     /// as there may be and as fit into so many bytes of statements and public content, but always one. Only these are read. They come with their public
     /// sections alone.
     ///
@@ -410,9 +444,13 @@ impl<V: View> Reader<'_, V> {
     pub fn product(&self, subject: &str, records: usize, bytes: usize) -> Result<ProductRecords, StoreError> {
         let name = self.local.name(Table::Public, subject.as_bytes());
         let keys = self.view.rows(Table::Public, &name, &[&name[..], &[0xff; 32]].concat(), limits::PRODUCT_ROWS)?;
-        let (mut found, mut weight) = (Vec::new(), 0usize);
+        let (mut found, mut weight, mut behind) = (Vec::new(), 0usize, 0usize);
         for (key, _) in keys.iter().take(records) {
             let row = public_row(key).ok_or_else(|| StoreError("an index row's key".into()))?;
+            if self.ledger.is_quarantined(&self.log_of(row)?, row.sequence) {
+                behind = behind.saturating_add(1);
+                continue;
+            }
             let outline =
                 Outline::load(row, self.view, self.local)?.ok_or_else(|| StoreError(format!("entry {} in log number {}", row.sequence, row.log)))?;
             let record = outline.read(|_, section| section.is_public(), self.view, self.local)?;
@@ -423,7 +461,7 @@ impl<V: View> Reader<'_, V> {
             }
             found.push(record);
         }
-        let more = keys.len().saturating_sub(found.len());
+        let more = keys.len().saturating_sub(found.len()).saturating_sub(behind);
         found.sort_by_key(|record| (record.statement.time, record.row));
         Ok(ProductRecords { records: found, more, counted: keys.len() < limits::PRODUCT_ROWS })
     }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::StatementId;
 use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{TreeHead, sign_checkpoint};
 
@@ -70,6 +71,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     pub fn work(&mut self, group: Vec<(O::Ticket, Command)>, now: u64) -> Result<(), Fatal> {
         let (mut pending, mut submitted) = (Vec::new(), Vec::new());
         for (ticket, command) in group {
+            let ledger = self.state.ledger.clone();
             let outcome = match command {
                 Command::Submit { submissions, once } => {
                     pending.push(Pending { ticket, submissions, once, protocol: false });
@@ -90,23 +92,21 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     continue;
                 }
                 Command::Invite(request, secret) => {
-                    let ledger = &self.state.ledger;
                     let drawn = decisions::invite(request, &secret, &ledger.decisions, &ledger.me, now);
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }
-                Command::Join(id, secret, admission) => {
-                    let ledger = &self.state.ledger;
-                    let again = pending.iter().any(|waiting: &Pending<_>| waiting.submissions.iter().any(|waiting| waiting.references.contains(&id)));
-                    let drawn = decisions::admit(&id, &secret, *admission, &ledger.decisions, &ledger.me, now);
-                    let used = || Refusal { fault: RefusalKind::Decision, pointer: String::new(), detail: "this invitation is used".to_owned() };
-                    self.pend(ticket, if again { Err(used()) } else { drawn }, &mut pending);
+                Command::TakeBack(id) => {
+                    let drawn = decisions::take_back(&id, &ledger.decisions, &ledger.me, now);
+                    self.pend(ticket, unless_pending(&id, &pending, drawn), &mut pending);
                     continue;
                 }
-                Command::Freeze(term) => {
-                    let ledger = &self.state.ledger;
-                    self.silence.ask(term, &ledger.decisions, &ledger.me).map(|()| Done::Decided).map_err(SubmitError::from)
+                Command::Join(id, secret, admission) => {
+                    let drawn = decisions::admit(&id, &secret, *admission, &ledger.decisions, &ledger.me, now);
+                    self.pend(ticket, unless_pending(&id, &pending, drawn), &mut pending);
+                    continue;
                 }
+                Command::Freeze(term) => self.silence.ask(term, &ledger.decisions, &ledger.me).map(|()| Done::Decided).map_err(SubmitError::from),
                 Command::Heads(heads) => self.take_heads(&heads).map(|()| Ok(Done::Decided))?,
                 Command::Decide(reached) => self.decide(&reached, now).map(|()| Ok(Done::Decided))?,
                 Command::AddCheckpoint { request, named } => {
@@ -181,4 +181,11 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let (log_key, witness_key) = (self.checkpoint_key(tree.size)?, self.witness_key()?);
         Ok(sign_checkpoint(&log.origin(), tree, log_key, (name.as_str(), witness_key), now / 1000))
     }
+}
+
+/// What was drawn up for an invitation, unless what waits in the same group uses it or takes it back.
+fn unless_pending<T>(id: &StatementId, pending: &[Pending<T>], drawn: Result<Submission, Refusal>) -> Result<Submission, Refusal> {
+    let again = pending.iter().any(|waiting| waiting.submissions.iter().any(|waiting| waiting.references.contains(id)));
+    let used = || Refusal { fault: RefusalKind::Decision, pointer: String::new(), detail: "this invitation is used".to_owned() };
+    if again { Err(used()) } else { drawn }
 }

@@ -163,6 +163,15 @@ impl Handle {
         self.write(writer::Command::Invite(request, secret)).await
     }
 
+    /// Takes an invitation back.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn take_back(&self, invitation: StatementId) -> Result<Receipt, SubmitError> {
+        self.gate.pass().await?;
+        self.write(writer::Command::TakeBack(invitation)).await
+    }
+
     /// Proposes to admit whoever shows an invitation's secret, once. The first of the receipt's ids is the proposal's name.
     ///
     /// # Errors

@@ -184,6 +184,14 @@ impl Client {
         text(self.post("/api/v1/keys", wanted))
     }
 
+    /// Takes an invitation back; returns it as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn withdraw_invitation(&self, id: &StatementId) -> Result<String, ClientError> {
+        text(self.agent.delete(self.url(&format!("/api/v1/invitations/{id}"))).header("authorization", self.bearer()).call())
+    }
+
     /// States where this member's node is reached; returns the addresses of all members as JSON text.
     ///
     /// # Errors

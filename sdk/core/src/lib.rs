@@ -27,6 +27,7 @@ pub mod section;
 pub mod statement;
 pub mod tile;
 pub mod tree;
+pub mod version;
 pub mod witness;
 
 pub use fault::Fault;

@@ -13,6 +13,7 @@ use crate::id::{AllianceId, Hash, KeyId, MemberId, StatementId};
 use crate::key::{self, PublicKey, SecretKey, Signature};
 use crate::limits;
 use crate::statement::{is_type, sig_structure};
+use crate::version::RULED;
 
 /// What a resolution decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +149,25 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The least that a kind of change asks for.
+    pub fn least(kind: &str) -> Self {
+        match kind {
+            "admit" | "remove" | "charter" => Self::TwoThirds,
+            // A member alone decides of its keys.
+            "keys" => Self::All,
+            _ => Self::Majority,
+        }
+    }
+
+    /// Its name in formats.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Majority => "majority",
+            Self::TwoThirds => "two-thirds",
+            Self::All => "all",
+        }
+    }
+
     /// The weight that is enough, of this much.
     pub const fn threshold(self, total: u64) -> u64 {
         match self {
@@ -204,13 +224,7 @@ impl Change {
 
     /// The weight that has to approve, of these signers' weights; never less than the alliance's rule for it.
     pub fn threshold(&self, alliance: &Alliance, total: u64) -> u64 {
-        let least = match self {
-            Self::Admit(_) | Self::Remove(_) | Self::Charter(_) => Rule::TwoThirds,
-            Self::Role(_) | Self::Chair(_) | Self::Agree(_) => Rule::Majority,
-            Self::Keys(_) => Rule::All,
-        };
-        let agreed = alliance.rules().get(self.kind()).copied();
-        agreed.map_or(least, |agreed| agreed.max(least)).threshold(total)
+        alliance.rule(self.kind()).threshold(total)
     }
 }
 
@@ -458,7 +472,7 @@ impl Alliance {
         self.settings.rotation = rotation.unwrap_or(self.settings.rotation);
         self.settings.retention = retention.unwrap_or_else(|| self.settings.retention.clone());
         self.settings.rules = rules.unwrap_or_else(|| self.settings.rules.clone());
-        let known = |kind: &String| ["admit", "remove", "role", "charter", "chair", "agree"].contains(&kind.as_str());
+        let known = |kind: &String| RULED.contains(&kind.as_str());
         let bounded =
             self.settings.rotation <= limits::SEAL_TIME && self.settings.retention.len() <= limits::PURPOSE && self.settings.rules.keys().all(known);
         // Name, texts and T are bounded as in a founding charter.

@@ -161,6 +161,10 @@ pub struct Order {
     pub time: u64,
     /// Time of the first entry of the term.
     pub opened: u64,
+    /// The founding charter.
+    founding: Arc<Alliance>,
+    /// Since when each settled change of the alliance is in force, in their order.
+    confirmed: Vec<u64>,
     last: StatementId,
     tree: Frontier,
     /// Root of each head of this term, by size.
@@ -188,6 +192,8 @@ impl Order {
             term: 1,
             keeper,
             fence: Position::default(),
+            founding: alliance.clone(),
+            confirmed: Vec::new(),
             alliance,
             slots: BTreeMap::new(),
             epochs: Vec::new(),
@@ -320,13 +326,14 @@ impl Order {
         let then = self.alliance_at(size);
         let now = std::mem::replace(&mut self.alliance, then);
         let read = self.read_head(note).filter(|read| self.is_certified(read));
+        let seen = read.as_ref().and_then(|read| self.seen(read));
         self.alliance = now;
         let checkpoint = read.ok_or(EntryFault::Certificate)?;
         let root = usize::try_from(size).ok().and_then(|size| self.roots.get(size));
         if root != Some(&checkpoint.head.root) || size <= self.certified {
             return Err(EntryFault::Certificate);
         }
-        self.settle(size);
+        self.settle(size, seen);
         Ok(())
     }
 
@@ -336,9 +343,22 @@ impl Order {
         before.map_or(&self.alliance, |(_, alliance)| alliance).clone()
     }
 
-    fn settle(&mut self, size: u64) {
+    /// By when an honest voter had seen a head that is certified in this state, milliseconds since 1970-01-01 UTC: of `f + 1` voters at least one is honest.
+    /// Nothing where nobody else votes.
+    fn seen(&self, head: &Checkpoint) -> Option<u64> {
+        let mut times: Vec<u64> = head.cosignatures.iter().map(|(_, seconds)| seconds.saturating_mul(1000)).collect();
+        times.sort_unstable();
+        times.get(self.quorum().liars()).copied()
+    }
+
+    /// Settles what a certificate covers that honest voters had seen by then.
+    fn settle(&mut self, size: u64, seen: Option<u64>) {
         self.certified = size;
-        if let Some((_, alliance)) = self.pending.take_if(|(index, _)| *index < size) {
+        if let Some((index, alliance)) = self.pending.take_if(|(index, _)| *index < size) {
+            let at = Position { term: self.term, size: index.saturating_add(1) };
+            let written = self.decided.iter().rev().find(|decided| decided.at == at).map_or(self.time, |decided| decided.time);
+            let since = self.confirmed.last().copied().unwrap_or(self.founding.charter().time);
+            self.confirmed.push(seen.unwrap_or(written).max(since));
             self.before = Some((self.tree.size(), std::mem::replace(&mut self.alliance, alliance)));
         }
         if let Some((_, epoch)) = self.opening.take_if(|(index, _)| *index < size) {
@@ -369,6 +389,16 @@ impl Order {
         }
         self.opening = Some((self.tree.size(), epoch));
         Ok(())
+    }
+
+    /// The alliance as its founders signed it.
+    pub(crate) fn founding_alliance(&self) -> &Alliance {
+        &self.founding
+    }
+
+    /// Since when each settled change is in force.
+    pub(crate) fn confirmed(&self) -> &[u64] {
+        &self.confirmed
     }
 
     /// The entries that lead here: of every term up to its fence, in their order.

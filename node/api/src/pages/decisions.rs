@@ -45,24 +45,26 @@ struct One {
     why: Option<String>,
     line: Line,
     reason: String,
-    expires: String,
     change: String,
     waits_for: Vec<String>,
     votes: Vec<Vote>,
     open: bool,
 }
 
-struct Line {
-    id: String,
-    title: String,
-    kind: String,
-    author: String,
-    time: String,
-    state: String,
-    state_code: &'static str,
-    reached: u64,
-    needed: u64,
-    mine: bool,
+pub(super) struct Line {
+    pub id: String,
+    pub title: String,
+    pub kind: String,
+    pub author: String,
+    pub time: String,
+    pub expires: String,
+    /// It is open and ends within a day.
+    pub urgent: bool,
+    pub state: String,
+    pub state_code: &'static str,
+    pub reached: u64,
+    pub needed: u64,
+    pub mine: bool,
 }
 
 struct Vote {
@@ -74,13 +76,15 @@ struct Vote {
 }
 
 impl Line {
-    fn new(of: &ResolutionJson, ledger: &Ledger, lang: Lang) -> Self {
+    fn new(of: &ResolutionJson, lang: Lang) -> Self {
         Self {
             id: of.id.to_string(),
-            title: title(&of.change, ledger, lang),
+            title: title(of, lang),
             kind: lang.t(&format!("change.{}", of.kind)).to_owned(),
             author: clean(&of.author.name),
             time: stamp(of.time),
+            expires: stamp(of.expires),
+            urgent: of.urgent,
             state: lang.known(&format!("decision.{}", of.state)).unwrap_or(of.state).to_owned(),
             state_code: of.state,
             reached: of.reached,
@@ -90,18 +94,19 @@ impl Line {
     }
 }
 
-/// What a change is about, in a few words.
-fn title(change: &Change, ledger: &Ledger, lang: Lang) -> String {
-    let named = |member| frame::member(ledger, member);
-    match change {
-        Change::Admit(admission) => admission.decode().map_or_else(String::new, |entry| clean(&entry.name)),
-        Change::Remove(removal) => named(&removal.member),
-        Change::Role(role) => format!("{} → {}", named(&role.member), lang.role(role.role)),
-        Change::Keys(keys) => named(&keys.member),
-        Change::Charter(_) => clean(&ledger.alliance.charter().name),
-        Change::Chair(chair) => named(&chair.member),
-        Change::Agree(agreement) => clean(&agreement.title),
+/// What a proposal is about, in a few words.
+fn title(of: &ResolutionJson, lang: Lang) -> String {
+    match &of.change {
+        Change::Role(role) => format!("{} → {}", clean(&of.about), lang.role(role.role)),
+        _ => clean(&of.about),
     }
+}
+
+/// What waits for this member's word, the soonest end first.
+pub(super) fn waiting(ledger: &Ledger, lang: Lang) -> Vec<Line> {
+    let mut mine: Vec<ResolutionJson> = resolutions::all(ledger, now()).into_iter().filter(|of| of.waits_for_me).collect();
+    mine.sort_by_key(|of| (of.expires, of.id));
+    mine.iter().map(|of| Line::new(of, lang)).collect()
 }
 
 /// The list.
@@ -130,7 +135,7 @@ fn shown(state: &AppState, frame: &Frame, why: Option<String>, title: &str, text
         title: title.to_owned(),
         text: text.to_owned(),
         more: all.len().saturating_sub(SHOWN),
-        decisions: all.iter().take(SHOWN).map(|of| Line::new(of, &ledger, lang)).collect(),
+        decisions: all.iter().take(SHOWN).map(|of| Line::new(of, lang)).collect(),
         frame: frame.clone(),
     }
 }
@@ -163,7 +168,6 @@ pub(crate) async fn one(State(state): State<AppState>, Param(id): Param, headers
 
 fn found(state: &AppState, frame: &Frame, id: &str, why: Option<String>) -> Result<One, Problem> {
     let id: StatementId = id.parse().map_err(|_| Problem::not_found())?;
-    let ledger = state.handle.state().ledger;
     let of = resolutions::found(state, &id)?;
     let lang = frame.lang;
     let vote = |vote: &resolutions::VoteJson| Vote {
@@ -177,12 +181,11 @@ fn found(state: &AppState, frame: &Frame, id: &str, why: Option<String>) -> Resu
     Ok(One {
         why,
         reason: clean(&of.reason),
-        expires: stamp(of.expires),
         change: change.lines().map(clean).collect::<Vec<_>>().join("\n"),
         waits_for: of.waits_for.iter().map(|member| clean(&member.name)).collect(),
         votes: of.votes.iter().map(vote).collect(),
         open: of.state == "open",
-        line: Line::new(&of, &ledger, lang),
+        line: Line::new(&of, lang),
         frame: frame.clone(),
     })
 }

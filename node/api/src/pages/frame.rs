@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use suyuan_core::MemberId;
 use suyuan_engine::ledger::Ledger;
+use suyuan_runtime::node::now;
 
 use super::answer;
 use super::assets;
@@ -27,6 +28,8 @@ pub(crate) struct Frame {
     /// The page's own address, to return to.
     pub(crate) here: String,
     pub(crate) signed_in: bool,
+    /// Decisions that wait for this member's word.
+    pub(crate) waiting: usize,
 }
 
 impl Frame {
@@ -40,19 +43,27 @@ impl Frame {
             alliance: clean(&ledger.alliance.charter().name),
             here: here.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             signed_in: true,
+            waiting: ledger.decisions.waiting_for(&ledger.me, now()).len(),
         }
     }
 
     /// The pages that the menu leads to.
-    pub(crate) fn menu(&self) -> [(&'static str, &'static str); 6] {
+    pub(crate) fn menu(&self) -> [(&'static str, &'static str); 8] {
         [
             ("/", "menu.overview"),
             ("/decisions", "menu.decisions"),
+            ("/charter", "menu.charter"),
+            ("/members", "menu.members"),
             ("/logs", "menu.logs"),
             ("/records", "menu.records"),
             ("/circles", "menu.circles"),
             ("/code", "menu.code"),
         ]
+    }
+
+    /// How much waits behind an entry of the menu.
+    pub(crate) fn badge(&self, path: &str) -> Option<usize> {
+        Some(self.waiting).filter(|waiting| *waiting > 0 && path == "/decisions")
     }
 
     /// Whether the page stands below an entry of the menu.

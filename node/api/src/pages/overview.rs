@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use suyuan_engine::ledger::Ledger;
 
+use super::decisions;
 use super::frame::{self, Frame, filters};
 use super::text::{clean, stamp};
 use super::words::Lang;
@@ -29,6 +30,7 @@ struct Overview {
     connected: usize,
     peers: Vec<Peer>,
     troubles: Vec<String>,
+    waiting: Vec<decisions::Line>,
 }
 
 struct Peer {
@@ -81,6 +83,7 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
         connected: peers.iter().filter(|peer| peer.connected).count(),
         peers,
         troubles: troubles.chain(alarms).collect(),
+        waiting: decisions::waiting(ledger, frame.lang),
         frame: frame.clone(),
     };
     frame::finish(frame, Ok(overview))

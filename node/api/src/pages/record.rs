@@ -45,6 +45,7 @@ struct Page {
     witnesses: String,
     /// Beyond the last common point of two histories that its author signed.
     beyond: bool,
+    quarantined: bool,
     held_by: Vec<String>,
     /// The record's id where its reader has to say for what.
     ask: Option<String>,
@@ -115,6 +116,7 @@ async fn load(state: &AppState, id: &str, purpose: Option<String>, frame: &Frame
         witnessed: record.witnesses.standing.witnessed(),
         witnesses: witnesses(&record, &ledger, frame.lang),
         beyond: shown.state.beyond_common_point,
+        quarantined: shown.state.quarantined,
         held_by: shown.state.held_by.iter().map(|member| clean(&member.name)).collect(),
         ask: locked.then(|| record.id.to_string()),
         purpose,

@@ -58,6 +58,8 @@ struct Listed {
     published: bool,
     /// Beyond the last common point of two histories that its author signed.
     beyond: bool,
+    /// Behind the size at which its log was closed.
+    quarantined: bool,
 }
 
 struct Chip {
@@ -102,6 +104,7 @@ impl Listed {
             sections: chips.collect(),
             published: record.published,
             beyond: ledger.convictions.is_beyond(&record.log, record.sequence),
+            quarantined: record.quarantined,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::words::Lang;
+
 /// Milliseconds between UTC and the time in Beijing.
 const BEIJING: u64 = 8 * 3_600_000;
 /// Later times are not dates.
@@ -42,6 +44,13 @@ pub fn stamp(time: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minute / 60, minute % 60)
 }
 
+/// A duration in milliseconds in the largest unit that it is a whole number of.
+pub fn duration(time: u64, lang: Lang) -> String {
+    let units = [(86_400_000, "time.days"), (3_600_000, "time.hours"), (60_000, "time.minutes"), (1000, "time.seconds")];
+    let whole = units.into_iter().find(|(unit, _)| time > 0 && time.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{time} ms"), |(unit, key)| lang.count(key, time / unit))
+}
+
 /// Year, month and day of a count of days since 1970-01-01, in the Gregorian calendar. Years begin in March here, so that the leap day comes last.
 const fn civil(days: u64) -> (u64, u64, u64) {
     let days = days.saturating_add(719_468);
@@ -70,6 +79,12 @@ pub fn days_until(date: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_told_in_the_largest_unit_that_fits() {
+        let told = [86_400_000, 172_800_000, 90_000_000, 5_400_000, 1000, 1500, 0].map(|time| duration(time, Lang::En));
+        assert_eq!(told, ["1 day", "2 days", "25 hours", "90 minutes", "1 second", "1500 ms", "0 ms"]);
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

@@ -150,6 +150,9 @@ pub struct RecordState {
     /// Its author signed another history, and this lies beyond what both have in common: it has no effect until the alliance decides.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub beyond_common_point: bool,
+    /// Its author has left, and this lies behind the size at which its log was closed: it counts for nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantined: bool,
 }
 
 /// A section as this node may show it.
@@ -259,6 +262,7 @@ impl Record {
                 witnesses: WitnessName::all(record, ledger),
                 held_by: holding.map(|peer| MemberName::of(&peer.member, ledger)).collect(),
                 beyond_common_point: ledger.convictions.is_beyond(&record.log, record.sequence),
+                quarantined: record.quarantined,
             },
         }
     }

@@ -214,6 +214,7 @@ fn of_decisions() -> Vec<Case> {
         case(invite, "an invitation of a leader", Kind::Decision, &good(invite).replace("downstream", "leader")),
         case(invite, "an end in the past", Kind::Decision, r#"{"name":"x","role":"downstream","expires":1}"#),
         case(invite, "an end further than 90 days", Kind::Decision, r#"{"name":"x","role":"downstream","expires":9007199254740991}"#),
+        case("DELETE /api/v1/invitations/{id}", "an invitation that is over", Kind::Decision, ""),
         case("POST /api/v1/keys", "no key", Kind::Decision, r#"{"keys":[]}"#),
         case("POST /api/v1/keys", "a key that is none", Kind::Malformed, r#"{"keys":["root"]}"#),
         case("POST /api/v1/order/freeze", "another term than the next", Kind::Decision, r#"{"term":1}"#),
@@ -265,7 +266,8 @@ fn of_records_and_circles() -> Vec<Case> {
 fn of_access_and_lists() -> Vec<Case> {
     let (tokens, session, verify) = ("POST /api/v1/tokens", "POST /api/v1/session", "POST /api/v1/verify");
     let case = |route, wrong, problem, body: &str| Case::new(route, wrong, problem, body);
-    let list = |wrong, query| Case { query, ..Case::new("GET /api/v1/records", wrong, Kind::Parameter, "") };
+    let of = |route, wrong, problem, query| Case { query, ..Case::new(route, wrong, problem, "") };
+    let list = |wrong, query| of("GET /api/v1/records", wrong, Kind::Parameter, query);
     vec![
         case(tokens, "no name", Kind::Malformed, &good(tokens).replace("\"x\"", "\"\"")),
         case(tokens, "rights that are none", Kind::Malformed, &good(tokens).replace("\"read\"", "\"root\"")),
@@ -282,7 +284,18 @@ fn of_access_and_lists() -> Vec<Case> {
         case(verify, "another media type", Kind::MediaType, "").header("content-type", "text/html"),
         Case { query: "?alliance=x", ..case(verify, "an alliance that is no id", Kind::Parameter, "") },
         Case { query: "?aliance=any", ..case(verify, "an unknown parameter", Kind::Parameter, "") },
-        Case { query: "?lang=fr", ..Case::new("GET /api/v1/audit/report", "another language", Kind::Parameter, "") },
+        of("GET /api/v1/audit/report", "another language", Kind::Parameter, "?lang=fr"),
+        of("GET /api/v1/charter", "a time that is no number", Kind::Parameter, "?at=yesterday"),
+        of("GET /api/v1/charter", "a version that is no number", Kind::Parameter, "?version=-1"),
+        of("GET /api/v1/charter", "a time and a version", Kind::Parameter, "?at=1&version=0"),
+        of("GET /api/v1/charter", "a time before the founding", Kind::NotFound, "?at=1"),
+        of("GET /api/v1/charter", "a version that is not yet", Kind::NotFound, "?version=1"),
+        of("GET /api/v1/charter", "a time to come", Kind::Clock, "?at=9007199254740991"),
+        of("GET /api/v1/charter/versions", "a cursor that is none", Kind::Parameter, "?after=zz"),
+        of("GET /api/v1/charter/versions", "no versions of a page", Kind::Parameter, "?limit=0"),
+        of("GET /api/v1/charter/versions", "more versions of a page than 200", Kind::Parameter, "?limit=201"),
+        of("GET /api/v1/logs/{member}/quarantined", "a cursor that is none", Kind::Parameter, "?after=zz"),
+        of("GET /api/v1/logs/{member}/quarantined", "more entries of a page than 200", Kind::Parameter, "?limit=201"),
         list("an unknown parameter", "?subjekt=x"),
         list("a parameter twice", "?limit=1&limit=2"),
         list("two filters", "?circle=public&log=G"),
@@ -316,14 +329,15 @@ fn cases() -> Vec<Case> {
     json_routes().into_iter().flat_map(malformed).chain(submissions()).chain(others()).collect()
 }
 
-async fn send(node: &TestNode, case: &Case, [record, circle, proposal]: [&str; 3], cookie: &str) -> Reply {
+async fn send(node: &TestNode, case: &Case, [record, circle, proposal, invitation]: [&str; 4], cookie: &str) -> Reply {
     let (method, path) = case.route.split_once(' ').unwrap();
     let id = match path {
         path if path.contains("/circles/") => circle,
         path if path.contains("/resolutions/") => proposal,
+        path if path.contains("/invitations/") => invitation,
         _ => record,
     };
-    let path = format!("{}{}", path.replace("{id}", id), case.query);
+    let path = format!("{}{}", path.replace("{id}", id).replace("{member}", "G"), case.query);
     let headers = [("cookie", cookie), ("origin", "http://localhost:7001")];
     let headers: Vec<(&str, &str)> = headers
         .into_iter()
@@ -341,12 +355,16 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
     let circle = node.post("/api/v1/circles", good("POST /api/v1/circles")).await.json()["id"].as_str().unwrap().to_owned();
     let proposed = node.post("/api/v1/resolutions", good("POST /api/v1/resolutions")).await;
     let proposal = proposed.json()["id"].as_str().unwrap().to_owned();
+    let invited = node.post("/api/v1/invitations", good("POST /api/v1/invitations")).await;
+    let over = invited.json()["invitation"].as_str().unwrap().to_owned();
+    let taken = node.call("DELETE", &format!("/api/v1/invitations/{over}"), &[("authorization", &node.bearer(Rights::Admin))], "").await;
+    assert_eq!(taken.status, 200, "{}", taken.text());
     let used = [("authorization", &*node.bearer(Rights::Admin)), ("content-type", "application/json"), ("idempotency-key", "used")];
     assert_eq!(node.call("POST", "/api/v1/records", &used, records_with(&RECORD.replace('1', "2"))).await.status, 201);
     settled(&node.node.handle).await;
     let before = node.snapshot();
     for case in cases() {
-        let reply = send(&node, &case, [&record, &circle, &proposal], &cookie).await;
+        let reply = send(&node, &case, [&record, &circle, &proposal, &over], &cookie).await;
         assert_eq!(
             (reply.status, &*reply.problem()),
             (case.problem.status(), case.problem.code()),
@@ -360,7 +378,7 @@ async fn bad_input_gets_a_problem_and_writes_nothing() {
     }
     // The good bodies are good, so that every case above fails for its own reason.
     for route in json_routes() {
-        let reply = send(&node, &Case::new(route, "nothing", Kind::Malformed, good(route)), [&record, &circle, &proposal], &cookie).await;
+        let reply = send(&node, &Case::new(route, "nothing", Kind::Malformed, good(route)), [&record, &circle, &proposal, &over], &cookie).await;
         assert!(reply.status.is_success(), "{route}: {}", reply.text());
     }
 }

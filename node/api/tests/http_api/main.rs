@@ -8,6 +8,7 @@ mod audit;
 mod bad_input;
 mod document;
 mod every_route;
+mod living;
 mod records;
 mod regulator;
 mod server;

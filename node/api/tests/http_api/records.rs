@@ -239,9 +239,9 @@ async fn the_node_and_its_charter_show_themselves() {
     let status = node.get("/api/v1/node").await.json();
     assert_eq!((&status["member"]["name"], &status["member"]["role"], &status["published"]["size"]), (&"G".into(), &"leader".into(), &1.into()));
     assert_eq!(status["publicUrl"], "http://127.0.0.1:9");
-    let charter = node.get("/api/v1/charter").await;
+    let charter = node.get("/api/v1/charter/file").await;
     assert_eq!(charter.body, node.node.handle.charter_file().to_vec());
-    let json = node.get("/api/v1/charter.json").await.json();
+    let json = node.get("/api/v1/charter").await.json();
     assert_eq!((&json["id"], json["members"].as_array().unwrap().len()), (&status["alliance"]["id"], 3));
     let log = node.get(&format!("/api/v1/logs/{}", node.id)).await.json();
     assert_eq!((&log["size"], &log["published"], &log["origin"]), (&1.into(), &1.into(), &node.node.handle.state().ledger.own_log().origin().into()));

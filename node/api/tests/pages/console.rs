@@ -3,12 +3,20 @@
 use std::collections::BTreeSet;
 
 use suyuan_core::bundle::Bundle;
+use suyuan_core::membership::{Agreement, Change};
+use suyuan_engine::decisions::ProposalRequest;
+use suyuan_runtime::node::now;
 
 use crate::site::{PASSWORD, Site};
 use crate::{Desk, ORIGIN, PUBLIC, escaped, form, get, send};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 17] = [
     "/",
+    "/charter",
+    "/members",
+    "/members/x",
+    "/invitations",
+    "/invitations/x",
     "/logs",
     "/records",
     "/circles",
@@ -37,7 +45,7 @@ async fn strangers_are_led_to_the_login_and_other_pages_cannot_act() {
         assert_eq!(reply.status.as_u16(), 303, "{path}");
         assert!(reply.header("location").starts_with("/login?to="), "{path}");
     }
-    for path in ["/circles", "/decisions", "/decisions/x", "/logout", "/records/x/disclose"] {
+    for path in ["/circles", "/decisions", "/decisions/x", "/invitations", "/invitations/x", "/logout", "/records/x/disclose"] {
         let reply = form(&member.admin, path, "", "name=x").await;
         assert_eq!((reply.status.as_u16(), reply.header("location")), (303, "/login?to=/"), "{path}");
     }
@@ -49,7 +57,9 @@ async fn strangers_are_led_to_the_login_and_other_pages_cannot_act() {
     let desk = Desk::open(member).await;
     let size = member.handle.state().ledger.logs.head(&member.handle.state().ledger.own_log()).size();
     for origin in [None, Some("null"), Some("http://evil.example"), Some("http://localhost:7002")] {
-        for path in ["/circles", "/decisions", "/decisions/x", "/logout", "/login", "/language", "/records/x/disclose"] {
+        for path in
+            ["/circles", "/decisions", "/decisions/x", "/invitations", "/invitations/x", "/logout", "/login", "/language", "/records/x/disclose"]
+        {
             let reply = desk.post_from(origin, path, "name=x&password=x&lang=en&to=/").await;
             assert_eq!(reply.status.as_u16(), 403, "{path} from {origin:?}");
             assert!(!reply.headers.contains_key("set-cookie"));
@@ -80,6 +90,11 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     };
     shows("/", "zh", &["3 / 4", "未连接", "connection refused", "从田园到餐桌协作联盟", "邻里超市"]).await;
     shows("/", "en", &["Not connected", "Chain leader", "Entries in our log"]).await;
+    shows("/charter", "zh", &["第 0 版", "创始章程", "从田园到餐桌", "《绿色食品公约》", "三分之二", "1 天", "检验、", "log suyuan/"]).await;
+    shows("/charter?version=0&after=1", "en", &["version 0", "Founding charter", "two thirds", "4 members count, of which 1 may lie", "1 day"]).await;
+    shows("/members", "zh", &["沃土植保", "市场监管局", "第 0 版", "未连接", "connection refused", "还没有成员退出", "尚未见证"]).await;
+    shows(&format!("/members/{}", site.members[3].id), "en", &["快冷物流", "connection refused", "kept offline", "entries from 0 on", "/log/"]).await;
+    shows("/invitations", "zh", &["还没有邀请", "邀请新成员"]).await;
     shows("/logs", "zh", &["快冷物流", "检查点覆盖", "suyuan/"]).await;
     shows("/circles", "zh", &["农残检测值", "授权共享", "市场监管局"]).await;
     shows(&format!("/circles/{}", site.residues), "en", &["Authorized", "read and write", "市场监管局", "Epochs"]).await;
@@ -99,7 +114,9 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     shows("/code?gtin=6901234567892&lot=L1", "zh", &[&format!("{PUBLIC}/01/06901234567892/10/L1?a={}", site.alliance)]).await;
     shows("/code?gtin=6901234567893&lot=L1", "zh", &["应为 2"]).await;
     shows("/code?gtin=6901234567892", "en", &["one of them"]).await;
-    assert_eq!(desk.get("/records/x", "zh").await.status.as_u16(), 404);
+    for path in ["/records/x", "/charter?version=1", "/members/x", "/invitations/x"] {
+        assert_eq!(desk.get(path, "zh").await.status.as_u16(), 404, "{path}");
+    }
     assert_eq!(desk.get("/code/qr.svg?gtin=1", "zh").await.status.as_u16(), 400);
     // Another member sees what is withheld from it, and not what it says.
     let carrier = Desk::open(&site.members[3]).await;
@@ -143,6 +160,86 @@ async fn an_agreement_is_proposed_and_everybody_says_what_it_thinks() {
     let long = other.post("/decisions", &format!("title={}&text=kept", "x".repeat(101))).await;
     assert_eq!(long.status.as_u16(), 422);
     assert!(long.text().contains("role=\"alert\"") && long.text().contains("kept"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_counted_on_every_page_and_marked_when_it_ends_soon() {
+    let site = Site::story(PUBLIC).await;
+    let (desk, other) = (Desk::open(&site.members[0]).await, Desk::open(&site.members[1]).await);
+    let count = async |desk: &Desk, path: &str| {
+        let page = desk.get(path, "zh").await.page();
+        page.elements.iter().filter(|element| element.attributes.get("class").is_some_and(|class| class == "count")).count()
+    };
+    assert_eq!((count(&other, "/").await, count(&other, "/records").await), (0, 0));
+    desk.post("/decisions", &format!("title={}&text=x", escaped("共用冷库"))).await;
+    let soon = ProposalRequest {
+        change: Change::Agree(Agreement { title: "今夜清仓".into(), text: "x".into() }),
+        expires: now() + 3_600_000,
+        reason: String::new(),
+        signers: Vec::new(),
+        threshold: None,
+    };
+    let soon = site.members[0].handle.propose(soon).await.unwrap().ids[0];
+    site.sync().await;
+    for path in ["/", "/records", "/charter", "/decisions"] {
+        assert_eq!(count(&other, path).await, 1, "{path}");
+    }
+    let overview = other.get("/", "zh").await.page().texts;
+    let place = |text: &str| overview.iter().position(|shown| shown == text).unwrap_or_else(|| panic!("{text}: {overview:?}"));
+    assert!(place("今夜清仓") < place("共用冷库"), "the soonest end first");
+    assert!(place("24 小时内截止") > place("今夜清仓") && place("24 小时内截止") < place("共用冷库"));
+    assert_eq!(overview.iter().filter(|text| *text == "24 小时内截止").count(), 1);
+    assert!(other.get(&format!("/decisions/{soon}"), "en").await.text().contains("ends within 24 hours"));
+    // Whoever has said something is not reminded, and a regulator never is.
+    other.post(&format!("/decisions/{soon}"), "choice=object&comment=").await;
+    let rest = other.get("/", "zh").await.text();
+    assert!(!rest.contains("今夜清仓") && rest.contains("共用冷库"));
+    assert_eq!(count(&Desk::open(&site.members[4]).await, "/").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_is_invited_once_and_the_invitation_taken_back() {
+    let site = Site::story(PUBLIC).await;
+    let desk = Desk::open(&site.members[0]).await;
+    let body = format!("name={}&role=midstream&days=3", escaped("新叶'食品"));
+    let made = desk.post("/invitations", &body).await;
+    assert_eq!(made.status.as_u16(), 201, "{}", made.text());
+    let page = made.page();
+    let saved = page.elements.iter().find_map(|element| element.attributes.get("data-save").and(element.attributes.get("data-copy"))).unwrap();
+    let invitation: serde_json::Value = serde_json::from_str(saved).unwrap();
+    assert_eq!(invitation["secret"].as_str().unwrap().len(), 64);
+    let texts = page.texts.join("\n");
+    assert!(texts.contains("suyuan join invitation.json") && texts.contains(r"--name '新叶'\''食品' --role midstream"), "{texts}");
+    // Shown once: no page has the secret any more.
+    let id = invitation["invitation"].as_str().unwrap();
+    for path in ["/invitations".to_owned(), format!("/invitations/{id}"), format!("/records/{id}")] {
+        let shown = desk.get(&path, "zh").await;
+        assert!(shown.status.is_success() && !shown.text().contains(invitation["secret"].as_str().unwrap()), "{path}");
+    }
+    assert!(desk.get("/invitations", "zh").await.text().contains("待使用"));
+    site.sync().await;
+    let other = Desk::open(&site.members[1]).await;
+    assert!(other.get(&format!("/invitations/{id}"), "en").await.text().contains("can withdraw it"), "only who made it can");
+    assert_eq!(other.post(&format!("/invitations/{id}"), "").await.status.as_u16(), 422);
+    let asked = desk.get(&format!("/invitations/{id}"), "zh").await.text();
+    assert!(asked.contains("确认收回") && asked.contains("不能撤销"));
+    let back = desk.post(&format!("/invitations/{id}"), "").await;
+    assert_eq!((back.status.as_u16(), back.header("location")), (303, "/invitations"));
+    assert!(desk.get("/invitations", "zh").await.text().contains("已收回"));
+    assert!(!desk.get(&format!("/invitations/{id}"), "zh").await.text().contains("确认收回"));
+    assert_eq!(desk.post(&format!("/invitations/{id}"), "").await.status.as_u16(), 422, "once is enough");
+    for wrong in [
+        "name=&role=support&days=7",
+        "name=x&role=leader&days=7",
+        "name=x&role=owner&days=7",
+        "name=x&role=support&days=91",
+        "name=x&role=support&days=-1",
+    ] {
+        let refused = desk.post("/invitations", wrong).await;
+        assert!(refused.status.is_client_error() && refused.text().contains("role=\"alert\""), "{wrong}");
+        refused.page();
+    }
+    assert_eq!(Desk::open(&site.members[4]).await.post("/invitations", &body).await.status.as_u16(), 422, "a regulator invites nobody");
 }
 
 #[tokio::test(flavor = "multi_thread")]

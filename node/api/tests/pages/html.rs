@@ -137,7 +137,7 @@ pub fn check_allowed(page: &Page) {
             "textarea" => &["name", "rows", "required"],
             "select" => &["name"],
             "option" => &["value", "selected"],
-            "button" => &["name", "value", "type", "data-copy", "hidden", "aria-label"],
+            "button" => &["name", "value", "type", "data-copy", "data-save", "hidden", "aria-label"],
             "label" => &["for"],
             "code" => &["title"],
             "img" => &["src", "alt", "width", "height"],

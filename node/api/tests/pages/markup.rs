@@ -114,6 +114,12 @@ async fn no_name_address_or_parameter_becomes_markup() {
         assert!(paths.len() >= 2);
         let fixed = [
             "/",
+            "/charter",
+            "/charter?version=HOSTILE&after=HOSTILE",
+            "/members",
+            "/members/HOSTILE",
+            "/invitations",
+            "/invitations/HOSTILE",
             "/logs",
             "/circles",
             "/circles/new",
@@ -162,6 +168,17 @@ async fn no_name_address_or_parameter_becomes_markup() {
             desk.post(&proposal, &format!("choice=comment&comment={hostile}")).await;
             desk.get(&proposal, "zh").await.page();
             desk.get("/decisions", "en").await.page();
+            desk.get("/", "en").await.page();
+        }
+        let others = site.members.iter().map(|other| format!("/members/{}", other.id));
+        for path in others {
+            desk.get(&path, "zh").await.page();
+        }
+        desk.post("/invitations", &format!("name={hostile}&role={hostile}&days={hostile}")).await.page();
+        desk.post("/invitations", &format!("name={hostile}&role=support&days=7")).await.page();
+        let list = desk.get("/invitations", "zh").await.page();
+        for link in list.elements.iter().filter_map(|element| element.attributes.get("href")).filter(|href| href.starts_with("/invitations/")) {
+            desk.get(link, "en").await.page();
         }
         form_again(&desk, &hostile).await;
     }

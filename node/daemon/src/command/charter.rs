@@ -1,4 +1,4 @@
-//! `suyuan charter`: drawing up, signing, checking and showing the founding charter.
+//! `suyuan charter`: drawing up, signing, checking and showing the founding charter; what became of it, the running node says.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,21 @@ use suyuan_core::{AllianceId, Fault};
 use suyuan_runtime::keyring::{Passphrase, PassphraseSource, Root, SealedFile};
 use suyuan_runtime::node::now;
 
-use super::Place;
+use super::{Place, client, versions};
 use crate::answer::{Answer, Failure, read_file, replace, write_new};
-use crate::cli::{Charter as CharterCommand, NewCharter};
+use crate::cli::{Charter as CharterCommand, NewCharter, NodeAddress};
 
 /// The charter's file in a data folder.
 pub const FILE: &str = "charter";
 
-pub fn run(at: &Place<'_>, command: CharterCommand) -> Result<Answer, Failure> {
+pub fn run(at: &Place<'_>, node: &NodeAddress, command: CharterCommand) -> Result<Answer, Failure> {
     match command {
         CharterCommand::New(flags) => new(flags),
         CharterCommand::Sign { file, root, root_passphrase_file } => sign(at, &file, root, root_passphrase_file.as_deref()),
         CharterCommand::Check { file, alliance } => check(&file, alliance),
-        CharterCommand::Show { file } => show(&file.unwrap_or_else(|| at.data.join(FILE))),
+        CharterCommand::Show { file: Some(file), .. } => show(&file),
+        CharterCommand::Show { file: None, at: time, version } => versions::show(&client(at, node)?, time, version),
+        CharterCommand::History => versions::history(&client(at, node)?),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use comfy_table::{Table, presets};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use suyuan_client::{Client, ClientError, Public};
@@ -16,9 +17,11 @@ use suyuan_engine::decisions::{INVITATION, Invitation, digest};
 use suyuan_engine::ledger::Founded;
 use suyuan_runtime::node::{HISTORY, now};
 
-use super::{Place, charter};
+use super::verify::visible;
+use super::{Place, charter, status};
 use crate::answer::{Answer, Failure, read_file, replace, write_secret};
 use crate::cli;
+use crate::time::utc;
 
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
@@ -27,7 +30,33 @@ const INVITATION_FILE: usize = 64 * 1024;
 /// Between two looks at whether the members have decided.
 const PACE: Duration = Duration::from_secs(1);
 
-pub fn invite(client: &Client, flags: &cli::Invite) -> Result<Answer, Failure> {
+pub fn invite(client: &Client, flags: cli::Invite) -> Result<Answer, Failure> {
+    match flags {
+        cli::Invite { action: Some(cli::InviteAction::List), .. } => list(client),
+        cli::Invite { action: Some(cli::InviteAction::Withdraw { id }), .. } => {
+            let json = client.withdraw_invitation(&id).map_err(|error| Failure::from_client(&error))?;
+            Ok(Answer::raw(format!("Withdrawn: nobody can use invitation {id} any more."), json))
+        }
+        cli::Invite { new: Some(new), .. } => make(client, &new),
+        cli::Invite { .. } => Err(Failure::usage("say whom: suyuan invite --name NAME --role ROLE --output FILE; or suyuan invite list")),
+    }
+}
+
+fn list(client: &Client) -> Result<Answer, Failure> {
+    let json = client.json("/api/v1/invitations").map_err(|error| Failure::from_client(&error))?;
+    let all: Vec<Value> = serde_json::from_str(&json).map_err(Failure::local)?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["name", "role", "invited by", "open until", "state", "id"]);
+    for one in &all {
+        let text = |pointer: &str| visible(one.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+        let until = one["expires"].as_u64().map(|expires| utc(expires / 1000)).unwrap_or_default();
+        table.add_row([text("/name"), text("/role"), text("/author/name"), until, text("/state"), text("/id")]);
+    }
+    let text = if all.is_empty() { "There are no invitations.".to_owned() } else { table.to_string() };
+    Ok(Answer::raw(text, status::named("invitations", &json).json))
+}
+
+fn make(client: &Client, flags: &cli::NewInvitation) -> Result<Answer, Failure> {
     let expires = now().saturating_add(flags.days.saturating_mul(DAY));
     let made = client.invite(&json!({ "name": flags.name, "role": flags.role, "expires": expires })).map_err(|error| Failure::from_client(&error))?;
     write_secret(&flags.output, made.as_bytes())?;

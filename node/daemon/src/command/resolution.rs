@@ -2,12 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 use suyuan_client::Client;
 
 use super::status;
+use super::verify::visible;
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli;
+use crate::time::utc;
 
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
@@ -16,7 +19,7 @@ const CHANGE: usize = 1024 * 1024;
 
 pub fn run(client: &Client, command: cli::Resolution) -> Result<Answer, Failure> {
     let json = match command {
-        cli::Resolution::List => return status::list(client, "/api/v1/resolutions", "resolutions"),
+        cli::Resolution::List => return list(client),
         cli::Resolution::Order => client.json("/api/v1/order"),
         cli::Resolution::Freeze { term } => client.freeze(term),
         cli::Resolution::Show { id } => client.json(&format!("/api/v1/resolutions/{id}")),
@@ -31,6 +34,37 @@ pub fn run(client: &Client, command: cli::Resolution) -> Result<Answer, Failure>
     };
     let json = json.map_err(|error| Failure::from_client(&error))?;
     Ok(Answer::raw(status::outline(&json), json))
+}
+
+/// Every proposal with what it waits for; those that wait for this member first.
+fn list(client: &Client) -> Result<Answer, Failure> {
+    let json = client.json("/api/v1/resolutions").map_err(|error| Failure::from_client(&error))?;
+    let all: Vec<Value> = serde_json::from_str(&json).map_err(Failure::local)?;
+    let mine = all.iter().filter(|one| one["waitsForMe"] == true).count();
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["", "what", "state", "approve/needed", "waits for", "until", "id"]);
+    for one in &all {
+        let text = |name: &str| visible(one[name].as_str().unwrap_or_default());
+        let names: Vec<String> =
+            one["waitsFor"].as_array().into_iter().flatten().map(|member| visible(member["name"].as_str().unwrap_or_default())).collect();
+        let until = one["expires"].as_u64().map(|expires| utc(expires / 1000)).unwrap_or_default();
+        table.add_row([
+            if one["waitsForMe"] == true { "*".to_owned() } else { String::new() },
+            format!("{} {}", text("kind"), text("about")),
+            text("state"),
+            format!("{}/{}", one["reached"], one["needed"]),
+            names.join(", "),
+            if one["urgent"] == true { format!("{until}, within 24 hours") } else { until },
+            text("id"),
+        ]);
+    }
+    let count = match mine {
+        0 => "Nothing waits for this member.".to_owned(),
+        1 => "1 proposal waits for this member (*).".to_owned(),
+        mine => format!("{mine} proposals wait for this member (*)."),
+    };
+    let text = if all.is_empty() { "Nothing has been proposed yet.".to_owned() } else { format!("{count}\n{table}") };
+    Ok(Answer::raw(text, status::named("resolutions", &json).json))
 }
 
 fn said(client: &Client, vote: &cli::Vote, choice: &str) -> Result<String, suyuan_client::ClientError> {

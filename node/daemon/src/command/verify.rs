@@ -8,6 +8,7 @@ use suyuan_core::{Fault, MemberId, limits};
 
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli::Verify;
+use crate::time::utc;
 
 pub fn run(flags: &Verify) -> Result<Answer, Failure> {
     let bytes = read_file(&flags.file, limits::BUNDLE)?;
@@ -158,35 +159,9 @@ pub fn visible(text: &str) -> String {
     text.chars().map(|c| if odd(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() }).collect()
 }
 
-/// A time in seconds as UTC text (days to civil date after H. Hinnant's algorithm); beyond year 9999, the number.
-fn utc(seconds: u64) -> String {
-    if seconds > 253_402_300_799 {
-        return format!("{seconds} s after 1970");
-    }
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let shifted = days.saturating_add(719_468);
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_civil_dates() {
-        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(utc(951_827_696), "2000-02-29 12:34:56 UTC");
-        assert_eq!(utc(1_795_219_200), "2026-11-21 00:00:00 UTC");
-        assert_eq!(utc(253_402_300_799), "9999-12-31 23:59:59 UTC");
-        assert_eq!(utc(u64::MAX), format!("{} s after 1970", u64::MAX));
-    }
 
     #[test]
     fn text_cannot_move_the_terminal() {

@@ -9,6 +9,7 @@ mod disk;
 mod epcis;
 mod held;
 mod lists;
+mod living;
 mod mistakes;
 mod restored;
 mod store;

@@ -11,7 +11,7 @@ use suyuan_core::resolution::{Disclosed, from_fields, to_fields};
 use suyuan_core::section::Body;
 use suyuan_core::{MemberId, limits};
 
-use super::{Decisions, ProposalRequest, propose};
+use super::{Choice, Comment, Decisions, ProposalRequest, propose};
 use crate::record::HeldRecord;
 use crate::submission::{Refusal, RefusalKind, Submission, SubmittedSection};
 
@@ -46,6 +46,31 @@ pub struct HeldInvitation {
     pub disclosed: Arc<Disclosed>,
 }
 
+/// What has become of an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvitationState {
+    /// Whoever has it may ask once.
+    Open,
+    /// Somebody has asked, and the members decide.
+    Used,
+    /// Whoever invited took it back.
+    Withdrawn,
+    /// Its time is over.
+    Expired,
+}
+
+impl InvitationState {
+    /// Its name in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Used => "used",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// What an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvitationRequest {
@@ -67,6 +92,21 @@ impl Decisions {
     pub fn used(&self, invitation: &StatementId) -> Option<&StatementId> {
         let author = self.invitations.get(invitation)?.author;
         self.proposals.iter().find(|(_, held)| held.author == author && held.invitation == Some(*invitation)).map(|(id, _)| id)
+    }
+
+    /// What has become of an invitation, at a time in milliseconds since 1970-01-01 UTC; nothing of one that is not known.
+    pub fn invitation_state(&self, id: &StatementId, now: u64) -> Option<InvitationState> {
+        let held = self.invitations.get(id)?;
+        let taken_back = |(author, vote): (&MemberId, &super::HeldVote)| *author == held.author && vote.choice == Choice::Withdraw;
+        Some(if self.used(id).is_some() {
+            InvitationState::Used
+        } else if self.votes(id).any(taken_back) {
+            InvitationState::Withdrawn
+        } else if held.invitation.expires < now {
+            InvitationState::Expired
+        } else {
+            InvitationState::Open
+        })
     }
 
     pub(super) fn learn_invitation(&mut self, record: &HeldRecord, body: &Body, disclosed: impl FnOnce() -> Arc<Disclosed>) {
@@ -113,8 +153,8 @@ pub fn admit(
 ) -> Result<Submission, Refusal> {
     let nothing = || refused("there is no such invitation, or it is used or over; ask for a new one");
     let held = decisions.invitations.get(id).filter(|held| held.author == *me).ok_or_else(nothing)?;
-    let open = held.invitation.expires >= now && held.invitation.digest == digest(secret) && decisions.used(id).is_none();
-    if !open {
+    let open = decisions.invitation_state(id, now) == Some(InvitationState::Open);
+    if !open || held.invitation.digest != digest(secret) {
         return Err(nothing());
     }
     let entry = admission.decode().ok_or_else(|| refused("the entry is none"))?;
@@ -131,6 +171,24 @@ pub fn admit(
     let mut proposal = propose(request, decisions, me, now)?;
     proposal.references = vec![*id];
     Ok(proposal)
+}
+
+/// Draws up the statement that takes an invitation back.
+///
+/// # Errors
+/// [`Refusal`]: another's invitation, or one that is not open any more.
+pub fn take_back(id: &StatementId, decisions: &Decisions, me: &MemberId, now: u64) -> Result<Submission, Refusal> {
+    if decisions.invitations.get(id).is_none_or(|held| held.author != *me) {
+        return Err(refused("this member has made no such invitation; whoever made it takes it back"));
+    }
+    match decisions.invitation_state(id, now) {
+        Some(InvitationState::Open) => {}
+        Some(InvitationState::Used) => return Err(refused("somebody has used it: object to the proposal to admit them instead")),
+        _ => return Err(refused("it is over already: nobody can use it")),
+    }
+    let fields = to_fields(&Comment { comment: String::new() }).ok_or_else(|| refused("it cannot be written as JSON"))?;
+    let sections = vec![SubmittedSection { audiences: vec![decisions.circle], fields }];
+    Ok(Submission { kind: Choice::Withdraw.kind().to_owned(), about: Vec::new(), references: vec![*id], time: None, sections })
 }
 
 /// What an invitation says of its secret.

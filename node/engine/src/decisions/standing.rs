@@ -65,6 +65,15 @@ impl Decisions {
         Some(Standing { outcome, tally, waits_for })
     }
 
+    /// The open proposals that wait for a member's word, each with its end, the soonest first; at a time in milliseconds since 1970-01-01 UTC.
+    pub fn waiting_for(&self, member: &MemberId, now: u64) -> Vec<(StatementId, u64)> {
+        let asked = self.proposals().iter().filter(|(_, held)| held.proposal.weight_of(member) > 0);
+        let waits = asked.filter(|(id, _)| self.standing(id, now).is_some_and(|standing| standing.waits_for.contains(member)));
+        let mut found: Vec<_> = waits.map(|(id, held)| (*id, held.proposal.expires)).collect();
+        found.sort_unstable_by_key(|(id, expires)| (*expires, *id));
+        found
+    }
+
     fn is_final(&self, decided: &Decided) -> bool {
         let settled = self.settled();
         settled.decided.iter().any(|known| known.entry == decided.entry && settled.is_settled(known))

@@ -52,6 +52,8 @@ pub enum Command {
     Vote(VoteRequest),
     /// Invite somebody who shows a secret.
     Invite(InvitationRequest, InvitationSecret),
+    /// Take an invitation back.
+    TakeBack(StatementId),
     /// Propose to admit whoever shows an invitation's secret.
     Join(StatementId, InvitationSecret, Box<Admission>),
     /// Take in what another node knows as heads of the order log, by term.

@@ -89,12 +89,15 @@ impl Order {
     /// then those of [`Order::append`].
     pub fn take_over(&self, author: &MemberId, id: StatementId, time: u64, entry: &Entry) -> Result<Self, EntryFault> {
         let votes = entry.takeover.as_deref().ok_or(EntryFault::Takeover)?;
-        let fits = match self.fence_of(entry) {
-            None => self.position() == Position { term: 1, size: 0 },
-            Some((largest, notes)) => largest == self.position() && notes.iter().any(|note| self.certified_head(note).is_some()),
+        let (fits, seen) = match self.fence_of(entry) {
+            None => (self.position() == Position { term: 1, size: 0 }, None),
+            Some((largest, notes)) => {
+                let heads: Vec<Checkpoint> = notes.iter().filter_map(|note| self.certified_head(note)).collect();
+                (largest == self.position() && !heads.is_empty(), heads.iter().filter_map(|head| self.seen(head)).min())
+            }
         };
         // Counted among the voters with whom the term begins.
-        let begun = self.begin(entry.term).filter(|_| fits).ok_or(EntryFault::Takeover)?;
+        let begun = self.begun(entry.term, seen).filter(|_| fits).ok_or(EntryFault::Takeover)?;
         let voters = voters(votes, &self.circle, entry.term, &begun.alliance).ok_or(EntryFault::Takeover)?;
         if voters.len() < begun.quorum().size() {
             return Err(EntryFault::Takeover);
@@ -126,8 +129,13 @@ impl Order {
 
     /// The state with which a later term begins, from that at its fence: what was certified there is settled.
     pub fn begin(&self, term: u64) -> Option<Self> {
+        self.begun(term, None)
+    }
+
+    /// The same, where it is known by when honest voters had seen the fence.
+    fn begun(&self, term: u64, seen: Option<u64>) -> Option<Self> {
         let mut next = self.clone();
-        next.settle(self.tree.size());
+        next.settle(self.tree.size(), seen);
         let keeper = next.next_keeper(term)?;
         next.fence = self.position();
         (next.term, next.keeper, next.certified, next.before) = (term, keeper, 0, None);

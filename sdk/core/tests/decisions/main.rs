@@ -12,4 +12,5 @@ mod entries;
 mod fixture;
 mod histories;
 mod states;
+mod versions;
 mod world;

@@ -1,12 +1,21 @@
-// The console's module: copies ids, and keeps tables fresh while somebody watches. Everything works without it.
+// The console's module: copies ids, and hands texts out as files. Everything works without it.
 
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
   button.hidden = false;
-  button.addEventListener("click", () => void copy(button));
+  button.addEventListener("click", () => (button.dataset["save"] === undefined ? void copy(button) : save(button)));
 }
 
 for (const select of document.querySelectorAll<HTMLSelectElement>("select[data-go]")) {
   select.addEventListener("change", () => select.form?.submit());
+}
+
+/** Gives a text of the page to the browser as a file of that name. */
+function save(button: HTMLButtonElement): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([button.dataset["copy"] ?? ""], { type: "application/json" }));
+  link.download = button.dataset["save"] ?? "";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
 async function copy(button: HTMLButtonElement): Promise<void> {

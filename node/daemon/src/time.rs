@@ -1,0 +1,138 @@
+//! Times on the command line: RFC 3339, or a date, which is the end of that day in Beijing as on the console's pages.
+
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+/// Minutes between UTC and Beijing.
+const BEIJING: u64 = 480;
+
+/// Reads a time, as milliseconds since 1970-01-01 UTC; for clap.
+///
+/// # Errors
+/// What is asked for instead, in words.
+pub fn parse(text: &str) -> Result<u64, String> {
+    let found = match text.split_once(['T', 't']) {
+        None => days(text).map(|days| days.saturating_add(1).saturating_mul(DAY).saturating_sub(BEIJING * 60_000).saturating_sub(1)),
+        Some((date, time)) => days(date).zip(clock(time)).and_then(|(days, (of_day, ahead))| {
+            let local = days.saturating_mul(DAY).saturating_add(of_day);
+            if ahead < 0 { local.checked_add(ahead.unsigned_abs()) } else { local.checked_sub(ahead.unsigned_abs()) }
+        }),
+    };
+    found.ok_or_else(|| {
+        "no time: write 2026-11-20T08:30:00+08:00, 2026-11-20T00:30:00Z, or a date, which is the end of that day in Beijing".to_owned()
+    })
+}
+
+/// A time in seconds as UTC text; beyond year 9999, the number.
+pub fn utc(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let Some((year, month, day)) = civil(days) else { return format!("{seconds} s after 1970") };
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// Days since 1970-01-01 of a date written `YYYY-MM-DD`.
+fn days(date: &str) -> Option<u64> {
+    let [year, month, day] = digits(date, '-', [4, 2, 2])?;
+    let first = 365 * year.checked_sub(1970)?;
+    // A year has at most 366 days, and no date is further from the first of January.
+    (first..first.saturating_add(3000)).find(|days| civil(*days) == Some((year, month, day)))
+}
+
+/// Milliseconds of the day, and those that the clock is ahead of UTC.
+fn clock(text: &str) -> Option<(u64, i64)> {
+    let at = text.find(['Z', 'z', '+', '-'])?;
+    let (time, zone) = text.split_at_checked(at)?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let [hour, minute, second] = digits(time, ':', [2, 2, 2])?;
+    let fine = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let millis: u64 = format!("{fraction:0<3}").get(..3).filter(|_| fine)?.parse().ok()?;
+    let ahead = match zone.split_at_checked(1)? {
+        ("Z" | "z", "") => 0,
+        (sign, zone) => {
+            let [hours, minutes] = digits(zone, ':', [2, 2])?;
+            let ahead = i64::try_from((hours < 24 && minutes < 60).then_some((hours * 60 + minutes) * 60_000)?).ok()?;
+            if sign == "-" { ahead.checked_neg()? } else { ahead }
+        }
+    };
+    // A leap second counts as the one after it.
+    (hour < 24 && minute < 60 && second <= 60).then_some((((hour * 60 + minute) * 60 + second) * 1000 + millis, ahead))
+}
+
+/// Numbers of so many digits each, with a character between them.
+fn digits<const N: usize>(text: &str, between: char, lengths: [usize; N]) -> Option<[u64; N]> {
+    let parts: Vec<&str> = text.split(between).collect();
+    let fit =
+        parts.len() == N && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let numbers: Vec<u64> = parts.iter().filter(|_| fit).filter_map(|part| part.parse().ok()).collect();
+    numbers.try_into().ok()
+}
+
+/// Year, month and day of a count of days since 1970-01-01, in the Gregorian calendar (H. Hinnant's algorithm); none after the year 9999. Years begin in March here, so that the leap
+/// day comes last.
+fn civil(days: u64) -> Option<(u64, u64, u64)> {
+    let days = days.checked_add(719_468).filter(|days| *days < 3_652_365)?;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march + 2) / 5 + 1;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    Some((year + era * 400 + u64::from(month <= 2), month, day))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn times_and_dates_are_read() {
+        let midnight = 1_795_104_000_000; // 2026-11-20 in Beijing
+        for (text, time) in [
+            ("2026-11-20T00:00:00+08:00", midnight),
+            ("2026-11-19T16:00:00Z", midnight),
+            ("2026-11-19t11:30:00.25-04:30", midnight + 250),
+            ("2026-11-20T08:30:05.1239Z", midnight + 59_405_123),
+            ("2026-11-20", midnight + DAY - 1),
+            ("2028-02-29", 1_835_452_799_999),
+            ("1970-01-01T00:00:00Z", 0),
+        ] {
+            assert_eq!(parse(text), Ok(time), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_civil_dates() {
+        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(utc(951_827_696), "2000-02-29 12:34:56 UTC");
+        assert_eq!(utc(1_795_219_200), "2026-11-21 00:00:00 UTC");
+        assert_eq!(utc(253_402_300_799), "9999-12-31 23:59:59 UTC");
+        assert_eq!(utc(u64::MAX), format!("{} s after 1970", u64::MAX));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "now",
+            "2026-11-31",
+            "2026-02-29",
+            "26-11-20",
+            "2026-11-20T",
+            "2026-11-20T08:30:00",
+            "2026-11-20T08:30Z",
+            "2026-11-20T24:00:00Z",
+            "2026-11-20T08:30:00.Z",
+            "2026-11-20T08:30:00+0800",
+            "2026-11-20T08:30:00+24:00",
+            "2026-11-20T08:30:00Zx",
+            "1969-12-31",
+            "1970-01-01T00:00:00+08:00",
+            "10000-01-01",
+            "2026-11-20T08:30:00é",
+            "２０２６-11-20",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
