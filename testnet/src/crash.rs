@@ -31,7 +31,7 @@ pub struct Flags {
 
 /// What the clients were told, outside the process that is killed.
 #[derive(Debug, Default)]
-struct Acknowledged(Mutex<Vec<(StatementId, u64)>>);
+pub struct Acknowledged(Mutex<Vec<(StatementId, u64)>>);
 
 /// Runs the campaign. Says whether nothing was lost and nothing forked.
 ///
@@ -110,13 +110,17 @@ fn last_phase(node: &NodeProcess) -> Result<String, String> {
 }
 
 /// Clients that write one record after another until the node is gone.
-struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Load {
-    fn start(node: &NodeProcess, acknowledged: &Arc<Acknowledged>) -> Result<Self, String> {
+    /// Starts them.
+    ///
+    /// # Errors
+    /// That the node has no token yet.
+    pub fn start(node: &NodeProcess, acknowledged: &Arc<Acknowledged>) -> Result<Self, String> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for _ in 0..CLIENTS {
@@ -135,7 +139,8 @@ impl Load {
         Ok(Self { stop, threads })
     }
 
-    fn stop(self) {
+    /// Waits until each has had its last answer.
+    pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
             let _ = thread.join();
@@ -148,12 +153,21 @@ impl Acknowledged {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(records);
     }
 
-    fn count(&self) -> usize {
+    /// Whoever has the log from this sequence on has lost it: what was acknowledged there is gone for good.
+    pub fn forget_from(&self, sequence: u64) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|(_, at)| *at < sequence);
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len()
     }
 
     /// What is not there although it was acknowledged, or stands at a place that was acknowledged for another.
-    fn check(&self, node: &NodeProcess) -> Result<Vec<String>, String> {
+    ///
+    /// # Errors
+    /// That the node does not answer.
+    pub fn check(&self, node: &NodeProcess) -> Result<Vec<String>, String> {
         let there = places(&node.client()?)?;
         let acknowledged = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut lost = Vec::new();

@@ -115,7 +115,10 @@ fn exchange(cluster: &Cluster, folder: &Path) -> Result<String, String> {
 }
 
 /// The member id of a node's owner.
-fn id_at(node: &NodeProcess) -> Result<String, String> {
+///
+/// # Errors
+/// That it does not say.
+pub fn id_at(node: &NodeProcess) -> Result<String, String> {
     let told = node.client()?.json("/api/v1/node").map_err(|error| error.to_string())?;
     let told: Value = serde_json::from_str(&told).map_err(|error| error.to_string())?;
     told["member"]["id"].as_str().map(str::to_owned).ok_or_else(|| "a node does not say whose it is".to_owned())
@@ -230,7 +233,11 @@ fn id_of(proposal: &Value) -> Option<String> {
     proposal["id"].as_str().map(str::to_owned)
 }
 
-fn until(what: &str, mut done: impl FnMut() -> Result<bool, String>) -> Result<(), String> {
+/// Waits until something is so.
+///
+/// # Errors
+/// That it is not in a minute, or could not be asked.
+pub fn until(what: &str, mut done: impl FnMut() -> Result<bool, String>) -> Result<(), String> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if done()? {

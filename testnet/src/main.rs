@@ -10,6 +10,7 @@ mod demo;
 mod files;
 mod founding;
 mod hosts;
+mod images;
 mod living;
 mod network;
 mod rot;
@@ -44,6 +45,8 @@ enum Command {
     Crash(crash::Flags),
     /// Play one lettuce from field to table on five real nodes, and check everything.
     Demo(demo::Flags),
+    /// Put a member's disk back to old images while the others run, and look for two histories and for what did not come back.
+    Images(images::Flags),
     /// Cut a member off, on hosts of their own, and count what it costs to bring it back; attack a node from a stranger's host.
     Network(network::Flags),
     /// Flip bits in the files of a stopped node, and look for what goes unnoticed.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Bench(flags) => bench::run(&flags, cli.json),
         Command::Crash(flags) => crash::run(&flags, cli.json),
         Command::Demo(flags) => demo::run(&flags, cli.json),
+        Command::Images(flags) => images::run(&flags, cli.json),
         Command::Network(flags) => network::run(&flags, cli.json),
         Command::Rot(flags) => rot::run(&flags, cli.json),
         Command::Sim(flags) => sim::run(&flags, cli.json),

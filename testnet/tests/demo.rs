@@ -53,6 +53,13 @@ fn a_killed_node_has_what_it_acknowledged() {
 }
 
 #[test]
+fn a_member_on_an_old_disk_signs_no_second_history_and_gets_its_log_back() {
+    let program = Path::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
+    let result = json(Command::new(program).args(["images", "--json", "--images", "8"]));
+    assert_eq!((&result["ok"], &result["images"]), (&true.into(), &8.into()), "{result}");
+}
+
+#[test]
 fn a_member_that_was_cut_off_comes_back_and_a_stranger_changes_nothing() {
     let program = Path::new(env!("CARGO_BIN_EXE_suyuan-testnet"));
     let result = json(Command::new(program).args(["network", "--json", "--records", "200", "--bulk", "8000"]));

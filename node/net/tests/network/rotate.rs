@@ -27,6 +27,9 @@ async fn write_on(number: usize, alliance: &Alliance, node: &Running) {
     while node.size(&alliance.log(number)) <= from {
         node.put_notes(1).await;
     }
+    // What was acknowledged is published right after.
+    let published = || node.handle().state().published.is_some_and(|published| published.size > from);
+    wait("it is published", PATIENCE, async || published()).await;
     let (state, log) = (node.handle().state(), alliance.log(number));
     let me = state.ledger.alliance.member(&log.member).unwrap();
     let published = state.published.unwrap();
