@@ -33,6 +33,7 @@ pub fn play(cluster: &mut Cluster, folder: &Path, say: &impl Fn(&str)) -> Result
     let taken_over = takeover(cluster);
     say("a member signs a second history; a witness convicts it");
     let convicted = conviction(cluster, folder);
+    let versions = versions(cluster);
     Ok(vec![
         Check::new(
             "a sixth enterprise is invited and admitted; it reads what is sealed from then on, nothing from before, and its records verify offline",
@@ -41,6 +42,7 @@ pub fn play(cluster: &mut Cluster, folder: &Path, say: &impl Fn(&str)) -> Result
         Check::new("a member exchanges all its keys; every other node follows its log, and what the new key signed verifies offline", exchanged),
         Check::new("the leader falls silent, a deputy keeps the order, and what is decided is final everywhere", taken_over),
         Check::new("who signs a second history is convicted at every other node, the regulator's too, and by the file alone", convicted),
+        Check::new("every node computes the same versions of the charter, with the same times", versions),
     ])
 }
 
@@ -152,6 +154,17 @@ fn takeover(cluster: &mut Cluster) -> Result<String, String> {
     Ok(format!("term {}, kept by {deputy}", term.saturating_add(1)))
 }
 
+/// Every node was told of the decisions in its own time, the newcomer of all of them at once.
+fn versions(cluster: &Cluster) -> Result<String, String> {
+    let mut versions = 0;
+    until("every node has the same versions of the charter", || {
+        let all = cluster.nodes.iter().map(|node| told(node, "/api/v1/charter/versions")).collect::<Result<Vec<Value>, String>>()?;
+        versions = all.first().and_then(|first| first["versions"].as_array()).map_or(0, Vec::len);
+        Ok(all.iter().zip(all.iter().skip(1)).all(|(one, other)| one == other))
+    })?;
+    if versions < 2 { Err("nothing has changed the charter".to_owned()) } else { Ok(format!("{versions} versions")) }
+}
+
 /// The carrier's operator signs another tree of the size that was published, and asks Z to cosign it.
 fn conviction(cluster: &Cluster, folder: &Path) -> Result<String, String> {
     let liar = cluster.node("L")?;
@@ -225,6 +238,11 @@ fn order(node: &NodeProcess) -> Result<Value, String> {
 }
 
 fn array(node: &NodeProcess, path: &str) -> Result<Vec<Value>, String> {
+    let listed = told(node, path)?;
+    listed.as_array().cloned().ok_or_else(|| format!("{path} is no list"))
+}
+
+fn told(node: &NodeProcess, path: &str) -> Result<Value, String> {
     let text = node.client()?.json(path).map_err(|error| error.to_string())?;
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }

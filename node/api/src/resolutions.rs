@@ -126,17 +126,18 @@ fn about(change: &Change, ledger: &Ledger) -> String {
     }
 }
 
-/// Every proposal, those that wait for this member first, then the newest first.
+/// Every proposal: those that wait for this member, the soonest end first, then the others, the newest first.
 pub(crate) fn all(ledger: &Ledger, now: u64) -> Vec<ResolutionJson> {
     let mut all: Vec<ResolutionJson> =
         ledger.decisions.proposals().iter().filter_map(|(id, held)| ResolutionJson::new(id, held, ledger, now)).collect();
-    all.sort_by_key(|one| std::cmp::Reverse((one.waits_for_me, one.time, one.id)));
+    // Of what waits for this member the soonest end comes first, of the rest the newest.
+    all.sort_by_key(|one| (!one.waits_for_me, if one.waits_for_me { one.expires } else { u64::MAX.saturating_sub(one.time) }, one.id));
     all
 }
 
 /// List proposals.
 ///
-/// Those that wait for this member first, then the newest first.
+/// Those that wait for this member first, the soonest end first; then the newest first.
 #[utoipa::path(get, path = "/api/v1/resolutions", tag = "alliance", responses((status = 200, description = "The proposals", body = Vec<ResolutionJson>)))]
 pub(crate) async fn list(State(state): State<AppState>) -> axum::Json<Vec<ResolutionJson>> {
     axum::Json(all(&state.handle.state().ledger, now()))

@@ -13,7 +13,7 @@ use suyuan_engine::ledger::Ledger;
 
 use super::frame::{self, Frame, filters};
 use super::lenient::Lenient;
-use super::text::{clean, duration, stamp};
+use super::text::{clean, duration, end_of_day, stamp};
 use super::words::Lang;
 use crate::charter::view::{CharterJson, CharterMember, DifferenceJson, VersionJson};
 use crate::charter::{self, Versions};
@@ -30,6 +30,9 @@ struct Page {
     id: String,
     number: u64,
     newest: u64,
+    /// The date that was asked for, and whether there was no alliance yet.
+    on: String,
+    early: bool,
     since: String,
     until: Option<String>,
     decision: Option<String>,
@@ -79,6 +82,8 @@ struct Line {
 #[serde(default)]
 pub(crate) struct Wanted {
     version: Option<u64>,
+    /// A date: what was in force at its end.
+    on: String,
     after: Option<u64>,
 }
 
@@ -91,7 +96,10 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
 
 fn shown(ledger: &Ledger, frame: &Frame, wanted: &Wanted) -> Result<Page, Problem> {
     let lang = frame.lang;
-    let number = wanted.version.unwrap_or_else(|| ledger.decisions.settled().alliance.version());
+    let settled = ledger.decisions.settled();
+    let day = end_of_day(&wanted.on);
+    let then = day.map(|day| settled.version_at(day).map(|version| version.alliance.version()));
+    let number = then.flatten().or(wanted.version).unwrap_or_else(|| settled.alliance.version());
     let charter = charter::of_version(ledger, number)?;
     let Versions { versions, next } = charter::page(ledger, wanted.after, SHOWN);
     let changed: BTreeSet<&str> = charter.version.changes.iter().map(|change| change.part).collect();
@@ -101,6 +109,8 @@ fn shown(ledger: &Ledger, frame: &Frame, wanted: &Wanted) -> Result<Page, Proble
         id: charter.id.to_string(),
         number,
         newest: charter.newest,
+        on: if day.is_some() { wanted.on.clone() } else { String::new() },
+        early: then == Some(None),
         since: stamp(charter.version.since),
         until: charter.until.map(stamp),
         decision: charter.version.decision.as_ref().map(|decision| decision.proposal.to_string()),

@@ -9,18 +9,13 @@ use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::ledger::Ledger;
 
 use super::frame::{self, Frame, respond};
-use super::text::{clean, days_until};
+use super::text::{clean, end_of_day};
 use super::words::Lang;
 use crate::body::Fields;
 use crate::circles::check_end;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;
 use crate::trouble::check_room;
-
-/// Milliseconds of a day.
-const DAY: u64 = 86_400_000;
-/// Milliseconds between UTC and Beijing.
-const BEIJING: u64 = 8 * 3_600_000;
 
 #[derive(Template)]
 #[template(path = "console/new_circle.html")]
@@ -78,10 +73,8 @@ impl Filled {
             };
             member.id.parse().ok().map(|member| CircleMember { member, rights })
         });
-        // The last moment of that day in Beijing.
-        let end = |days: u64| days.saturating_add(1).saturating_mul(DAY).saturating_sub(BEIJING).saturating_sub(1);
         let no_date = || Problem::new(Kind::Malformed, "YYYY-MM-DD");
-        let until = if self.until.is_empty() { None } else { Some(days_until(&self.until).map(end).ok_or_else(no_date)?) };
+        let until = if self.until.is_empty() { None } else { Some(end_of_day(&self.until).ok_or_else(no_date)?) };
         check_end(until)?;
         Ok(CircleRequest {
             circle: None,

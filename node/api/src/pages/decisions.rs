@@ -45,6 +45,8 @@ struct One {
     why: Option<String>,
     line: Line,
     reason: String,
+    /// The version of the charter that it made.
+    version: Option<u64>,
     change: String,
     waits_for: Vec<String>,
     votes: Vec<Vote>,
@@ -104,9 +106,7 @@ fn title(of: &ResolutionJson, lang: Lang) -> String {
 
 /// What waits for this member's word, the soonest end first.
 pub(super) fn waiting(ledger: &Ledger, lang: Lang) -> Vec<Line> {
-    let mut mine: Vec<ResolutionJson> = resolutions::all(ledger, now()).into_iter().filter(|of| of.waits_for_me).collect();
-    mine.sort_by_key(|of| (of.expires, of.id));
-    mine.iter().map(|of| Line::new(of, lang)).collect()
+    resolutions::all(ledger, now()).iter().filter(|of| of.waits_for_me).map(|of| Line::new(of, lang)).collect()
 }
 
 /// The list.
@@ -181,6 +181,7 @@ fn found(state: &AppState, frame: &Frame, id: &str, why: Option<String>) -> Resu
     Ok(One {
         why,
         reason: clean(&of.reason),
+        version: version(&state.handle.state().ledger, &of.id),
         change: change.lines().map(clean).collect::<Vec<_>>().join("\n"),
         waits_for: of.waits_for.iter().map(|member| clean(&member.name)).collect(),
         votes: of.votes.iter().map(vote).collect(),
@@ -188,6 +189,13 @@ fn found(state: &AppState, frame: &Frame, id: &str, why: Option<String>) -> Resu
         line: Line::new(&of, lang),
         frame: frame.clone(),
     })
+}
+
+/// The version of the charter that a decision made.
+fn version(ledger: &Ledger, proposal: &StatementId) -> Option<u64> {
+    let versions = ledger.decisions.settled().versions();
+    let made = versions.iter().find(|version| version.decided.is_some_and(|decided| decided.resolved.id == *proposal));
+    made.map(|version| version.alliance.version())
 }
 
 /// Says something to a proposal, and shows it again.

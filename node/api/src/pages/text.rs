@@ -64,8 +64,13 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     (year + era * 400 + january, month, day)
 }
 
+/// The last millisecond of a date in Beijing, written `YYYY-MM-DD`; nothing where it is none, or before 1970.
+pub fn end_of_day(date: &str) -> Option<u64> {
+    days_until(date).map(|days| days.saturating_add(1).saturating_mul(86_400_000).saturating_sub(BEIJING).saturating_sub(1))
+}
+
 /// Days from 1970-01-01 to a date written `YYYY-MM-DD`; nothing where it is none, or before.
-pub fn days_until(date: &str) -> Option<u64> {
+fn days_until(date: &str) -> Option<u64> {
     let mut parts = date.split('-').map(|part| part.parse::<u64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     if !(1970..=9999).contains(&year) || parts.next().is_some() {

@@ -92,6 +92,9 @@ async fn the_operator_sees_nodes_logs_records_and_circles() {
     shows("/", "en", &["Not connected", "Chain leader", "Entries in our log"]).await;
     shows("/charter", "zh", &["第 0 版", "创始章程", "从田园到餐桌", "《绿色食品公约》", "三分之二", "1 天", "检验、", "log suyuan/"]).await;
     shows("/charter?version=0&after=1", "en", &["version 0", "Founding charter", "two thirds", "4 members count, of which 1 may lie", "1 day"]).await;
+    shows("/charter?on=2999-01-01", "en", &["version 0"]).await;
+    shows("/charter?on=1999-12-31", "zh", &["那时联盟尚未成立", "第 0 版"]).await;
+    shows("/charter?on=2026-13-01", "zh", &["第 0 版"]).await;
     shows("/members", "zh", &["沃土植保", "市场监管局", "第 0 版", "未连接", "connection refused", "还没有成员退出", "尚未见证"]).await;
     shows(&format!("/members/{}", site.members[3].id), "en", &["快冷物流", "connection refused", "kept offline", "entries from 0 on", "/log/"]).await;
     shows("/invitations", "zh", &["还没有邀请", "邀请新成员"]).await;

@@ -116,6 +116,7 @@ async fn no_name_address_or_parameter_becomes_markup() {
             "/",
             "/charter",
             "/charter?version=HOSTILE&after=HOSTILE",
+            "/charter?on=HOSTILE",
             "/members",
             "/members/HOSTILE",
             "/invitations",
