@@ -47,6 +47,9 @@ pub struct Flags {
     /// Threads.
     #[arg(long, default_value_t = 2)]
     jobs: u64,
+    /// The last lines of the first seed that fails that are shown.
+    #[arg(long, default_value_t = 60)]
+    lines: usize,
 }
 
 /// What became of one seed.
@@ -56,6 +59,8 @@ struct Run {
     steps: u64,
     /// Until it agreed, milliseconds of its time after the last fault.
     peace: u64,
+    /// Whether it ended because the alliance had more liars than it bears.
+    beyond: bool,
     breach: Option<Breach>,
     last: Vec<String>,
     /// Decisions that became final, later terms of the order log, and members that were removed.
@@ -78,7 +83,7 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
                     if seed >= end {
                         break;
                     }
-                    let run = play(seed, false);
+                    let run = play(seed, 0);
                     runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((seed, run));
                 }
             });
@@ -87,10 +92,10 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     let mut runs = runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     runs.sort_by_key(|(seed, _)| *seed);
     let runs: Vec<(u64, Run)> = runs.into_iter().map(|(seed, run)| Ok((seed, run?))).collect::<Result<_, String>>()?;
-    report(&runs, begun.elapsed().as_secs_f64(), as_json)
+    report(&runs, begun.elapsed().as_secs_f64(), flags, as_json)
 }
 
-fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, String> {
+fn report(runs: &[(u64, Run)], seconds: f64, flags: &Flags, as_json: bool) -> Result<bool, String> {
     let mut all = blake3::Hasher::new();
     for (_, run) in runs {
         all.update(run.digest.as_bytes());
@@ -99,6 +104,7 @@ fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, Stri
     let steps: u64 = runs.iter().map(|(_, run)| run.steps).sum();
     let peace = runs.iter().map(|(_, run)| run.peace).max().unwrap_or(0);
     let [decisions, takeovers, removals] = [0, 1, 2].map(|at| runs.iter().filter_map(|(_, run)| run.decided.get(at)).sum::<u64>());
+    let beyond = runs.iter().filter(|(_, run)| run.beyond).count();
     let failed: Vec<_> = runs.iter().filter_map(|(seed, run)| Some((*seed, run.breach.as_ref()?))).collect();
     if as_json {
         let failures: Vec<_> =
@@ -107,7 +113,7 @@ fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, Stri
             "{}",
             json!({
                 "seeds": runs.len(), "steps": steps, "seconds": seconds, "slowestAgreementSeconds": peace / 1000, "decisions": decisions,
-                "takeovers": takeovers, "removals": removals, "digest": digest, "failures": failures, "ok": failed.is_empty()
+                "takeovers": takeovers, "removals": removals, "beyond": beyond, "digest": digest, "failures": failures, "ok": failed.is_empty()
             })
         );
     } else {
@@ -115,7 +121,7 @@ fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, Stri
             println!("seed {seed}: {}: {}", breach.invariant, breach.what);
         }
         println!(
-            "{} seeds, {steps} steps, {decisions} decisions, {takeovers} takeovers, {removals} removals, {seconds:.1} s, slowest agreement after {} s, \
+            "{} seeds, {steps} steps, {decisions} decisions, {takeovers} takeovers, {removals} removals, {beyond} with too many liars, {seconds:.1} s, slowest agreement after {} s, \
              digest {digest}, {} failed",
             runs.len(),
             peace / 1000,
@@ -123,7 +129,7 @@ fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, Stri
         );
     }
     if let Some((seed, _)) = failed.first() {
-        let again = play(*seed, true)?;
+        let again = play(*seed, flags.lines)?;
         again.last.iter().for_each(|line| eprintln!("{line}"));
         eprintln!("digest {}; once more: suyuan-testnet sim --seeds 1 --first {seed}", again.digest);
     }
@@ -134,17 +140,25 @@ fn report(runs: &[(u64, Run)], seconds: f64, as_json: bool) -> Result<bool, Stri
 ///
 /// # Errors
 /// What could not be set up, in words.
-fn play(seed: u64, shown: bool) -> Result<Run, String> {
-    let mut world = World::new(seed, shown)?;
+fn play(seed: u64, lines: usize) -> Result<Run, String> {
+    let mut world = World::new(seed, lines)?;
     let active = world.plan.active;
     let breach = world.run_until(active).and_then(|()| world.make_peace()).err();
     let peace = world.now.saturating_sub(active);
-    Ok(Run { digest: world.trace.digest(), steps: world.steps, peace, breach, last: world.trace.last(), decided: world.decided() })
+    Ok(Run {
+        digest: world.trace.digest(),
+        steps: world.steps,
+        peace,
+        beyond: world.beyond,
+        breach,
+        last: world.trace.last(),
+        decided: world.decided(),
+    })
 }
 
 impl World {
     fn run_until(&mut self, time: u64) -> Result<(), Breach> {
-        while self.now < time && self.steps < STEPS {
+        while self.now < time && self.steps < STEPS && !self.beyond {
             self.step()?;
         }
         Ok(())
@@ -170,6 +184,9 @@ impl World {
         let mut motion = Motion::default();
         loop {
             self.run_until(self.now + LOOK)?;
+            if self.beyond {
+                return Ok(());
+            }
             let present: BTreeSet<usize> = self.present().collect();
             last.retain(|at| present.contains(at) && !self.wish_at(*at));
             let mut settled = self.settled();

@@ -152,6 +152,13 @@ impl Circles {
         Ok(id)
     }
 
+    /// Forgets all epochs of a circle after its first, so that they can be opened again in their order.
+    pub fn forget_later_epochs(&mut self, id: &CircleId) {
+        if let Some(circle) = self.circles.get_mut(id) {
+            circle.epochs.retain(|number, _| *number <= 1);
+        }
+    }
+
     fn insert(&mut self, steward: MemberId, statement: StatementId, content: CircleContent) {
         let members = content.members.iter().map(|member| (member.member, member.rights)).collect();
         let mut epochs = self.circles.remove(&content.circle).map(|circle| circle.epochs).unwrap_or_default();

@@ -266,6 +266,12 @@ impl Decisions {
         &self.tip
     }
 
+    /// The alliance in whose state an epoch statement of the circle is judged: that of the entry that names it. Nothing where none does.
+    pub fn judged_by(&self, statement: &StatementId) -> Option<&Arc<Alliance>> {
+        let named = self.settled.named_epochs().chain(self.tip.named_epochs());
+        named.filter(|named| named.entry.statement == *statement).map(|named| &named.alliance).next()
+    }
+
     /// The newest notes of heads, by term.
     pub fn heads(&self) -> &Heads {
         &self.heads

@@ -2,8 +2,11 @@
 
 use rand_core::CryptoRng;
 use serde::Deserialize;
+use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{self, CircleContent, CircleMember, EpochSecret, PrekeySecret, Rights, Slip, SlipAddress, SlipContent, Terms, Tier};
 use suyuan_core::resolution::to_fields;
+use suyuan_core::section::{AudienceHeader, audience_commitment};
+use suyuan_core::statement::id_of;
 use suyuan_core::{CircleId, Fault, MemberId, StatementId};
 use zeroize::Zeroizing;
 
@@ -13,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::record::{self, HeldRecord};
 use crate::secrets::EpochSecrets;
 use crate::submission::{Refusal, RefusalKind};
+use crate::wire::Item;
 
 /// What a steward asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -61,7 +65,7 @@ pub fn draw_up(
 ) -> Result<(NewEpoch, Circle), Refusal> {
     let mut members = vec![CircleMember { member: ledger.me, rights: Rights::Write }];
     members.extend(request.members.iter().filter(|member| member.member != ledger.me));
-    let (circle, nonce, epoch) = name(&request, ledger, rng)?;
+    let (circle, nonce, epoch) = name(&request, ledger, secrets, rng)?;
     let secret = secrets.of(&circle, epoch).cloned().unwrap_or_else(|| Zeroizing::new(random(rng)));
     let commitment = StatementId(circle::commitment(&circle, epoch, &secret));
     let CircleRequest { name, purpose, tier, terms, until, .. } = request;
@@ -129,7 +133,12 @@ pub fn same_again(circle: &CircleId, ledger: &Ledger) -> Option<CircleRequest> {
     })
 }
 
-fn name(request: &CircleRequest, ledger: &Ledger, rng: &mut impl CryptoRng) -> Result<(CircleId, Option<StatementId>, u64), Refusal> {
+fn name(
+    request: &CircleRequest,
+    ledger: &Ledger,
+    secrets: &EpochSecrets,
+    rng: &mut impl CryptoRng,
+) -> Result<(CircleId, Option<StatementId>, u64), Refusal> {
     let alliance = circle::alliance_circle(&ledger.alliance.id());
     let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
     let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
@@ -137,7 +146,8 @@ fn name(request: &CircleRequest, ledger: &Ledger, rng: &mut impl CryptoRng) -> R
         Some(id) => {
             let written = if id == alliance { ledger.newest_epoch() } else { 0 };
             match ledger.circles.circle(&id) {
-                Some(circle) => Ok((id, circle.nonce, circle.epoch().max(written).saturating_add(1))),
+                Some(circle) if id == alliance => Ok((id, circle.nonce, unused(&id, circle.epoch().max(written).saturating_add(1), secrets))),
+                Some(circle) => Ok((id, circle.nonce, circle.epoch().saturating_add(1))),
                 // Its members go by the epochs that they have seen, so the next one has to follow the last.
                 None if id == alliance && (ledger.lost_epoch > 0 || !begun) => Ok((id, None, ledger.lost_epoch.max(written).saturating_add(1))),
                 None => Err(refusal(RefusalKind::UnknownCircle, "/circle", format!("this node knows no circle {id}"))),
@@ -148,6 +158,11 @@ fn name(request: &CircleRequest, ledger: &Ledger, rng: &mut impl CryptoRng) -> R
             Ok((circle::circle_id(&ledger.alliance.id(), &ledger.me, &nonce), Some(StatementId(nonce)), 1))
         }
     }
+}
+
+/// The first number from this one on under which no secret is held: one that is may be another keeper's, and known to whoever has left since.
+fn unused(circle: &CircleId, from: u64, secrets: &EpochSecrets) -> u64 {
+    (from..).find(|number| secrets.of(circle, *number).is_none()).unwrap_or(from)
 }
 
 fn refusal(fault: RefusalKind, pointer: &str, detail: impl Into<String>) -> Refusal {
@@ -177,8 +192,39 @@ pub fn slips(epoch: &NewEpoch, statement: StatementId, ledger: &Ledger, rng: &mu
         .collect()
 }
 
+/// Adds slips to statements that a member asked for: this node has the secrets of these epochs, and the member is in them. Its steward may be gone, or keep the
+/// secret back; whoever is in an epoch is entitled to it, and holds what it gets against the statement.
+pub fn add_slips(items: &mut [Item], member: &MemberId, ledger: &Ledger, secrets: &EpochSecrets, rng: &mut impl CryptoRng) {
+    for item in items.iter_mut().filter(|item| item.slip.is_none()) {
+        item.slip = slip_of(item, member, ledger, secrets, rng);
+    }
+}
+
+fn slip_of(item: &Item, member: &MemberId, ledger: &Ledger, secrets: &EpochSecrets, rng: &mut impl CryptoRng) -> Option<Slip> {
+    let (_, header, _) = item.sections.first()?.audiences.first()?;
+    let AudienceHeader { circle, epoch, .. } = AudienceHeader::open(header, &audience_commitment(header)).ok()?;
+    let statement = id_of(&item.statement);
+    let known = ledger.circles.circle(&circle)?.epochs().get(&epoch)?;
+    known.members.get(member).filter(|_| known.statement == statement)?;
+    let prekey = &ledger.alliance.active(member)?.entry.keys.encryption;
+    let address = SlipAddress { alliance: &ledger.alliance.id(), statement, recipient: *member, prekey };
+    Slip::seal(&address, &SlipContent { circle, epoch, secret: secrets.of(&circle, epoch)?.clone() }, rng).ok()
+}
+
+/// What a slip brought.
+#[derive(Debug)]
+pub struct Given {
+    /// The epoch statement that it belongs to.
+    pub statement: StatementId,
+    /// The secret, or why it is refused.
+    pub content: Result<SlipContent, Fault>,
+}
+
 /// Opens a slip and holds its secret against the epoch statement that it belongs to: the statement is by the circle's steward and names this member, the secret
 /// opens its section, for this circle and epoch, and is the one committed to.
+///
+/// Several keepers may have opened epochs of the alliance circle under one number, each without knowing of the other. The one that counts is named by the order
+/// log; until one is, that of today's keeper is taken.
 ///
 /// # Errors
 /// [`Fault::Slip`].
@@ -190,17 +236,28 @@ pub fn accept(slip: &Slip, record: &HeldRecord, ledger: &Ledger, encryption: &[&
     let secrets: EpochSecrets = [((content.circle, content.epoch), content.secret.clone())].into_iter().collect();
     let body = record::open_section(&record.statement, section, &secrets).ok().flatten().ok_or(Fault::Slip)?;
     let stated = circles::content(&body).ok_or(Fault::Slip)?;
-    // Later epochs of the alliance circle come from whoever keeps the order log; a node that has not heard of a new keeper asks again later.
-    let author = record.statement.place.author;
-    let keeps = stated.circle != ledger.decisions.circle || stated.epoch == 1 || author == ledger.decisions.tip().keeper;
-    let fits = keeps
-        && stated.circle == content.circle
+    let alliance = judged_by(&slip.statement, &record.statement.place.author, &stated, ledger).ok_or(Fault::Slip)?;
+    let fits = stated.circle == content.circle
         && stated.epoch == content.epoch
         && stated.commitment.0 == circle::commitment(&content.circle, content.epoch, &content.secret)
         && record.statement.kind == circle::TYPE
-        && circles::is_by_steward(&ledger.alliance, &record.statement.place.author, &stated)
+        && circles::is_by_steward(alliance, &record.statement.place.author, &stated)
         && stated.members.iter().any(|member| member.member == ledger.me);
     if fits { Ok(content) } else { Err(Fault::Slip) }
+}
+
+/// The members by whom an epoch statement is judged. Nothing where it is one of the alliance circle that the order log does not name and that is not by today's
+/// keeper: a node that has not heard of it yet asks again later.
+fn judged_by<'a>(statement: &StatementId, author: &MemberId, stated: &CircleContent, ledger: &'a Ledger) -> Option<&'a Alliance> {
+    let decisions = &ledger.decisions;
+    if stated.circle != decisions.circle {
+        return Some(&ledger.alliance);
+    }
+    if stated.epoch == 1 {
+        return Some(&ledger.founded.alliance);
+    }
+    let named = decisions.judged_by(statement).map(AsRef::as_ref);
+    named.or_else(|| (*author == decisions.tip().keeper).then_some(&*ledger.alliance))
 }
 
 /// Whether this member still has to open the alliance circle: the leader's first act. A leader whose log has begun did so, even where the key is lost.

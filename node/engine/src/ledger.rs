@@ -8,13 +8,13 @@ use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{PUBLIC, TYPE as CIRCLE_TYPE, alliance_circle, self_circle};
 use suyuan_core::history::{History, VerifiedHistory};
 use suyuan_core::log::LogId;
-use suyuan_core::order::EpochEntry;
+use suyuan_core::order::{EpochEntry, NamedEpoch};
 use suyuan_core::section::Body;
 use suyuan_core::statement;
 use suyuan_core::{CircleId, MemberId, StatementId};
 
 use crate::addresses::{self, Directory};
-use crate::circles::{self, Circles, Void};
+use crate::circles::{self, Circle, Circles, Void};
 use crate::counters::Counters;
 use crate::decisions::{self, Decisions, EpochState};
 use crate::equivocation::Convictions;
@@ -80,8 +80,8 @@ pub struct Ledger {
     /// Newest epoch of the alliance circle that this member has opened as its leader and has lost the secret of; 0 where there is none. A keyring that comes from
     /// a backup has none of the secrets, and nobody could hand them to the steward.
     pub lost_epoch: u64,
-    /// Epoch statements of others that are here without their secret: whoever gave them had no slip for this member.
-    unopened: Arc<BTreeSet<(Gap, StatementId)>>,
+    /// Epoch statements of others that are here without their secret, with the number of the epoch: whoever gave them had no slip for this member.
+    unopened: Arc<BTreeMap<(Gap, StatementId), u64>>,
     /// What this node began with.
     pub founded: Founded,
     /// Checkpoints with the cosignatures that came.
@@ -282,14 +282,21 @@ impl Ledger {
         if settled.alliance.version() != self.alliance.version() {
             self.alliance = settled.alliance.clone();
         }
-        for entry in &settled.epochs {
-            let circle = self.decisions.circle;
-            let later = self.circles.circle(&circle).is_none_or(|known| known.epoch() < entry.epoch);
-            if let Some((author, body)) = self.epochs.get(&entry.statement).filter(|_| later)
-                && let Some(secret) = secrets.of(&circle, entry.epoch)
-            {
+        let circle = self.decisions.circle;
+        let ready = |named: &&NamedEpoch| {
+            let held = self.epochs.get(&named.entry.statement).zip(secrets.of(&circle, named.entry.epoch));
+            held.map(|((author, body), secret)| (named.entry, named.alliance.clone(), *author, body.clone(), secret))
+        };
+        let ready: Vec<_> = settled.epochs.iter().filter_map(|named| ready(&named)).collect();
+        let is_late = |circle: &Circle| ready.iter().any(|(entry, ..)| entry.epoch < circle.epoch() && !circle.epochs().contains_key(&entry.epoch));
+        if self.circles.circle(&circle).is_some_and(is_late) {
+            // One that came after the one that follows it.
+            self.circles.forget_later_epochs(&circle);
+        }
+        for (entry, alliance, author, body, secret) in ready {
+            if self.circles.circle(&circle).is_none_or(|known| known.epoch() < entry.epoch) {
                 // One that does not hold has no effect; its keeper opens another.
-                let _ = self.circles.open_epoch(&self.alliance, author, entry.statement, body, secret);
+                let _ = self.circles.open_epoch(&alliance, &author, entry.statement, &body, secret);
             }
         }
     }
@@ -302,10 +309,22 @@ impl Ledger {
         written.chain(ordered).max().unwrap_or(0)
     }
 
-    /// Whether an epoch statement of this circle in this log is here without its secret.
+    /// Whether an epoch statement of this circle in this log is here without its secret, and may have an effect.
     pub fn lacks_secret(&self, of: &Gap) -> bool {
-        let first = (*of, StatementId([0; 32]));
-        self.unopened.range(first..).next().is_some_and(|(gap, _)| gap == of)
+        let mut unopened = self.unopened.range((*of, StatementId([0; 32]))..=(*of, StatementId([0xff; 32])));
+        unopened.any(|((gap, statement), epoch)| self.is_wanted(gap, statement, *epoch))
+    }
+
+    /// The same of one epoch statement.
+    pub fn lacks_secret_of(&self, of: &Gap, statement: &StatementId) -> bool {
+        self.unopened.get(&(*of, *statement)).is_some_and(|epoch| self.is_wanted(of, statement, *epoch))
+    }
+
+    /// Whether an epoch statement may have an effect: one of the alliance circle that is not its keeper's of today has none unless the order log names it.
+    fn is_wanted(&self, of: &Gap, statement: &StatementId, epoch: u64) -> bool {
+        let decisions = &self.decisions;
+        let next = of.log.member == decisions.tip().keeper && epoch > decisions.tip().newest_epoch();
+        of.circle != decisions.circle || epoch <= 1 || next || decisions.judged_by(statement).is_some()
     }
 
     /// The epochs of the alliance circle as its keeper sees them.
@@ -323,25 +342,25 @@ impl Ledger {
             let (circle, epoch) = (audience.header.circle, audience.header.epoch);
             let author = record.statement.place.author;
             let lacking = (Gap { circle, log: record.statement.place.log() }, record.statement.id());
-            let Some(secret) = secrets.of(&circle, epoch) else {
-                if author != self.me {
-                    Arc::make_mut(&mut self.unopened).insert(lacking);
-                } else if circle == alliance_circle(&self.alliance.id()) {
-                    self.lost_epoch = self.lost_epoch.max(epoch);
-                }
-                continue;
-            };
-            if self.unopened.contains(&lacking) {
+            let secret = secrets.of(&circle, epoch);
+            // It may be the secret of another statement of the same number.
+            let opened = secret.map_or(Ok(Opened::Sealed), |_| record.open(section, secrets))?;
+            if opened == Opened::Sealed && author != self.me {
+                Arc::make_mut(&mut self.unopened).insert(lacking, epoch);
+            } else if secret.is_none() && circle == alliance_circle(&self.alliance.id()) {
+                self.lost_epoch = self.lost_epoch.max(epoch);
+            } else if self.unopened.contains_key(&lacking) {
                 Arc::make_mut(&mut self.unopened).remove(&lacking);
             }
-            let Opened::Body(body) = record.open(section, secrets)? else { continue };
+            let (Opened::Body(body), Some(secret)) = (opened, secret) else { continue };
             let waits = circle == self.decisions.circle && epoch > 1;
             if waits {
                 Arc::make_mut(&mut self.epochs).insert(record.statement.id(), (author, body));
                 self.settle(secrets);
                 return Ok(None);
             }
-            let opened = self.circles.open_epoch(&self.alliance, &author, record.statement.id(), &body, secret);
+            let alliance = if circle == self.decisions.circle { &self.founded.alliance } else { &self.alliance };
+            let opened = self.circles.open_epoch(alliance, &author, record.statement.id(), &body, secret);
             return Ok(opened.err());
         }
         Ok(None)

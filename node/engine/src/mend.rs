@@ -13,12 +13,13 @@ use suyuan_core::log::{LogId, chain_next};
 use suyuan_core::{CircleId, Fault};
 
 use crate::counters::Counters;
+use crate::epoch::Given;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
 use crate::logs;
 use crate::record::{HeldAudience, HeldRecord, HeldSection};
-use crate::replica::{BatchError, Taken, open_all, sender, take};
+use crate::replica::{BatchError, Opening, Taken, open_all, sender, take};
 use crate::schema::{Row, Table, index_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
@@ -46,21 +47,14 @@ pub fn gaps(counts: &[Count], ledger: &Ledger) -> Vec<(Count, u64)> {
 ///
 /// # Errors
 /// [`StoreError`].
-pub fn lacking(
-    gap: &Gap,
-    sequences: &[u64],
-    ledger: &Ledger,
-    secrets: &EpochSecrets,
-    view: &impl View,
-    local: &LocalKeys,
-) -> Result<Vec<u64>, StoreError> {
+pub fn lacking(gap: &Gap, sequences: &[u64], ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Vec<u64>, StoreError> {
     let Some(head) = ledger.logs.known(&gap.log) else { return Ok(Vec::new()) };
     let mut lacking = Vec::new();
     let wanted = |sequence: &u64| *sequence < head.size() && ledger.convictions.admits(&gap.log, sequence.saturating_add(1));
     for sequence in sequences.iter().copied().filter(wanted) {
         let row = Row { log: head.number, sequence };
         let lacks = match HeldRecord::load(row, view, local)? {
-            Some(record) => !holds(&record, &gap.circle, secrets),
+            Some(record) => !holds(&record, gap, ledger),
             // What is void is addressed to nobody.
             None => view.row(Table::Void, &row.key())?.is_none(),
         };
@@ -71,14 +65,15 @@ pub fn lacking(
     Ok(lacking)
 }
 
-fn holds(record: &HeldRecord, circle: &CircleId, secrets: &EpochSecrets) -> bool {
+fn holds(record: &HeldRecord, gap: &Gap, ledger: &Ledger) -> bool {
+    let circle = &gap.circle;
     let audiences = record.sections.iter().flat_map(|section| section.audiences.iter().map(move |audience| (section, audience)));
     let mut addressed = audiences.filter(|(_, audience)| audience.header.circle == *circle);
     addressed.next().is_some_and(|(section, audience)| {
         if section.header.is_err() {
             return true;
         }
-        let opened = record.statement.kind != CIRCLE_TYPE || secrets.of(circle, audience.header.epoch).is_some();
+        let opened = record.statement.kind != CIRCLE_TYPE || !ledger.lacks_secret_of(gap, &record.statement.id());
         opened && (*circle == PUBLIC || audience.wrap.is_some())
     })
 }
@@ -102,8 +97,8 @@ pub struct Filled {
     pub records: Vec<HeldRecord>,
     /// Entries that mean nothing.
     pub voids: Vec<VoidEntry>,
-    /// Slips for this member that came along.
-    pub slips: Vec<Slip>,
+    /// What slips for this member that came along brought.
+    pub given: Vec<Given>,
 }
 
 /// Verifies statements for entries that this node has, as [`crate::replica::verify`] does those of a batch, and puts them together with what is held already.
@@ -115,18 +110,17 @@ pub fn fill(
     items: Vec<Item>,
     ledger: &Ledger,
     view: &impl View,
-    keys: (&LocalKeys, &EpochSecrets),
+    opening: Opening<'_>,
     cursor: &mut Option<Cursor>,
     rng: &mut impl CryptoRng,
 ) -> Result<Filled, BatchError> {
-    let (local, secrets) = keys;
     let head = ledger.logs.known(log).ok_or(BatchError::Elsewhere)?;
     if items.is_empty() {
         return Err(sender(Fault::Form));
     }
     let counters = ledger.counters.scratch(head.number);
     let circles: BTreeSet<CircleId> = ledger.known_circles().into_iter().collect();
-    let mut filled = Filled { changes: Changes::default(), counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
+    let mut filled = Filled { changes: Changes::default(), counters, records: Vec::new(), voids: Vec::new(), given: Vec::new() };
     let mut next = 0;
     for item in items {
         let sequence = item.sequence;
@@ -142,8 +136,7 @@ pub fn fill(
         let (id, previous) = entry(log, row, view, cursor)?;
         match take(item, row, &log.place(sequence), &id, &previous).map_err(fault)? {
             Taken::Record(record, slip) => {
-                filled.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
-                filled.add(*record, &circles, view, (local, secrets), rng)?;
+                filled.add((*record, slip), &circles, ledger, view, (opening, rng))?;
             }
             Taken::Void(void) => {
                 void.save(&id, view, &mut filled.changes)?;
@@ -152,7 +145,7 @@ pub fn fill(
             Taken::Later => {}
         }
     }
-    filled.counters.save(&ledger.counters, local, &mut filled.changes);
+    filled.counters.save(&ledger.counters, opening.local, &mut filled.changes);
     Ok(filled)
 }
 
@@ -160,19 +153,26 @@ impl Filled {
     /// Puts a record together with what is held of it, and counts it for the circles that are new.
     fn add(
         &mut self,
-        mut record: HeldRecord,
+        (mut record, slip): (HeldRecord, Option<Slip>),
         circles: &BTreeSet<CircleId>,
+        ledger: &Ledger,
         view: &impl View,
-        (local, secrets): (&LocalKeys, &EpochSecrets),
-        rng: &mut impl CryptoRng,
+        (opening, rng): (Opening<'_>, &mut impl CryptoRng),
     ) -> Result<(), StoreError> {
         let mut known = BTreeSet::new();
+        let local = opening.local;
+        // Opened alone first: a slip is judged by the wraps that came with it, and what was held may be useless.
+        let (mut subjects, given) = opening.open(&mut record, slip, ledger);
+        let proven = given.as_ref().is_some_and(|given| given.content.is_ok());
+        self.given.extend(given);
         let before = HeldRecord::load(record.row, view, local)?;
         if let Some(before) = &before {
             known.extend(before.complete().map(|header| header.circle));
-            merge(&mut record, before.sections.clone());
+            merge(&mut record, before.sections.clone(), proven);
         }
-        let subjects = open_all(&mut record, secrets);
+        if !proven {
+            subjects = open_all(&mut record, opening.secrets);
+        }
         // What brings nothing is not written again: its rows would be sealed anew, and whoever sends it often would keep the disk busy.
         if before.is_none_or(|before| before.sections != record.sections) {
             let counted = record.complete().filter(|header| circles.contains(&header.circle));
@@ -210,23 +210,24 @@ fn entry(log: &LogId, row: Row, view: &impl View, cursor: &mut Option<Cursor>) -
     Ok((id.ok_or_else(|| StoreError(format!("entry {} of log number {}", row.sequence, row.log)))?, at.chain))
 }
 
-/// Adds what was held before of the same statement. Both fit the same commitments.
-fn merge(record: &mut HeldRecord, before: Vec<HeldSection>) {
+/// Adds what was held before of the same statement. Both fit the same commitments. `proven`: the new wraps open, by the slip that came along.
+fn merge(record: &mut HeldRecord, before: Vec<HeldSection>, proven: bool) {
     for section in before {
         match record.sections.iter_mut().find(|new| new.index == section.index) {
             None => record.sections.push(section),
-            Some(new) => merge_audiences(new, section.audiences),
+            Some(new) => merge_audiences(new, section.audiences, proven),
         }
     }
     record.sections.sort_by_key(|section| section.index);
 }
 
-fn merge_audiences(section: &mut HeldSection, before: Vec<HeldAudience>) {
+fn merge_audiences(section: &mut HeldSection, before: Vec<HeldAudience>, proven: bool) {
     for audience in before {
         match section.audiences.iter_mut().find(|new| new.index == audience.index) {
             None => section.audiences.push(audience),
             // A wrap that opened once is worth more than one that was just sent.
-            Some(new) => new.wrap = audience.wrap.or(new.wrap),
+            Some(new) if !proven => new.wrap = audience.wrap.or(new.wrap),
+            Some(new) => new.wrap = new.wrap.or(audience.wrap),
         }
     }
     section.audiences.sort_by_key(|audience| audience.index);

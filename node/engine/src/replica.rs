@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
 use suyuan_core::charter::{Alliance, Member};
-use suyuan_core::circle::{Slip, Wrap};
+use suyuan_core::circle::{PrekeySecret, Slip, TYPE as CIRCLE_TYPE, Wrap, alliance_circle};
 use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::log::chain_next;
 use suyuan_core::note::{TreeHead, UnverifiedCheckpoint};
@@ -14,6 +14,7 @@ use suyuan_core::statement::{Place, SectionCommitment, Statement};
 use suyuan_core::{CircleId, Fault, sealing, tree};
 
 use crate::counters::Counters;
+use crate::epoch::{self, Given};
 use crate::ledger::Ledger;
 use crate::local::LocalKeys;
 use crate::logs::LogHead;
@@ -85,22 +86,42 @@ pub struct Verified {
     pub records: Vec<HeldRecord>,
     /// Entries of it that mean nothing.
     pub voids: Vec<VoidEntry>,
-    /// Slips for this member that came along, with the epoch statements' records among `records`.
-    pub slips: Vec<Slip>,
+    /// What slips for this member that came along brought, with the epoch statements' records among `records`.
+    pub given: Vec<Given>,
+}
+
+/// What a node opens with what comes.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// Keys of its rows.
+    pub local: &'a LocalKeys,
+    /// The secrets that it holds.
+    pub secrets: &'a EpochSecrets,
+    /// The keys to which slips for its member are sealed, the newest last.
+    pub encryption: &'a [&'a PrekeySecret],
+}
+
+impl Opening<'_> {
+    /// Opens a record that came, with the secret of its own slip where there is one for this member. Says what it is about.
+    pub(crate) fn open(&self, record: &mut HeldRecord, slip: Option<Slip>, ledger: &Ledger) -> (Vec<String>, Option<Given>) {
+        let Some(slip) = slip.filter(|slip| slip.recipient == ledger.me) else { return (open_all(record, self.secrets), None) };
+        let content = epoch::accept(&slip, record, ledger, self.encryption);
+        let subjects = match &content {
+            Ok(content) => {
+                let secret = ((content.circle, content.epoch), content.secret.clone());
+                open_all(record, &std::iter::once(secret).collect())
+            }
+            Err(_) => open_all(record, self.secrets),
+        };
+        (subjects, Some(Given { statement: slip.statement, content }))
+    }
 }
 
 /// Verifies a batch from end to end. Nothing is half accepted.
 ///
 /// # Errors
 /// [`BatchError`].
-pub fn verify(
-    batch: Batch,
-    ledger: &Ledger,
-    view: &impl View,
-    local: &LocalKeys,
-    secrets: &EpochSecrets,
-    rng: &mut impl CryptoRng,
-) -> Result<Verified, BatchError> {
+pub fn verify(batch: Batch, ledger: &Ledger, view: &impl View, opening: Opening<'_>, rng: &mut impl CryptoRng) -> Result<Verified, BatchError> {
     let author = ledger.alliance.member(&batch.log.member).ok_or(sender(Fault::Author))?;
     let before = ledger.logs.head(&batch.log);
     if batch.from != before.size() {
@@ -130,7 +151,7 @@ pub fn verify(
     let counters = ledger.counters.scratch(head.number);
     // Circles that are not known here are whatever somebody wrote: they are counted when they become known.
     let known: BTreeSet<CircleId> = ledger.known_circles().into_iter().collect();
-    let mut verified = Verified { changes, head, counters, records: Vec::new(), voids: Vec::new(), slips: Vec::new() };
+    let mut verified = Verified { changes, head, counters, records: Vec::new(), voids: Vec::new(), given: Vec::new() };
     let mut next = batch.from;
     for item in batch.items {
         let sequence = item.sequence;
@@ -142,11 +163,11 @@ pub fn verify(
         let row = Row { log: verified.head.number, sequence };
         match take(item, row, &batch.log.place(sequence), id, previous).map_err(fault)? {
             Taken::Record(mut record, slip) => {
-                verified.slips.extend(slip.filter(|slip| slip.recipient == ledger.me));
-                let subjects = open_all(&mut record, secrets);
+                let (subjects, given) = opening.open(&mut record, slip, ledger);
+                verified.given.extend(given);
                 let counted = record.complete().filter(|header| known.contains(&header.circle));
                 verified.counters.count(counted, &BTreeSet::new(), row.log, *id);
-                record.save(&subjects, local, rng, &mut verified.changes)?;
+                record.save(&subjects, opening.local, rng, &mut verified.changes)?;
                 verified.records.push(*record);
             }
             Taken::Void(void) => {
@@ -156,7 +177,7 @@ pub fn verify(
             Taken::Later => {}
         }
     }
-    verified.counters.save(&ledger.counters, local, &mut verified.changes);
+    verified.counters.save(&ledger.counters, opening.local, &mut verified.changes);
     Ok(verified)
 }
 
@@ -272,13 +293,19 @@ fn check_public(content: &[u8], commitment: &SectionCommitment, header: &Section
 }
 
 /// Opens what can be opened, and says what it is about. A wrap that does not open is dropped, so that a good one can be asked for elsewhere: wraps are
-/// not signed, and whose fault it is cannot be told.
+/// not signed, and whose fault it is cannot be told. Those of epoch statements of the alliance circle stay: under their number the secret of another statement may
+/// be held, and which of the two counts is not known here.
 pub(crate) fn open_all(record: &mut HeldRecord, secrets: &EpochSecrets) -> Vec<String> {
     let mut subjects = Vec::new();
+    let alliance = alliance_circle(&record.statement.place.alliance);
+    let epoch = record.statement.kind == CIRCLE_TYPE;
     for section in &mut record.sections {
         match record::open_section(&record.statement, section, secrets) {
             Ok(Some(body)) => subjects.append(&mut record::subjects(&body)),
-            Err(Fault::Wrap) => section.audiences.iter_mut().for_each(|audience| audience.wrap = None),
+            Err(Fault::Wrap) => {
+                let useless = section.audiences.iter_mut().filter(|audience| !(epoch && audience.header.circle == alliance));
+                useless.for_each(|audience| audience.wrap = None);
+            }
             Ok(None) | Err(_) => {}
         }
     }

@@ -451,7 +451,7 @@ fn a_section_that_its_author_made_unreadable_is_void_and_the_rest_of_the_record_
     }
     // It is no gap: nobody asks for it again.
     let sequences: Vec<u64> = expected.keys().copied().collect();
-    let lacking = |of, sequences: &[u64]| mend::lacking(&Gap { circle: of, log }, sequences, &z.ledger, &z.secrets, &z.view, &z.local).unwrap();
+    let lacking = |of, sequences: &[u64]| mend::lacking(&Gap { circle: of, log }, sequences, &z.ledger, &z.view, &z.local).unwrap();
     assert!(lacking(circle, &sequences[..1]).is_empty());
     assert!(lacking(PUBLIC, &sequences).is_empty());
 }

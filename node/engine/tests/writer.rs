@@ -71,6 +71,10 @@ impl Disk for Memory {
         self.note("keys").map_err(SecretError::Failed)
     }
 
+    fn replace_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
+        self.add_epoch_secret(circle, epoch, secret)
+    }
+
     fn anchor(&mut self, _: &Published) -> Result<(), String> {
         self.note("anchor")
     }

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use suyuan_core::MemberId;
+use suyuan_engine::epoch;
 use suyuan_engine::serve;
-use suyuan_engine::wire::Request;
+use suyuan_engine::wire::{Request, Response};
 use suyuan_runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tracing::error;
@@ -129,7 +130,13 @@ fn make(handle: &Handle, member: &MemberId, request: &Request) -> Option<Vec<u8>
     let state = handle.state();
     let published = state.published.as_ref().map(|published| published.checkpoint.as_str());
     match serve::answer(request, member, &state.ledger, published, handle.store().as_ref(), handle.local()) {
-        Ok(response) => Some(response.to_bytes()),
+        Ok(mut response) => {
+            if let Response::Items(items) = &mut response {
+                let mut rng = suyuan_runtime::random::generator().inspect_err(|error| error!(%error, "no random numbers")).ok()?;
+                epoch::add_slips(items, member, &state.ledger, &state.secrets, &mut rng);
+            }
+            Some(response.to_bytes())
+        }
         Err(error) => {
             error!(%error, "a request could not be answered");
             None

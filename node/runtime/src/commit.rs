@@ -110,6 +110,10 @@ impl writer::Disk for Disk {
         self.keyring.add_epoch_secret(circle, epoch, secret).map_err(secret_error)
     }
 
+    fn replace_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
+        self.keyring.replace_epoch_secret(circle, epoch, secret).map_err(secret_error)
+    }
+
     fn add_keys(&mut self, new: NewKeys) -> Result<(), SecretError> {
         let transport = new.transport.clone();
         self.keyring.add_keys(new).map_err(secret_error)?;

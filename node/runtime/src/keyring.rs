@@ -215,6 +215,14 @@ impl Keyring {
         self.change(|contents| contents.add_epoch(circle, epoch, secret))
     }
 
+    /// Adds an epoch secret, and destroys another one of the same epoch if there is: that belonged to a statement that came to nothing.
+    ///
+    /// # Errors
+    /// [`KeyringError::Refused`] when the number is out of range, [`KeyringError::Full`] beyond [`EPOCHS`], and those of every change.
+    pub fn replace_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), KeyringError> {
+        self.change(|contents| contents.replace_epoch(circle, epoch, secret))
+    }
+
     /// Adds an epoch secret and destroys the prekey that it came under, in one change. Doing it again changes nothing.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod gate;
 pub mod handle;
 pub mod keyring;
 pub mod node;
-mod random;
+pub mod random;
 
 pub use error::StartError;
 pub use handle::Handle;

@@ -62,6 +62,15 @@ pub struct EpochEntry {
     pub statement: StatementId,
 }
 
+/// An epoch that an entry names.
+#[derive(Clone, Debug)]
+pub struct NamedEpoch {
+    /// Which one, and its statement.
+    pub entry: EpochEntry,
+    /// The settled state of the order log as that entry finds it: its statement is judged by these members, at any later time.
+    pub alliance: Arc<Alliance>,
+}
+
 /// Why an entry counts for nothing. The codes stand in `specs/order-log.md`, in the order of checking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryFault {
@@ -154,7 +163,7 @@ pub struct Order {
     /// How many effects each subject has had.
     pub slots: BTreeMap<String, u64>,
     /// The circle's epochs after its first that are settled, in their order.
-    pub epochs: Vec<EpochEntry>,
+    pub epochs: Vec<NamedEpoch>,
     /// Everything decided, settled or not.
     pub decided: Vec<Decided>,
     /// Time of the newest entry.
@@ -176,7 +185,7 @@ pub struct Order {
     /// A change of the alliance that waits to be settled, and the index of its entry.
     pending: Option<(u64, Arc<Alliance>)>,
     /// An epoch that waits to be settled, and the index of its entry.
-    opening: Option<(u64, EpochEntry)>,
+    opening: Option<(u64, NamedEpoch)>,
     /// The alliance before the newest settled change of this term, and the index of the entry that settled it.
     before: Option<(u64, Arc<Alliance>)>,
 }
@@ -387,7 +396,7 @@ impl Order {
         if epoch.epoch <= newest || self.opening.is_some() || epoch.epoch > limits::INTEGER {
             return Err(EntryFault::Epoch);
         }
-        self.opening = Some((self.tree.size(), epoch));
+        self.opening = Some((self.tree.size(), NamedEpoch { entry: epoch, alliance: self.alliance.clone() }));
         Ok(())
     }
 
@@ -408,7 +417,12 @@ impl Order {
 
     /// Number of the newest epoch, settled or not.
     pub fn newest_epoch(&self) -> u64 {
-        self.opening.map(|(_, epoch)| epoch).or(self.epochs.last().copied()).map_or(1, |newest| newest.epoch)
+        self.named_epochs().next_back().map_or(1, |newest| newest.entry.epoch)
+    }
+
+    /// The epochs after the first, settled or not, in their order.
+    pub fn named_epochs(&self) -> impl DoubleEndedIterator<Item = &NamedEpoch> {
+        self.epochs.iter().chain(self.opening.as_ref().map(|(_, epoch)| epoch))
     }
 
     /// Whether an epoch waits to be settled.

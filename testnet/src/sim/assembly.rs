@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use suyuan_core::charter::Alliance;
 use suyuan_core::membership::{Agreement, Change};
 use suyuan_core::order::Order;
+use suyuan_core::quorum::Quorum;
 use suyuan_core::{MemberId, StatementId};
 use suyuan_engine::decisions::{Choice, HeldProposal, ProposalRequest, VoteRequest};
 use suyuan_engine::wire::Request;
@@ -11,6 +13,7 @@ use suyuan_engine::writer::{Command, Receipt};
 
 use super::fact::Ticket;
 use super::invariant::Scene;
+use super::nature::Nature;
 use super::network::{Due, pair};
 use super::world::World;
 
@@ -49,6 +52,8 @@ impl World {
             return;
         }
         self.trace.note(self.now, format_args!("{at} sees other members"));
+        let beyond = self.machines[at].state().is_some_and(|state| !self.bears(&state.ledger.alliance));
+        self.beyond |= beyond && self.machines[at].nature == Nature::Honest;
         let spread = self.chance.seed();
         for other in 0..self.machines.len() {
             self.link(pair(at, other), false);
@@ -87,6 +92,7 @@ impl World {
         let free = machine.running.as_ref().is_some_and(|running| running.free);
         let known = machine.state().is_some_and(|state| state.ledger.decisions.proposals().contains_key(&proposal));
         if free && known {
+            let choice = if self.would_bear(at, &proposal) { choice } else { Choice::Object };
             let number = self.wishes;
             self.wishes += 1;
             self.trace.note(self.now, format_args!("{at} is asked for {number}: {} of a proposal", choice.name()));
@@ -96,6 +102,23 @@ impl World {
             let time = self.now + self.chance.between(1000, 6000);
             self.agenda.add(time, Due::Vote { at, proposal, choice, tries });
         }
+    }
+}
+
+impl World {
+    /// Whether an alliance bears its liars, and those whose clocks are wrong by years: nothing is promised of one with more than f among its voters.
+    fn bears(&self, alliance: &Alliance) -> bool {
+        let wrong = self.machines.iter().filter(|machine| machine.nature != Nature::Honest || machine.index < self.plan.astray);
+        let wrong = wrong.filter(|machine| alliance.voters().any(|voter| voter.id == machine.id)).count();
+        wrong <= Quorum::of(alliance.voters().count()).liars()
+    }
+
+    /// The same of an alliance after a proposal, as one machine knows both. Clients know whom they can trust, so that few alliances come to what they do not bear:
+    /// only by several changes that were approved at once.
+    fn would_bear(&self, at: usize, proposal: &StatementId) -> bool {
+        let decisions = self.machines[at].state().map(|state| &state.ledger.decisions);
+        let changed = decisions.and_then(|known| known.tip().alliance.changed(&known.proposals().get(proposal)?.proposal.change).ok());
+        changed.is_none_or(|alliance| self.bears(&alliance))
     }
 }
 

@@ -170,6 +170,10 @@ impl writer::Disk for Disk {
         if other {
             return Err(SecretError::Refused("there is another secret of this epoch".to_owned()));
         }
+        self.replace_epoch_secret(circle, epoch, secret)
+    }
+
+    fn replace_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
         let done = self.step(|platter| {
             platter.secrets.insert((circle, epoch), secret);
             Fact::Kept { circle, epoch }

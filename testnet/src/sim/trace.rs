@@ -5,21 +5,20 @@ use std::fmt::{Arguments, Write};
 
 use suyuan_core::log::LogId;
 
-/// Lines that are kept to be shown.
-const KEPT: usize = 60;
-
 /// The record of one run.
 #[derive(Debug)]
 pub struct Trace {
     hasher: blake3::Hasher,
     line: String,
-    last: Option<VecDeque<String>>,
+    /// Lines that are kept to be shown at most, and the last ones.
+    kept: usize,
+    last: VecDeque<String>,
 }
 
 impl Trace {
-    /// Keeps the last lines where they are to be shown.
-    pub fn new(shown: bool) -> Self {
-        Self { hasher: blake3::Hasher::new(), line: String::new(), last: shown.then(VecDeque::new) }
+    /// Keeps so many of the last lines.
+    pub fn new(kept: usize) -> Self {
+        Self { hasher: blake3::Hasher::new(), line: String::new(), kept, last: VecDeque::new() }
     }
 
     pub fn note(&mut self, now: u64, what: Arguments<'_>) {
@@ -27,11 +26,11 @@ impl Trace {
         // Writing to memory does not fail.
         let _ = writeln!(self.line, "{now:>8} {what}");
         self.hasher.update(self.line.as_bytes());
-        if let Some(last) = &mut self.last {
-            if last.len() == KEPT {
-                last.pop_front();
+        if self.kept > 0 {
+            if self.last.len() >= self.kept {
+                self.last.pop_front();
             }
-            last.push_back(self.line.trim_end().to_owned());
+            self.last.push_back(self.line.trim_end().to_owned());
         }
     }
 
@@ -41,7 +40,7 @@ impl Trace {
     }
 
     pub fn last(&self) -> Vec<String> {
-        self.last.iter().flatten().cloned().collect()
+        self.last.iter().cloned().collect()
     }
 }
 

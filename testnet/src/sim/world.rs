@@ -1,6 +1,7 @@
 //! One run: machines, what is on its way between them, and the time. Everything that is random comes from the seed.
 
 use suyuan_core::MemberId;
+use suyuan_engine::epoch;
 use suyuan_engine::equivocation;
 use suyuan_engine::mend;
 use suyuan_engine::replica::BatchError;
@@ -42,6 +43,8 @@ pub struct World {
     pub now: u64,
     /// Whether things still break.
     pub active: bool,
+    /// Whether the alliance has come to more liars than it bears: the run ends.
+    pub beyond: bool,
     pub trace: Trace,
     pub steps: u64,
     memories: Vec<Memory>,
@@ -53,16 +56,16 @@ pub struct World {
 }
 
 impl World {
-    /// The world of a seed, before anything has happened.
+    /// The world of a seed, before anything has happened; so many of the last lines of its trace are kept to be shown.
     ///
     /// # Errors
     /// Why the alliance could not be founded.
-    pub fn new(seed: u64, shown: bool) -> Result<Self, String> {
+    pub fn new(seed: u64, lines: usize) -> Result<Self, String> {
         let mut chance = Chance::new(seed);
         let plan = Plan::draw(&mut chance);
         let foundation = Foundation::of(plan.natures.len(), plan.seal)?;
         let mut machines: Vec<Machine> = plan.natures.iter().enumerate().map(|(index, nature)| Machine::new(index, *nature, &foundation)).collect();
-        let mut trace = Trace::new(shown);
+        let mut trace = Trace::new(lines);
         trace.note(0, format_args!("seed {seed}: {plan:?}"));
         for machine in &mut machines {
             machine.clock = Clock { start: trouble::start(plan.is_astray(machine.index), &plan, &mut chance), frozen: None };
@@ -84,6 +87,7 @@ impl World {
             agenda,
             now: 0,
             active: true,
+            beyond: false,
             trace,
             steps: 0,
             wishes: 0,
@@ -388,7 +392,10 @@ impl World {
         let (machine, member) = (&self.machines[at], self.machines[asker].id);
         let twin = machine.twin.as_deref().filter(|_| asker % 2 == 1).unwrap_or(machine);
         // A row that cannot be read is found by whoever looks at everything in the end.
-        let answer = twin.answer(&member, request).ok().flatten()?;
+        let mut answer = twin.answer(&member, request).ok().flatten()?;
+        if let (Response::Items(items), Some(state)) = (&mut answer, twin.state()) {
+            epoch::add_slips(items, &member, &state.ledger, &state.secrets, &mut self.chance.fork());
+        }
         let (nature, own) = (machine.nature, machine.log());
         if nature == Nature::Honest {
             return Some(answer.to_bytes());
@@ -427,7 +434,7 @@ impl World {
             }
             (Request::Counters(_), Response::Counters(counts, _)) => Some(Event::Gaps { member, counts: mend::gaps(counts, &state.ledger) }),
             (Request::Listing { gap, .. }, Response::Listing(listed, next)) => {
-                let lacking = mend::lacking(gap, listed, &state.ledger, &state.secrets, &machine.rows(), machine.local());
+                let lacking = mend::lacking(gap, listed, &state.ledger, &machine.rows(), machine.local());
                 lacking.ok().map(|sequences| Event::Lacking { member, gap: *gap, sequences, next: *next })
             }
             _ => None,

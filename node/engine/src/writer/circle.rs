@@ -42,7 +42,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         };
         // The secret first: a statement whose secret was lost would close the circle to its own steward.
         let (circle, number) = (new.content.circle, new.content.epoch);
-        if let Err(error) = self.keep_secret(circle, number, new.secret.clone()) {
+        if let Err(error) = self.keep_secret((circle, number), new.secret.clone(), false) {
             return Ok(Err(SubmitError::Keyring(error.to_string())));
         }
         let ledger = self.write_epoch(new)?;
@@ -73,9 +73,13 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Ok(ledger)
     }
 
-    /// Puts a secret into the keyring, and then among those that readers open sections with.
-    pub(super) fn keep_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
-        self.disk.add_epoch_secret(circle, epoch, secret.clone())?;
+    /// Puts a secret into the keyring, `instead` of another one of the same number, and then among those that readers open sections with.
+    pub(super) fn keep_secret(&mut self, (circle, epoch): (CircleId, u64), secret: EpochSecret, instead: bool) -> Result<(), SecretError> {
+        if instead {
+            self.disk.replace_epoch_secret(circle, epoch, secret.clone())?;
+        } else {
+            self.disk.add_epoch_secret(circle, epoch, secret.clone())?;
+        }
         Arc::make_mut(&mut self.state.secrets).insert(circle, epoch, secret);
         self.outlet.show(&self.state);
         Ok(())

@@ -2,19 +2,19 @@
 
 use rand_core::{CryptoRng, SeedableRng};
 use suyuan_core::CircleId;
-use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE, alliance_circle};
+use suyuan_core::circle::{TYPE as CIRCLE_TYPE, alliance_circle};
 use suyuan_core::log::LogId;
 
 use super::command::{SubmitError, TakenIn};
 use super::shell::{Disk, Fatal, Notice, Outlet, SecretError};
 use super::{Writer, index};
 use crate::counters::Counters;
-use crate::epoch;
+use crate::epoch::Given;
 use crate::ledger::Ledger;
 use crate::logs::LogHead;
 use crate::mend;
 use crate::record::HeldRecord;
-use crate::replica::{self, BatchError};
+use crate::replica::{self, BatchError, Opening};
 use crate::view::Changes;
 use crate::void::VoidEntry;
 use crate::wire::{Batch, Item, LogSize};
@@ -25,7 +25,7 @@ struct Accepted {
     head: Option<LogHead>,
     counters: Counters,
     records: Vec<HeldRecord>,
-    slips: Vec<Slip>,
+    given: Vec<Given>,
 }
 
 impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
@@ -33,8 +33,9 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let ledger = self.state.ledger.clone();
         let log = batch.log;
         let own = (log == ledger.own_log()).then(|| batch.checkpoint.clone());
-        let (rows, local) = (self.disk.rows(), self.disk.keys().local);
-        let mut verified = match replica::verify(batch, &ledger, rows, local, &self.state.secrets, &mut self.rng) {
+        let (rows, keys) = (self.disk.rows(), self.disk.keys());
+        let opening = Opening { local: keys.local, secrets: &self.state.secrets, encryption: &keys.encryption };
+        let mut verified = match replica::verify(batch, &ledger, rows, opening, &mut self.rng) {
             Ok(verified) => verified,
             Err(BatchError::Store(error)) => return Err(error.into()),
             Err(error) => return Ok(Err(SubmitError::Batch(error))),
@@ -42,32 +43,33 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if let Some(note) = &own {
             self.keep_returned(note, &mut verified.changes)?;
         }
-        let replica::Verified { changes, head, counters, records, voids, slips } = verified;
+        let replica::Verified { changes, head, counters, records, voids, given } = verified;
         self.tell_void(log, voids);
         let taken = TakenIn { log: LogSize { log, size: head.size() }, held: records.len() };
-        self.accept(Accepted { changes, head: Some(head), counters, records, slips })?;
+        self.accept(Accepted { changes, head: Some(head), counters, records, given })?;
         self.publish(now)?;
         Ok(Ok(taken))
     }
 
     pub(super) fn fill(&mut self, log: &LogId, items: Vec<Item>) -> Result<Result<(), SubmitError>, Fatal> {
         let ledger = self.state.ledger.clone();
-        let keys = (self.disk.keys().local, self.state.secrets.as_ref());
-        let filled = match mend::fill(log, items, &ledger, self.disk.rows(), keys, &mut self.cursor, &mut self.rng) {
+        let keys = self.disk.keys();
+        let opening = Opening { local: keys.local, secrets: &self.state.secrets, encryption: &keys.encryption };
+        let filled = match mend::fill(log, items, &ledger, self.disk.rows(), opening, &mut self.cursor, &mut self.rng) {
             Ok(filled) => filled,
             Err(BatchError::Store(error)) => return Err(error.into()),
             Err(error) => return Ok(Err(SubmitError::Batch(error))),
         };
-        let mend::Filled { changes, counters, records, voids, slips } = filled;
+        let mend::Filled { changes, counters, records, voids, given } = filled;
         self.tell_void(*log, voids);
-        self.accept(Accepted { changes, head: None, counters, records, slips })?;
+        self.accept(Accepted { changes, head: None, counters, records, given })?;
         Ok(Ok(()))
     }
 
     fn accept(&mut self, accepted: Accepted) -> Result<(), Fatal> {
         let before = self.state.ledger.clone();
-        let Accepted { mut changes, head, counters, records, slips } = accepted;
-        let opened = self.accept_slips(&slips, &records, &before)?;
+        let Accepted { mut changes, head, counters, records, given } = accepted;
+        let opened = self.keep_given(given, &before)?;
         let mut ledger = Ledger::clone(&before);
         ledger.counters.merge(counters);
         let late = head.is_none();
@@ -98,17 +100,16 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     }
 
     /// Secrets go into the keyring before the statements that need them are written. Says of which circles there were new ones.
-    fn accept_slips(&mut self, slips: &[Slip], records: &[HeldRecord], ledger: &Ledger) -> Result<Vec<CircleId>, Fatal> {
+    fn keep_given(&mut self, given: Vec<Given>, ledger: &Ledger) -> Result<Vec<CircleId>, Fatal> {
         let mut opened = Vec::new();
-        for slip in slips {
-            let statement = slip.statement;
-            let record = records.iter().find(|record| record.statement.id() == statement);
-            let Some(record) = record else { continue };
-            match epoch::accept(slip, record, ledger, &self.disk.keys().encryption) {
+        for Given { statement, content } in given {
+            match content {
                 Ok(content) if self.state.secrets.of(&content.circle, content.epoch) == Some(&content.secret) => {}
                 Ok(content) => {
                     index::mark([content.circle], &mut self.disk, &mut self.rng)?;
-                    match self.keep_secret(content.circle, content.epoch, content.secret) {
+                    // Another keeper's, or this member's own, that came to nothing.
+                    let instead = ledger.decisions.settled().epochs.iter().any(|named| named.entry.statement == statement);
+                    match self.keep_secret((content.circle, content.epoch), content.secret, instead) {
                         Ok(()) => opened.push(content.circle),
                         Err(SecretError::Refused(why)) => self.outlet.notice(Notice::NotKept { statement, why }),
                         Err(SecretError::Failed(why)) => return Err(Fatal(format!("the keyring cannot be written: {why}"))),

@@ -49,6 +49,12 @@ pub trait Disk {
     /// [`SecretError`].
     fn add_keys(&mut self, new: NewKeys) -> Result<(), SecretError>;
 
+    /// The same, in the place of another one if there is: the order log has named the statement that this one belongs to.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    fn replace_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError>;
+
     /// Writes down what is about to be published.
     ///
     /// # Errors

@@ -75,6 +75,13 @@ impl Disk for Memory {
     }
 
     fn add_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
+        if self.keyring.get(&(circle, epoch)).is_some_and(|known| *known != secret) {
+            return Err(SecretError::Refused("another secret of this epoch".to_owned()));
+        }
+        self.replace_epoch_secret(circle, epoch, secret)
+    }
+
+    fn replace_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
         let known = self.keyring.insert((circle, epoch), secret.clone());
         self.touch(known != Some(secret), || format!("secret of {circle}, {epoch}"));
         Ok(())

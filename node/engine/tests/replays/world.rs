@@ -12,7 +12,7 @@ use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::membership::Change;
 use suyuan_core::note::{NamedKey, TreeHead, sign_checkpoint, sign_head};
 use suyuan_core::witness::AddCheckpoint;
-use suyuan_core::{AllianceId, CircleId, MemberId, tree};
+use suyuan_core::{AllianceId, CircleId, MemberId, StatementId, tree};
 use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::wire::{Request, Response};
@@ -66,8 +66,8 @@ pub struct World {
     pub nodes: Vec<Node>,
     pub messages: Vec<Message>,
     pub now: u64,
-    /// Who is not reached.
-    pub away: Option<usize>,
+    /// Nodes that nobody reaches.
+    pub away: BTreeSet<usize>,
 }
 
 fn alliance() -> Arc<Alliance> {
@@ -100,7 +100,7 @@ impl World {
         for node in &mut nodes {
             founding.members().iter().for_each(|member| node.rounds.handle(Event::Connected(member.id), 0));
         }
-        Self { founding, nodes, messages: Vec::new(), now, away: None }
+        Self { founding, nodes, messages: Vec::new(), now, away: BTreeSet::new() }
     }
 
     fn id(&self) -> AllianceId {
@@ -155,20 +155,28 @@ impl World {
 
     /// One proposes, all voters approve, until it is settled.
     pub fn decide(&mut self, by: usize, change: Change) {
-        let request = ProposalRequest { change, expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
-        let Done::Written(receipt) = self.ask(by, Command::Propose(Box::new(request))) else { panic!("not proposed") };
+        let proposal = self.propose(by, change);
         self.settle();
-        let proposal = receipt.ids[0];
-        for voter in 0..3 {
-            let vote = VoteRequest { proposal, choice: Choice::Approve, comment: String::new() };
-            self.ask(voter, Command::Vote(vote));
-        }
+        let voters: Vec<usize> = (0..4).filter(|voter| !self.away.contains(voter)).take(3).collect();
+        self.approve(&voters, proposal);
         self.settle();
-        let settled = self.nodes.iter().take(3).all(|node| {
-            let order = node.state().ledger.decisions.settled();
+        let settled = voters.into_iter().all(|voter| {
+            let order = self.nodes[voter].state().ledger.decisions.settled();
             order.decided.iter().any(|decided| decided.resolved.id == proposal && order.is_settled(decided))
         });
         assert!(settled, "the decision is settled at every voter");
+    }
+
+    pub fn propose(&mut self, by: usize, change: Change) -> StatementId {
+        let request = ProposalRequest { change, expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
+        let Done::Written(receipt) = self.ask(by, Command::Propose(Box::new(request))) else { panic!("not proposed") };
+        receipt.ids[0]
+    }
+
+    pub fn approve(&mut self, voters: &[usize], proposal: StatementId) {
+        for voter in voters {
+            self.ask(*voter, Command::Vote(VoteRequest { proposal, choice: Choice::Approve, comment: String::new() }));
+        }
     }
 
     /// Somebody has the nodes witness a log of its own.
@@ -209,16 +217,9 @@ impl World {
 
     /// Everybody tells everybody everything, cosigns and decides, until nothing is new.
     pub fn settle(&mut self) {
-        let everybody: BTreeSet<MemberId> = self.founding.members().iter().map(|member| member.id).collect();
         for _ in 0..40 {
             let before = (self.messages.len(), self.written());
-            self.replicate();
-            self.fill();
-            self.cosign();
-            for node in 0..self.nodes.len() {
-                self.ask(node, Command::Decide(everybody.clone()));
-            }
-            self.tell_heads();
+            self.exchange();
             if (self.messages.len(), self.written()) == before {
                 return;
             }
@@ -231,6 +232,19 @@ impl World {
         self.nodes.iter().map(|node| node.size(&node.own_log())).sum()
     }
 
+    /// The same once.
+    pub fn exchange(&mut self) {
+        self.replicate();
+        self.fill();
+        self.cosign();
+        let here: Vec<usize> = (0..self.nodes.len()).filter(|node| !self.away.contains(node)).collect();
+        let everybody: BTreeSet<MemberId> = here.iter().map(|node| self.nodes[*node].me()).collect();
+        for node in here {
+            self.ask(node, Command::Decide(everybody.clone()));
+        }
+        self.tell_heads();
+    }
+
     /// What a node answers another one.
     pub fn answer(&self, from: usize, to: usize, request: &Request) -> Response {
         let (node, me) = (&self.nodes[from], self.nodes[to].me());
@@ -240,15 +254,15 @@ impl World {
 
     fn pairs(&self) -> Vec<(usize, usize)> {
         let count = self.nodes.len();
-        let here = |pair: &(usize, usize)| self.away != Some(pair.0) && self.away != Some(pair.1);
-        (0..count).rev().flat_map(|to| (0..count).filter(move |from| *from != to).map(move |from| (from, to))).filter(here).collect()
+        let pairs = (0..count).rev().flat_map(|to| (0..count).filter(move |from| *from != to).map(move |from| (from, to)));
+        pairs.filter(|(from, to)| !self.away.contains(from) && !self.away.contains(to)).collect()
     }
 
     /// Everybody pulls every log from its author; one of them from somebody who may not hold all of it first, so that there are gaps to be filled.
     fn replicate(&mut self) {
         for (author, to) in self.pairs() {
             let log = self.nodes[author].own_log();
-            let sources = if (author, to) == (1, 2) { vec![3, author] } else { vec![author] };
+            let sources = if (author, to) == (1, 2) && !self.away.contains(&3) { vec![3, author] } else { vec![author] };
             for from in sources {
                 let answer = self.answer(from, to, &Request::Pull { log, from: self.nodes[to].size(&log) });
                 if let Response::Batch(Some(_)) = &answer {
@@ -278,7 +292,7 @@ impl World {
         for index in 0..self.nodes.len() {
             for (member, cosignatures) in self.round(index) {
                 let to = self.nodes.iter().position(|node| node.me() == member).unwrap();
-                if self.away.is_some_and(|away| away == to || away == index) {
+                if self.away.contains(&to) || self.away.contains(&index) {
                     continue;
                 }
                 let message = Message::Cosigned(Request::Cosigned(cosignatures).to_bytes());
@@ -322,7 +336,7 @@ impl World {
     }
 
     /// Gives a message to a node for the first time; it is kept where it changes anything.
-    fn pass(&mut self, to: usize, message: Message) {
+    pub fn pass(&mut self, to: usize, message: Message) {
         let command = self.command(&message, to);
         self.nodes[to].forget();
         self.now += 10;

@@ -183,7 +183,7 @@ fn history(world: &World, from: usize, to: usize) -> Vec<u8> {
 /// While node 3 is away all others exchange all keys, the keeper among them, whose own log holds the order.
 fn while_one_was_away() -> World {
     let mut world = founded();
-    world.away = Some(3);
+    world.away = [3].into();
     for member in [1, 0, 2, 4] {
         let change = drawn(&mut world, member);
         approve(&mut world, member, change);
@@ -207,7 +207,7 @@ fn whoever_was_away_finds_all_keys_changed_and_catches_up_by_the_history() {
     // What was learned outlives a restart, before a single entry of it has come.
     let again = reloaded(&world, 3);
     assert_eq!(again.alliance.version(), learned);
-    world.away = None;
+    world.away.clear();
     world.settle();
     for of in 0..5 {
         let log = log(&world, of);

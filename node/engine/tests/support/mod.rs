@@ -17,7 +17,7 @@ use suyuan_engine::epoch::{self, CircleRequest};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::mend;
-use suyuan_engine::replica::{self, BatchError};
+use suyuan_engine::replica::{self, BatchError, Opening};
 use suyuan_engine::schema::{Table, slip_key};
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::serve;
@@ -186,10 +186,10 @@ impl Member {
     /// Takes a batch in, as a node does.
     pub fn take_in(&mut self, batch: Batch) -> Result<(), BatchError> {
         let before = self.ledger.clone();
-        let mut verified = replica::verify(batch, &self.ledger, &self.view, &self.local, &self.secrets, &mut self.rng)?;
-        for slip in &verified.slips {
-            let record = verified.records.iter().find(|record| record.statement.id() == slip.statement).unwrap();
-            let content = epoch::accept(slip, record, &self.ledger, &[&encryption(self.index)]).unwrap();
+        let opening = Opening { local: &self.local, secrets: &self.secrets, encryption: &[&encryption(self.index)] };
+        let mut verified = replica::verify(batch, &self.ledger, &self.view, opening, &mut self.rng)?;
+        for given in std::mem::take(&mut verified.given) {
+            let content = given.content.unwrap();
             self.secrets.insert(content.circle, content.epoch, content.secret);
         }
         self.ledger.logs.set(verified.head);

@@ -198,7 +198,7 @@ fn study(member: MemberId, request: &Request, response: &Response, handle: &Hand
         }
         (Request::Counters(_), Response::Counters(counts, _)) => Some(Event::Gaps { member, counts: mend::gaps(counts, &state.ledger) }),
         (Request::Listing { gap, .. }, Response::Listing(listed, next)) => {
-            match mend::lacking(gap, listed, &state.ledger, &state.secrets, handle.store().as_ref(), handle.local()) {
+            match mend::lacking(gap, listed, &state.ledger, handle.store().as_ref(), handle.local()) {
                 Ok(sequences) => Some(Event::Lacking { member, gap: *gap, sequences, next: *next }),
                 Err(error) => {
                     error!(%error, "a gap cannot be looked up");

@@ -231,6 +231,14 @@ impl Contents {
         if self.epochs.len() > EPOCHS { Err(KeyringError::Full { what: "epoch secrets", bound: EPOCHS }) } else { Ok(Effect::Added) }
     }
 
+    pub(super) fn replace_epoch(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<Effect, KeyringError> {
+        let other = self.epochs.get(&(circle, epoch)).is_some_and(|known| *known != secret);
+        if other {
+            self.epochs.remove(&(circle, epoch));
+        }
+        self.add_epoch(circle, epoch, secret).map(|added| if other { Effect::Destroyed } else { added })
+    }
+
     pub(super) fn accept_epoch(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret, prekey: &KeyId) -> Result<Effect, KeyringError> {
         let added = self.add_epoch(circle, epoch, secret)?;
         Ok(if self.prekeys.remove(prekey).is_some() { Effect::Destroyed } else { added })

@@ -290,7 +290,7 @@ fn run_history(input: &In) -> Result<Value, (Fault, Option<&'static str>)> {
         "former": alliance.former().iter().filter_map(left).collect::<Vec<_>>(),
         "deputies": alliance.deputies().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "keys": everybody().map(|member| json!([member.id.to_string(), keys(member)])).collect::<Vec<_>>(),
-        "epochs": order.epochs.iter().map(|epoch| json!([epoch.epoch, epoch.statement.to_string()])).collect::<Vec<_>>(),
+        "epochs": order.epochs.iter().map(|named| json!([named.entry.epoch, named.entry.statement.to_string()])).collect::<Vec<_>>(),
         "slots": order.slots.iter().map(|(subject, version)| json!([subject, version])).collect::<Vec<_>>(),
     }))
 }

@@ -196,6 +196,24 @@ fn accepting_adds_the_epoch_and_destroys_the_prekey() {
 }
 
 #[test]
+fn a_secret_in_the_place_of_another_destroys_that_one() {
+    let temp = Temp::new();
+    let mut keyring = filled(&temp);
+    let device = temp.read("device");
+    keyring.replace_epoch_secret(CIRCLE, 3, epoch_secret(0xe4)).unwrap();
+    assert_eq!(temp.read("device"), device, "there was none");
+    let file = temp.read("keyring");
+    keyring.replace_epoch_secret(CIRCLE, 3, epoch_secret(0xe4)).unwrap();
+    assert_eq!(temp.read("keyring"), file, "it is there already");
+    keyring.replace_epoch_secret(CIRCLE, 2, epoch_secret(0xe5)).unwrap();
+    assert_ne!(temp.read("device"), device, "no copy of the old file opens any more");
+    assert!(matches!(keyring.replace_epoch_secret(CIRCLE, 0, epoch_secret(1)), Err(KeyringError::Refused(_))));
+    drop(keyring);
+    let keyring = temp.open().unwrap();
+    assert_eq!([1, 2, 3].map(|epoch| keyring.epoch_secret(&CIRCLE, epoch).cloned()), [0xe1, 0xe5, 0xe4].map(|byte| Some(epoch_secret(byte))));
+}
+
+#[test]
 fn destroying_takes_one_circle_up_to_the_epoch() {
     let temp = Temp::new();
     let mut keyring = filled(&temp);
