@@ -10,6 +10,7 @@ use serde_json::json;
 
 use self::assembly::Motion;
 use self::network::Due;
+use self::played::Played;
 use self::world::{Breach, World};
 
 mod assembly;
@@ -21,7 +22,9 @@ mod invariant;
 mod machine;
 mod nature;
 mod network;
+mod newcomer;
 mod plan;
+mod played;
 mod trace;
 mod trouble;
 mod turncoat;
@@ -47,6 +50,12 @@ pub struct Flags {
     /// Threads.
     #[arg(long, default_value_t = 2)]
     jobs: u64,
+    /// Every so many seeds one is played twice, and has to leave the same trace; 0 for none.
+    #[arg(long, default_value_t = 0)]
+    again: u64,
+    /// No seed is begun after so many minutes; 0 for no end.
+    #[arg(long, default_value_t = 0)]
+    minutes: u64,
     /// The last lines of the first seed that fails that are shown.
     #[arg(long, default_value_t = 60)]
     lines: usize,
@@ -59,12 +68,21 @@ struct Run {
     steps: u64,
     /// Until it agreed, milliseconds of its time after the last fault.
     peace: u64,
-    /// Whether it ended because the alliance had more liars than it bears.
-    beyond: bool,
     breach: Option<Breach>,
     last: Vec<String>,
-    /// Decisions that became final, later terms of the order log, and members that were removed.
-    decided: [u64; 3],
+    /// How often what happened in it.
+    played: Played,
+}
+
+impl Run {
+    /// Compares it with the same seed played once more.
+    fn compare(&mut self, again: &Self) {
+        self.played.add("replayed", 1);
+        if self.digest != again.digest && self.breach.is_none() {
+            let what = format!("the trace is {}, and {} when it is played again", self.digest, again.digest);
+            self.breach = Some(Breach { invariant: "bit by bit", what });
+        }
+    }
 }
 
 /// Runs the seeds. Says whether everything held in all of them.
@@ -80,10 +98,16 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
+                    if seed >= end || (flags.minutes > 0 && begun.elapsed().as_secs() >= 60 * flags.minutes) {
                         break;
                     }
-                    let run = play(seed, 0);
+                    let twice = seed.checked_rem(flags.again) == Some(0);
+                    let run = play(seed, 0).and_then(|mut run| {
+                        if twice {
+                            run.compare(&play(seed, 0)?);
+                        }
+                        Ok(run)
+                    });
                     runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((seed, run));
                 }
             });
@@ -103,27 +127,29 @@ fn report(runs: &[(u64, Run)], seconds: f64, flags: &Flags, as_json: bool) -> Re
     let digest: String = all.finalize().to_hex().chars().take(16).collect();
     let steps: u64 = runs.iter().map(|(_, run)| run.steps).sum();
     let peace = runs.iter().map(|(_, run)| run.peace).max().unwrap_or(0);
-    let [decisions, takeovers, removals] = [0, 1, 2].map(|at| runs.iter().filter_map(|(_, run)| run.decided.get(at)).sum::<u64>());
-    let beyond = runs.iter().filter(|(_, run)| run.beyond).count();
+    let mut played = Played::default();
+    runs.iter().for_each(|(_, run)| played.add_all(&run.played));
     let failed: Vec<_> = runs.iter().filter_map(|(seed, run)| Some((*seed, run.breach.as_ref()?))).collect();
     if as_json {
         let failures: Vec<_> =
             failed.iter().map(|(seed, breach)| json!({ "seed": seed, "invariant": breach.invariant, "what": breach.what })).collect();
-        println!(
-            "{}",
-            json!({
-                "seeds": runs.len(), "steps": steps, "seconds": seconds, "slowestAgreementSeconds": peace / 1000, "decisions": decisions,
-                "takeovers": takeovers, "removals": removals, "beyond": beyond, "digest": digest, "failures": failures, "ok": failed.is_empty()
-            })
-        );
+        let mut told = json!({
+            "seeds": runs.len(), "steps": steps, "seconds": seconds, "slowestAgreementSeconds": peace / 1000, "digest": digest,
+            "failures": failures, "ok": failed.is_empty()
+        });
+        if let Some(told) = told.as_object_mut() {
+            told.extend(played.iter().map(|(what, times)| (what.to_owned(), json!(times))));
+        }
+        println!("{told}");
     } else {
         for (seed, breach) in &failed {
             println!("seed {seed}: {}: {}", breach.invariant, breach.what);
         }
+        let happened: Vec<String> = played.iter().map(|(what, times)| format!("{what}: {times}")).collect();
         println!(
-            "{} seeds, {steps} steps, {decisions} decisions, {takeovers} takeovers, {removals} removals, {beyond} with too many liars, {seconds:.1} s, slowest agreement after {} s, \
-             digest {digest}, {} failed",
+            "{} seeds, {steps} steps, {}, {seconds:.1} s, slowest agreement after {} s, digest {digest}, {} failed",
             runs.len(),
+            happened.join(", "),
             peace / 1000,
             failed.len()
         );
@@ -145,15 +171,8 @@ fn play(seed: u64, lines: usize) -> Result<Run, String> {
     let active = world.plan.active;
     let breach = world.run_until(active).and_then(|()| world.make_peace()).err();
     let peace = world.now.saturating_sub(active);
-    Ok(Run {
-        digest: world.trace.digest(),
-        steps: world.steps,
-        peace,
-        beyond: world.beyond,
-        breach,
-        last: world.trace.last(),
-        decided: world.decided(),
-    })
+    let played = world.played();
+    Ok(Run { digest: world.trace.digest(), steps: world.steps, peace, breach, last: world.trace.last(), played })
 }
 
 impl World {

@@ -231,7 +231,9 @@ impl Decisions {
             self.learn_head(u64::from_be_bytes(*term), std::str::from_utf8(note).map_err(|_| damaged())?);
         }
         if let Some(promise) = view.row(Table::Meta, PROMISE_ROW)? {
+            let before = self.promise.term;
             self.promise = Promise::decode(&promise).ok_or_else(|| StoreError("the promise of this voter".into()))?;
+            self.promise.term = self.promise.term.max(before);
         }
         Ok(())
     }
@@ -344,6 +346,12 @@ impl Decisions {
             }
         }
         false
+    }
+
+    /// This member has voted to freeze: that binds it also where its store is older than its vote, which has come back from others.
+    pub(crate) fn bind(&mut self, body: &Body) {
+        let term = Freeze::read(body).filter(|freeze| freeze.circle == self.circle).map_or(0, |freeze| freeze.term);
+        self.promise.term = self.promise.term.max(term);
     }
 
     /// What concerns the whole alliance is public where anybody has to be able to check it, and sealed for the circle otherwise.

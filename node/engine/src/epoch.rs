@@ -142,14 +142,18 @@ fn name(
     let alliance = circle::alliance_circle(&ledger.alliance.id());
     let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
     let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
+    let keeps = ledger.decisions.tip().keeper == ledger.me;
     match wanted {
         Some(id) => {
             let written = if id == alliance { ledger.newest_epoch() } else { 0 };
             match ledger.circles.circle(&id) {
                 Some(circle) if id == alliance => Ok((id, circle.nonce, unused(&id, circle.epoch().max(written).saturating_add(1), secrets))),
                 Some(circle) => Ok((id, circle.nonce, circle.epoch().saturating_add(1))),
-                // Its members go by the epochs that they have seen, so the next one has to follow the last.
-                None if id == alliance && (ledger.lost_epoch > 0 || !begun) => Ok((id, None, ledger.lost_epoch.max(written).saturating_add(1))),
+                // Its members go by the epochs that they have seen, so the next one has to follow the last. The first is the founder's.
+                None if id == alliance && (ledger.lost_epoch > 0 || !begun || keeps) => {
+                    let last = ledger.lost_epoch.max(written).max(u64::from(begun || ledger.alliance.founder() != ledger.me));
+                    Ok((id, None, unused(&id, last.saturating_add(1), secrets)))
+                }
                 None => Err(refusal(RefusalKind::UnknownCircle, "/circle", format!("this node knows no circle {id}"))),
             }
         }
@@ -162,7 +166,7 @@ fn name(
 
 /// The first number from this one on under which no secret is held: one that is may be another keeper's, and known to whoever has left since.
 fn unused(circle: &CircleId, from: u64, secrets: &EpochSecrets) -> u64 {
-    (from..).find(|number| secrets.of(circle, *number).is_none()).unwrap_or(from)
+    (from..).find(|number| *number == 1 || secrets.of(circle, *number).is_none()).unwrap_or(from)
 }
 
 fn refusal(fault: RefusalKind, pointer: &str, detail: impl Into<String>) -> Refusal {

@@ -8,7 +8,7 @@ use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{PUBLIC, TYPE as CIRCLE_TYPE, alliance_circle, self_circle};
 use suyuan_core::history::{History, VerifiedHistory};
 use suyuan_core::log::LogId;
-use suyuan_core::order::{EpochEntry, NamedEpoch};
+use suyuan_core::order::{self, EpochEntry, NamedEpoch};
 use suyuan_core::section::Body;
 use suyuan_core::statement;
 use suyuan_core::{CircleId, MemberId, StatementId};
@@ -249,6 +249,9 @@ impl Ledger {
             && let Opened::Body(body) = record.open(section, secrets)?
         {
             let decisions = Arc::make_mut(&mut self.decisions);
+            if record.statement.kind == order::FREEZE && record.statement.place.author == self.me {
+                decisions.bind(&body);
+            }
             if decisions.learn(record, section, &body) {
                 decisions.advance();
                 self.settle(secrets);

@@ -15,6 +15,7 @@ use super::fact::Ticket;
 use super::invariant::Scene;
 use super::nature::Nature;
 use super::network::{Due, pair};
+use super::played::Played;
 use super::world::World;
 
 /// How often a client looks for a proposal that its node does not know yet.
@@ -138,13 +139,22 @@ impl World {
     }
 
     /// Decisions that are final, terms after the first, and members that have left, by the newest that anybody honest knows.
-    pub fn decided(&self) -> [u64; 3] {
+    fn decided(&self) -> [u64; 3] {
         let orders = self.present().filter_map(|at| Some(self.machines[at].state()?.ledger.decisions.settled().clone()));
         orders.max_by_key(Order::position).map_or([0; 3], |order| {
-            let left = self.machines.iter().filter(|machine| order.alliance.active(&machine.id).is_none()).count();
             let decided = order.decided.iter().filter(|decided| order.is_settled(decided)).count();
-            [decided as u64, order.term - 1, left as u64]
+            [decided as u64, order.term - 1, order.alliance.former().len() as u64]
         })
+    }
+
+    /// How often what happened.
+    pub fn played(&self) -> Played {
+        let mut played = self.played.clone();
+        for (what, times) in ["decisions", "takeovers", "removals"].into_iter().zip(self.decided()) {
+            played.add(what, times);
+        }
+        played.add("beyond", u64::from(self.beyond));
+        played
     }
 
     /// Why a motion is not carried.

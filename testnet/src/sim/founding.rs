@@ -7,27 +7,36 @@ use suyuan_core::MemberId;
 use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry, MemberKeys, Role};
 use suyuan_core::circle::PrekeySecret;
 use suyuan_core::key::SecretKey;
+use suyuan_core::membership::Admission;
 use suyuan_engine::local::LocalKeys;
 
 /// Milliseconds since 1970 at the beginning of every run, by a clock that is right.
 pub const FOUNDED_AT: u64 = 1_900_000_000_000;
+
+/// Those beside the founders whose keys are known.
+const CANDIDATES: usize = 2;
 
 /// A member with its keys.
 #[derive(Debug)]
 pub struct Member {
     pub id: MemberId,
     pub role: Role,
+    pub name: String,
+    /// With which it asks to be admitted.
+    pub admission: Admission,
     pub log: SecretKey,
     pub witness: SecretKey,
     pub encryption: PrekeySecret,
     pub local: LocalKeys,
 }
 
-/// An alliance with the keys of all its members, in the order of the charter.
+/// An alliance with the keys of all its members, in the order of the charter, and of those who may be admitted after them.
 #[derive(Debug)]
 pub struct Foundation {
     pub alliance: Arc<Alliance>,
     pub members: Vec<Member>,
+    /// How many of them founded it.
+    pub founders: usize,
 }
 
 impl Foundation {
@@ -47,21 +56,14 @@ impl Foundation {
     }
 
     fn found(count: usize, seal: u64) -> Result<Self, suyuan_core::Fault> {
-        let roles: Vec<Role> = (0..count).map(|index| role(index, count)).collect();
-        let entries = roles.iter().enumerate().map(|(index, role)| {
-            let public = |purpose| key(index, purpose).public().to_bytes();
-            let keys =
-                MemberKeys { root: public(1), log: public(2), witness: public(3), transport: public(4), encryption: encryption(index).public() };
-            let scope = if *role == Role::Regulator { vec!["inspection".to_owned()] } else { Vec::new() };
-            Entry { name: format!("M{index}"), role: *role, keys, addresses: Vec::new(), scope }
-        });
+        let entries: Vec<Entry> = (0..count + CANDIDATES).map(|index| entry(index, count)).collect();
         let charter = Charter {
             nonce: [1; 32],
             name: "sim".to_owned(),
             purpose: String::new(),
             chain: "sim".to_owned(),
             time: FOUNDED_AT,
-            members: entries.collect(),
+            members: entries.iter().take(count).cloned().collect(),
             deputies: vec![1, 2],
             seal,
             terms: String::new(),
@@ -71,17 +73,26 @@ impl Foundation {
             (1..=4).try_for_each(|purpose| file.sign(&key(index, purpose)))?;
         }
         let alliance = Arc::new(file.verify(None)?);
-        let members = alliance.members().iter().enumerate();
-        let members = members.map(|(index, known)| Member {
-            id: known.id,
-            role: known.entry.role,
+        let members = entries.into_iter().enumerate().map(|(index, entry)| Member {
+            id: entry.member(),
+            role: entry.role,
+            admission: Admission::sign(&alliance.id(), &entry, [1, 2, 3, 4].map(|purpose| key(index, purpose)).each_ref()),
+            name: entry.name,
             log: key(index, 2),
             witness: key(index, 3),
             encryption: encryption(index),
             local: LocalKeys::new(&seed(index, 6)),
         });
-        Ok(Self { members: members.collect(), alliance })
+        Ok(Self { members: members.collect(), alliance, founders: count })
     }
+}
+
+fn entry(index: usize, count: usize) -> Entry {
+    let public = |purpose| key(index, purpose).public().to_bytes();
+    let keys = MemberKeys { root: public(1), log: public(2), witness: public(3), transport: public(4), encryption: encryption(index).public() };
+    let role = role(index, count);
+    let scope = if role == Role::Regulator { vec!["inspection".to_owned()] } else { Vec::new() };
+    Entry { name: format!("M{index}"), role, keys, addresses: Vec::new(), scope }
 }
 
 fn role(index: usize, count: usize) -> Role {

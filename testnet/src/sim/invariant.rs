@@ -14,12 +14,14 @@ use super::plan::Plan;
 use super::trace::short;
 
 mod acknowledged;
+mod admission;
 mod converged;
 mod decisions;
 mod history;
 mod honour;
 mod removal;
 mod secrets;
+mod witness;
 
 /// What can be seen of a world.
 pub struct Scene<'a> {
@@ -51,15 +53,16 @@ pub trait Invariant {
 }
 
 /// Every invariant. Where clocks are right enough, members also come to decide in the end.
-pub fn all(foundation: &Arc<Foundation>, plan: &Plan) -> Vec<Box<dyn Invariant>> {
-    let count = foundation.members.len();
+pub fn all(foundation: &Arc<Foundation>, plan: &Plan, count: usize) -> Vec<Box<dyn Invariant>> {
     vec![
         Box::new(acknowledged::Acknowledged::new(count)),
         Box::new(history::OneHistory::new(count)),
         Box::new(secrets::SecretFirst::new(count)),
         Box::new(honour::Honour),
-        Box::new(decisions::OneOrder::new(&foundation.alliance, !plan.skewed)),
+        Box::new(decisions::OneOrder::new(&foundation.alliance, !plan.skewed, count)),
         Box::new(removal::Removal::new(plan.clocks())),
+        Box::new(admission::Admission::default()),
+        Box::new(witness::OneTree::default()),
         Box::new(converged::Converged),
     ]
 }

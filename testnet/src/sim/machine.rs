@@ -9,7 +9,7 @@ use suyuan_core::MemberId;
 use suyuan_core::charter::Role;
 use suyuan_core::log::LogId;
 use suyuan_engine::decisions::Telling;
-use suyuan_engine::ledger::Ledger;
+use suyuan_engine::ledger::{Founded, Ledger};
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::schema::Row;
 use suyuan_engine::secrets::EpochSecrets;
@@ -65,6 +65,8 @@ pub struct Machine {
     pub id: MemberId,
     pub nature: Nature,
     pub foundation: Arc<Foundation>,
+    /// What its node begins with: the charter, and for whoever was admitted the history that it was given; nothing before that.
+    pub founded: Option<Founded>,
     pub platter: Rc<RefCell<Platter>>,
     pub power: Rc<Power>,
     pub facts: Facts,
@@ -107,6 +109,7 @@ impl Machine {
             id: foundation.members[index].id,
             nature,
             foundation: foundation.clone(),
+            founded: (index < foundation.founders).then(|| foundation.alliance.clone().into()),
             platter: Rc::default(),
             power: Rc::default(),
             facts: Facts::default(),
@@ -136,8 +139,8 @@ impl Machine {
             let secrets: EpochSecrets = platter.secrets.iter().map(|(epoch, secret)| (*epoch, secret.clone())).collect();
             (secrets, platter.anchor.clone())
         };
-        let alliance = self.foundation.alliance.clone();
-        let state = recover(alliance, self.id, secrets, anchor, &mut disk, &mut rng).map_err(NotStarted::Disk)?;
+        let founded = self.founded.clone().unwrap_or_else(|| self.foundation.alliance.clone().into());
+        let state = recover(founded, self.id, secrets, anchor, &mut disk, &mut rng).map_err(NotStarted::Disk)?;
         facts.borrow_mut().push(Fact::Booted(state.clone()));
         let ledger = state.ledger.clone();
         let writer = Writer::start(disk, Outlet { power, facts }, rng, state, self.clock.read(now)).map_err(NotStarted::Stopped)?;

@@ -9,6 +9,8 @@ use super::nature::{LIARS, Nature};
 #[derive(Debug)]
 pub struct Plan {
     pub natures: Vec<Nature>,
+    /// How many may be admitted beside the founders.
+    pub candidates: usize,
     /// How long faults go on.
     pub active: u64,
     /// Between two wishes of clients, on the average.
@@ -60,6 +62,7 @@ impl Plan {
         let calm = chance.permille(100);
         Self {
             natures,
+            candidates: [0, 0, 1, 2][chance.index(4)],
             active: chance.between(20_000, 70_000),
             wish_every: chance.between(600, 2500),
             trouble_every: if calm { u64::MAX / 4 } else { chance.between(1500, 8000) },

@@ -98,7 +98,8 @@ impl World {
         for machine in &mut self.machines {
             machine.images.push(machine.platter.borrow().clone());
             if machine.images.len() > IMAGES {
-                machine.images.remove(0);
+                // Any of them goes, so that some grow old.
+                machine.images.remove(self.chance.index(IMAGES + 1));
             }
         }
     }
@@ -111,6 +112,7 @@ impl World {
         let machine = &mut self.machines[at];
         machine.stop();
         machine.restored = true;
+        self.played.add("restored", 1);
         machine.facts.borrow_mut().push(Fact::Restored);
         let image = machine.images[self.chance.index(images)].clone();
         let mut platter = machine.platter.borrow_mut();
@@ -124,7 +126,7 @@ impl World {
         let log = machine.log();
         let size = machine.size(&log);
         let published = machine.state().and_then(|state| state.published.as_ref()).map_or(0, |published| published.size);
-        let others = || self.machines.iter().filter(|other| other.index != at);
+        let others = || self.machines.iter().filter(|other| other.index != at && other.founded.is_some());
         let free = |machine: &Machine| machine.running.as_ref().is_some_and(|running| running.free);
         let slipped = |other: &Machine| {
             let circles = machine.state().into_iter().flat_map(|state| state.ledger.circles.iter()).filter(|circle| circle.steward == machine.id);

@@ -4,8 +4,11 @@ use suyuan_engine::writer::Command;
 
 use super::chance::Chance;
 use super::machine::Machine;
+use super::plan::Plan;
 
 mod addresses;
+pub mod admissions;
+pub mod checkpoints;
 mod circles;
 mod decisions;
 mod records;
@@ -27,8 +30,15 @@ pub trait Workload {
 }
 
 /// Every kind of wishes.
-pub fn all() -> Vec<Box<dyn Workload>> {
-    vec![Box::new(records::Records::default()), Box::new(circles::Circles), Box::new(addresses::Addresses), Box::new(decisions::Decisions)]
+pub fn all(plan: &Plan) -> Vec<Box<dyn Workload>> {
+    vec![
+        Box::new(records::Records::default()),
+        Box::new(circles::Circles),
+        Box::new(addresses::Addresses),
+        Box::new(decisions::Decisions),
+        Box::new(admissions::Admissions { candidates: plan.candidates }),
+        Box::new(checkpoints::Checkpoints::default()),
+    ]
 }
 
 /// The place of one of them, by their weights.

@@ -1,5 +1,7 @@
 //! One run: machines, what is on its way between them, and the time. Everything that is random comes from the seed.
 
+use std::collections::BTreeSet;
+
 use suyuan_core::MemberId;
 use suyuan_engine::epoch;
 use suyuan_engine::equivocation;
@@ -17,6 +19,7 @@ use super::machine::{Clock, Machine, NotStarted};
 use super::nature::{Memory, Nature, twist};
 use super::network::{Agenda, Due, Links, pair};
 use super::plan::Plan;
+use super::played::Played;
 use super::trace::{Trace, short, whose};
 use super::trouble;
 use super::workload::{self, Wish, Workload};
@@ -45,12 +48,15 @@ pub struct World {
     pub active: bool,
     /// Whether the alliance has come to more liars than it bears: the run ends.
     pub beyond: bool,
+    pub played: Played,
     pub trace: Trace,
     pub steps: u64,
     memories: Vec<Memory>,
     pub workloads: Vec<Box<dyn Workload>>,
     invariants: Vec<Box<dyn Invariant>>,
     pub wishes: u64,
+    /// Those of them that want somebody back who has left.
+    returning: BTreeSet<u64>,
     /// Heads of the order log that rivals of others' stand behind, by term.
     pub rumours: Vec<(u64, String)>,
 }
@@ -64,7 +70,8 @@ impl World {
         let mut chance = Chance::new(seed);
         let plan = Plan::draw(&mut chance);
         let foundation = Foundation::of(plan.natures.len(), plan.seal)?;
-        let mut machines: Vec<Machine> = plan.natures.iter().enumerate().map(|(index, nature)| Machine::new(index, *nature, &foundation)).collect();
+        let natures = plan.natures.iter().copied().chain(std::iter::repeat_n(Nature::Honest, plan.candidates));
+        let mut machines: Vec<Machine> = natures.enumerate().map(|(index, nature)| Machine::new(index, nature, &foundation)).collect();
         let mut trace = Trace::new(lines);
         trace.note(0, format_args!("seed {seed}: {plan:?}"));
         for machine in &mut machines {
@@ -78,8 +85,8 @@ impl World {
         agenda.add(chance.between(2000, 6000), Due::Trouble);
         Ok(Self {
             memories: machines.iter().map(|_| Memory::default()).collect(),
-            invariants: invariant::all(&foundation, &plan),
-            workloads: workload::all(),
+            invariants: invariant::all(&foundation, &plan, machines.len()),
+            workloads: workload::all(&plan),
             plan,
             chance,
             machines,
@@ -88,9 +95,11 @@ impl World {
             now: 0,
             active: true,
             beyond: false,
+            played: Played::default(),
             trace,
             steps: 0,
             wishes: 0,
+            returning: BTreeSet::new(),
             rumours: Vec::new(),
         })
     }
@@ -109,6 +118,7 @@ impl World {
             Due::Link { pair, up } => self.link(pair, up),
             Due::Work { at, life } => self.work(at, life),
             Due::Tick { at, life } if self.machines[at].life == life => {
+                self.welcome(at);
                 self.event(at, Event::Tick);
                 self.decide(at);
                 if self.machines[at].nature == Nature::Turncoat && self.chance.permille(80) {
@@ -197,6 +207,8 @@ impl World {
             Fact::Told(Ticket::History(member), Ok(Done::Learned(result))) => self.event(at, Event::Learned { member, result }),
             Fact::Announced(sizes) => self.event(at, Event::Local(sizes)),
             Fact::Told(Ticket::Wish(number), Ok(Done::Written(receipt))) => self.written(at, number, &receipt),
+            Fact::Told(Ticket::Wish(_), Ok(Done::Cosigned(Ok(_)))) => self.played.add("cosigned", 1),
+            Fact::Told(Ticket::Wish(number), Err(_)) if self.returning.contains(&number) => self.played.add("readmissionsRefused", 1),
             Fact::Shown(_) => self.regroup(at),
             _ => {}
         }
@@ -216,7 +228,7 @@ impl World {
     }
 
     fn boot(&mut self, at: usize) {
-        if self.machines[at].running.is_some() {
+        if self.machines[at].running.is_some() || self.machines[at].founded.is_none() {
             return;
         }
         let (rng, spread, now) = (self.chance.fork(), self.chance.seed(), self.now);
@@ -232,6 +244,7 @@ impl World {
             }
             Err(NotStarted::Disk(RecoverError::Behind { .. })) if !machine.power.is_off() => {
                 let newest = machine.aside.take();
+                self.played.add("mixedUp", u64::from(newest.is_some()));
                 machine.facts.borrow_mut().push(Fact::Refused { expected: newest.is_some() });
                 // Whoever looks after it puts the newest copy back.
                 newest.into_iter().for_each(|newest| *machine.platter.borrow_mut() = newest);
@@ -248,6 +261,7 @@ impl World {
     /// The power goes at one machine; somebody switches it on again later.
     pub fn crash(&mut self, at: usize) {
         self.machines[at].stop();
+        self.played.add("crashes", 1);
         self.machines[at].facts.borrow_mut().push(Fact::Crashed);
         for other in 0..self.machines.len() {
             self.link(pair(at, other), false);
@@ -461,6 +475,9 @@ impl World {
         let Some(Wish { command, what }) = self.workloads[which].wish(machine, number, time, &mut self.chance) else { return true };
         self.wishes += 1;
         self.trace.note(self.now, format_args!("{at} is asked for {number}: {what}"));
+        if matches!(&command, Command::Propose(request) if request.change.kind() == "admit") {
+            self.returning.insert(number);
+        }
         for invariant in &mut self.invariants {
             invariant.wished(at, number, &command);
         }

@@ -13,8 +13,8 @@ use crate::submission::{Refusal, RefusalKind};
 /// What has to be done next.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// As keeper: write this entry.
-    Entry(Box<Entry>),
+    /// As keeper: write this entry, with a time not before this one, milliseconds since 1970-01-01 UTC: that of the entry before it.
+    Entry(Box<Entry>, u64),
     /// As keeper: sign the head of the order log.
     Head,
     /// As voter: cosign this note, once the promise stands in the store.
@@ -133,7 +133,7 @@ impl Decisions {
         let entry = self.entry(tip, certificate, None, effect, epoch);
         // What its own rules refuse, a keeper does not write.
         tip.append(me, suyuan_core::StatementId([0; 32]), now.max(tip.time), &entry).ok()?;
-        Some(Act::Entry(Box::new(entry)))
+        Some(Act::Entry(Box::new(entry), tip.time))
     }
 
     fn entry(
@@ -228,10 +228,10 @@ impl Decisions {
         let nearly = self.tip.quorum().size().saturating_sub(1);
         let later = self.freezes.range(self.tip.term.saturating_add(1)..).rev();
         let likely = later.filter(|(term, votes)| **term >= self.promise.term && votes.len() >= nearly);
-        likely.take(1).find_map(|(term, votes)| self.first_entry(*term, votes, me)).map(|entry| Act::Entry(Box::new(entry)))
+        likely.take(1).find_map(|(term, votes)| self.first_entry(*term, votes, me))
     }
 
-    fn first_entry(&self, term: u64, votes: &std::collections::BTreeMap<MemberId, super::HeldFreeze>, me: &MemberId) -> Option<Entry> {
+    fn first_entry(&self, term: u64, votes: &std::collections::BTreeMap<MemberId, super::HeldFreeze>, me: &MemberId) -> Option<Act> {
         // A vote counts whose head this node has seen certified; a liar's that names another is left out.
         let fence = |vote: &super::HeldFreeze| match &vote.freeze.head {
             None => Some(self.founding.clone()),
@@ -245,7 +245,8 @@ impl Decisions {
             return None;
         }
         let takeover = voters.iter().map(|(_, vote, _)| vote.disclosed.as_ref().clone()).collect();
-        Some(self.entry(&begun, None, Some(takeover), None, None))
+        // What lies beyond the fence does not count, nor does its time: a keeper's whose clock is years ahead would bind all that follow.
+        Some(Act::Entry(Box::new(self.entry(&begun, None, Some(takeover), None, None)), begun.time))
     }
 }
 
@@ -259,9 +260,9 @@ pub struct EpochState {
 }
 
 impl EpochState {
-    /// Whether the newest epoch is for other members than there are.
+    /// Whether the newest epoch is for other members than there are, or there is none: the founder may have opened none, or its log may have two histories.
     fn is_outdated(&self, order: &Order) -> bool {
         let members: BTreeSet<MemberId> = order.alliance.members().iter().map(|member| member.id).collect();
-        !self.members.is_empty() && self.members != members
+        self.members != members
     }
 }

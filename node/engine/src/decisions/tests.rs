@@ -114,7 +114,7 @@ impl World {
             log: Vec::new(),
             held: BTreeMap::new(),
             up: true,
-            epochs: EpochState::default(),
+            epochs: EpochState { members: ids.iter().copied().collect(), written: None },
         };
         let nodes = (0..members).zip(&ids).map(node).collect();
         Self { seed, rng: StdRng::seed_from_u64(seed), now: 10_000, alliance, nodes, cut: BTreeSet::new(), finals: BTreeMap::new() }
@@ -220,9 +220,8 @@ impl World {
         let node = &mut self.nodes[at];
         let tip = node.decisions.tip().clone();
         match act {
-            Act::Entry(entry) => {
-                let time = now.max(tip.time);
-                let submission = self.public(order::ENTRY, &entry, Some(time));
+            Act::Entry(entry, after) => {
+                let submission = self.public(order::ENTRY, &entry, Some(now.max(after)));
                 self.write(at, submission);
             }
             Act::Head => {
@@ -412,6 +411,45 @@ fn a_deputy_takes_over_from_a_leader_that_falls_silent() {
 }
 
 #[test]
+fn a_time_far_ahead_goes_with_its_keeper() {
+    let mut world = World::new(4, 8);
+    let proposal = world.propose(1, agree("before")).unwrap();
+    world.run(300);
+    for at in 1..4 {
+        world.vote(at, proposal, Choice::Approve).unwrap();
+    }
+    (1..4).for_each(|at| world.exchange(at, 0));
+    let (far, begun) = (900 * HOUR, world.now);
+    world.now += far;
+    world.act(0);
+    world.now = begun;
+    assert!(world.nodes[0].decisions.tip().time >= far, "the keeper has written, with its own time");
+    (1..4).for_each(|at| world.exchange(0, at));
+    world.nodes[0].up = false;
+    for _ in 0..20 {
+        world.run(300);
+        world.now += HOUR / 2;
+    }
+    assert_eq!(settled(&world, 3), ["agree/before"]);
+    world.converge();
+}
+
+#[test]
+fn an_alliance_whose_founder_opens_no_epoch_gets_one_from_the_next_keeper() {
+    let mut world = World::new(4, 9);
+    for at in 1..4 {
+        world.nodes[at].epochs.members.clear();
+    }
+    for _ in 0..20 {
+        world.run(300);
+        world.now += HOUR / 2;
+    }
+    let order = world.nodes[1].decisions.settled();
+    assert!(order.term > 1 && order.keeper != world.nodes[0].id, "still {:?}", order.position());
+    assert_eq!(order.epochs.len(), 1);
+}
+
+#[test]
 fn members_come_and_go() {
     let mut world = World::new(4, 5);
     let keys = Keys::of(9);
@@ -455,12 +493,13 @@ fn a_keeper_that_does_not_open_the_next_epoch_is_replaced() {
     for at in 1..4 {
         world.nodes[at].epochs = EpochState { members: before.clone(), written: None };
     }
-    for _ in 0..20 {
+    let replaced = (0..20).any(|_| {
         world.run(300);
         world.now += HOUR / 2;
-    }
-    let order = world.nodes[1].decisions.settled();
-    assert!(order.term > 1 && order.keeper != world.nodes[0].id, "still {:?}", order.position());
+        let order = world.nodes[1].decisions.settled();
+        order.term > 1 && order.keeper != world.nodes[0].id
+    });
+    assert!(replaced, "still {:?}", world.nodes[1].decisions.settled().position());
 }
 
 /// Random proposals, votes, cuts, crashes and clock steps, with every node honest but for what the network does.

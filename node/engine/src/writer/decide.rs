@@ -101,10 +101,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let ledger = self.state.ledger.clone();
         let tip = ledger.decisions.tip();
         match act {
-            Act::Entry(entry) => {
-                let time = now.max(tip.time);
-                self.state_publicly(order::ENTRY, &entry, time, now)
-            }
+            Act::Entry(entry, after) => self.state_publicly(order::ENTRY, &entry, now.max(after), now),
             Act::Head => {
                 let Some(key) = tip.keeper_key() else { return Ok(false) };
                 let secret = keys::private(&self.disk.keys().log, &key.key)?;

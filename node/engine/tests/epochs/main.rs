@@ -73,6 +73,37 @@ fn ask_again(world: &mut World, from: usize, to: usize) {
     world.pass(to, Message::Items(log, items.to_bytes()));
 }
 
+#[test]
+fn a_vote_to_freeze_binds_a_node_whose_store_is_older() {
+    let mut world = founded();
+    take_over(&mut world, &[0, 1, 3], 2);
+    let (founding, now) = (world.founding.clone(), world.now);
+    world.nodes[3] = node::Node::new(3, &founding, now);
+    assert_eq!(world.nodes[3].state().ledger.decisions.promise.term, 0);
+    let log = world.nodes[3].own_log();
+    let batch = world.answer(0, 3, &Request::Pull { log, from: 0 });
+    world.pass(3, Message::Batch(batch.to_bytes()));
+    assert_eq!(world.nodes[3].state().ledger.decisions.promise.term, 2, "its vote has come back");
+}
+
+#[test]
+fn a_circle_that_its_founder_never_opens_is_opened_by_the_next_keeper() {
+    let mut world = World::new();
+    world.away = BTreeSet::from([0]);
+    take_over(&mut world, &[1, 2, 3], 2);
+    for node in 1..5 {
+        ask_again(&mut world, 1, node);
+        assert_eq!(newest(&world, node), newest(&world, 1));
+    }
+    assert_eq!(newest(&world, 1).0, 2);
+    world.submit(3, "alliance", 1);
+    world.away.clear();
+    world.ask(0, Command::Found);
+    world.settle();
+    ask_again(&mut world, 1, 0);
+    assert_eq!(newest(&world, 0), newest(&world, 1), "the founder comes too late, and is in it");
+}
+
 /// A member leaves, and the keeper opens the next epoch when nobody reaches it any more.
 fn opens_alone(world: &mut World, change: Change) {
     let everybody: BTreeSet<_> = world.nodes.iter().map(node::Node::me).collect();

@@ -62,7 +62,7 @@ impl Message {
 }
 
 pub struct World {
-    founding: Arc<Alliance>,
+    pub founding: Arc<Alliance>,
     pub nodes: Vec<Node>,
     pub messages: Vec<Message>,
     pub now: u64,

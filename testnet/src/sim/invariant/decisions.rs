@@ -33,8 +33,8 @@ struct Node {
 }
 
 impl OneOrder {
-    pub fn new(founding: &Alliance, decides: bool) -> Self {
-        let nodes = (0..founding.members().len()).map(|_| Node::default()).collect();
+    pub fn new(founding: &Alliance, decides: bool, count: usize) -> Self {
+        let nodes = (0..count).map(|_| Node::default()).collect();
         Self { founding: founding.clone(), decides, finals: Vec::new(), slots: BTreeMap::new(), nodes }
     }
 
@@ -135,7 +135,8 @@ impl Invariant for OneOrder {
         match fact {
             Fact::Booted(state) | Fact::Shown(state) if scene.is_honest(at) => self.look(at, &state.ledger.me, &state.ledger.decisions),
             Fact::Restored => {
-                self.nodes[at] = Node::default();
+                // What it has cosigned and voted binds it all the same.
+                self.nodes[at].settled = 0;
                 Ok(())
             }
             _ => Ok(()),
@@ -153,7 +154,8 @@ impl Invariant for OneOrder {
                 None => first = Some((machine.index, order)),
             }
             if decisions.waits(machine.clock.read(scene.now)) {
-                return Err(format!("something waits to be settled at node {}, {:?}", machine.index, decisions.tip().position()));
+                let (settled, tip, bound) = (decisions.settled().position(), decisions.tip().position(), decisions.promise.term);
+                return Err(format!("something waits at node {}: settled {settled:?} of {tip:?}, bound to {bound}", machine.index));
             }
         }
         Ok(())

@@ -29,7 +29,7 @@ impl Removal {
     }
 
     fn learn(&mut self, ledger: &Ledger, now: u64) {
-        for former in ledger.founded.alliance.members().iter().filter(|member| ledger.alliance.active(&member.id).is_none()) {
+        for former in ledger.alliance.former() {
             self.left.entry(former.id).or_insert(now);
         }
     }

@@ -29,9 +29,9 @@ impl Workload for Circles {
         }
         let tier = known.map_or([Tier::Authorized, Tier::Codevelopment][chance.index(2)], |circle| circle.tier());
         let mut members = Vec::new();
-        for other in machine.foundation.members.iter().filter(|other| other.id != machine.id) {
+        for other in state.ledger.alliance.members().iter().filter(|other| other.id != machine.id) {
             if chance.permille(450) {
-                let regulates = other.role == suyuan_core::charter::Role::Regulator;
+                let regulates = other.entry.role == suyuan_core::charter::Role::Regulator;
                 let writes = tier == Tier::Codevelopment && !regulates && chance.permille(500);
                 members.push(CircleMember { member: other.id, rights: if writes { Rights::Write } else { Rights::Read } });
             }

@@ -1,0 +1,36 @@
+//! Members that are admitted while the others run: each is given the charter and the history, and its node begins with them.
+
+use suyuan_engine::history;
+use suyuan_engine::ledger::Founded;
+
+use super::fact::Fact;
+use super::nature::Nature;
+use super::network::Due;
+use super::world::World;
+
+impl World {
+    /// A node that knows of new members gives them what they begin with.
+    pub fn welcome(&mut self, at: usize) {
+        let machine = &self.machines[at];
+        let Some(state) = machine.state().filter(|_| machine.nature == Nature::Honest) else { return };
+        let admitted = |new: &usize| self.machines[*new].founded.is_none() && state.ledger.alliance.active(&self.machines[*new].id).is_some();
+        let new: Vec<usize> = (machine.foundation.founders..self.machines.len()).filter(admitted).collect();
+        // Entries that have not come yet will.
+        let Some(history) = history::export(&state.ledger, &machine.rows(), machine.local()).ok().flatten().filter(|_| !new.is_empty()) else {
+            return;
+        };
+        let founded = Founded::with(machine.foundation.alliance.clone(), &history);
+        for new in new {
+            match &founded {
+                Ok(founded) => {
+                    self.trace.note(self.now, format_args!("{at} gives {new} the history"));
+                    self.machines[new].founded = Some(founded.clone());
+                    self.played.add("admissions", 1);
+                    let time = self.now + self.chance.between(100, 5000);
+                    self.agenda.add(time, Due::Boot { at: new });
+                }
+                Err(fault) => self.machines[at].facts.borrow_mut().push(Fact::Broken(format!("its history: {fault}"))),
+            }
+        }
+    }
+}
