@@ -108,6 +108,9 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
                         }
                         Ok(run)
                     });
+                    if let Ok(Run { breach: Some(breach), .. }) = &run {
+                        eprintln!("seed {seed}: {}: {}", breach.invariant, breach.what);
+                    }
                     runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((seed, run));
                 }
             });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use suyuan_core::charter::{Alliance, Role};
+use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{self, CircleContent, EpochSecret, Rights, Terms, Tier};
 use suyuan_core::resolution::from_fields;
 use suyuan_core::section::Body;
@@ -195,14 +195,14 @@ fn check_steward(alliance: &Alliance, author: &MemberId, content: &CircleContent
     if own { Ok(()) } else { Err(Void::Steward) }
 }
 
-/// Everybody is in the charter, once; the steward writes; a grant has one writer; regulators only read.
+/// Everybody is in the charter, once; the steward writes; a grant has one writer. Who is a regulator only reads whatever stands here ([`crate::access`]): roles
+/// change, and an epoch is judged at any later time.
 fn check_members(alliance: &Alliance, author: &MemberId, content: &CircleContent) -> Result<(), Void> {
     let mut seen = BTreeSet::new();
     let mut writers = 0usize;
     for member in &content.members {
-        let role = alliance.member(&member.member).map(|known| known.entry.role).ok_or(Void::Members)?;
         let writes = member.rights == Rights::Write;
-        if !seen.insert(member.member) || (writes && role == Role::Regulator) {
+        if !seen.insert(member.member) || alliance.member(&member.member).is_none() {
             return Err(Void::Members);
         }
         writers = writers.saturating_add(usize::from(writes));

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use serde::Deserialize;
-use suyuan_core::charter::Alliance;
+use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::circle::{self, CircleContent, CircleMember, EpochSecret, PrekeySecret, Rights, Slip, SlipAddress, SlipContent, Terms, Tier};
 use suyuan_core::resolution::to_fields;
 use suyuan_core::section::{AudienceHeader, audience_commitment};
@@ -65,6 +65,9 @@ pub fn draw_up(
 ) -> Result<(NewEpoch, Circle), Refusal> {
     let mut members = vec![CircleMember { member: ledger.me, rights: Rights::Write }];
     members.extend(request.members.iter().filter(|member| member.member != ledger.me));
+    if members.iter().any(|member| today(&member.member, member.rights, ledger) != *member) {
+        return Err(refusal(RefusalKind::Malformed, "", circles::Void::Members.explain()));
+    }
     let (circle, nonce, epoch) = name(&request, ledger, secrets, rng)?;
     let secret = secrets.of(&circle, epoch).cloned().unwrap_or_else(|| Zeroizing::new(random(rng)));
     let commitment = StatementId(circle::commitment(&circle, epoch, &secret));
@@ -88,7 +91,7 @@ pub fn without_former(ledger: &Ledger) -> Option<CircleRequest> {
     let active = |member: &MemberId| ledger.alliance.active(member).is_some();
     let own = ledger.circles.iter().filter(|circle| circle.steward == ledger.me && circle.id != ledger.decisions.circle && active(&ledger.me));
     let circle = own.into_iter().find(|circle| circle.members().any(|(member, _)| !active(member)))?;
-    let members = circle.members().filter(|(member, _)| active(member)).map(|(member, rights)| CircleMember { member: *member, rights: *rights });
+    let members = circle.members().filter(|(member, _)| active(member)).map(|(member, rights)| today(member, *rights, ledger));
     Some(CircleRequest {
         circle: Some(circle.id),
         name: circle.name.clone(),
@@ -127,10 +130,16 @@ pub fn same_again(circle: &CircleId, ledger: &Ledger) -> Option<CircleRequest> {
         name: known.name.clone(),
         purpose: known.purpose.clone(),
         tier: known.tier(),
-        members: known.members().map(|(member, rights)| CircleMember { member: *member, rights: *rights }).collect(),
+        members: known.members().map(|(member, rights)| today(member, *rights, ledger)).collect(),
         terms: known.terms.clone(),
         until: known.until,
     })
+}
+
+/// A member of a circle as it may be in a new epoch: whoever has become a regulator reads.
+fn today(member: &MemberId, rights: Rights, ledger: &Ledger) -> CircleMember {
+    let regulates = ledger.alliance.member(member).is_some_and(|known| known.entry.role == Role::Regulator);
+    CircleMember { member: *member, rights: if regulates { Rights::Read } else { rights } }
 }
 
 fn name(

@@ -90,3 +90,12 @@ fn an_epoch_that_came_without_its_secret_is_asked_for_after_a_later_one_has_come
     assert_eq!(known(&reader), [1, 2]);
     assert!(mend::gaps(&counts, &reader.ledger).is_empty());
 }
+
+#[test]
+fn a_regulator_is_no_writer_of_a_new_epoch() {
+    let alliance = alliance();
+    let [mut leader, regulator] = [0, 2].map(|index| Member::new(index, &alliance));
+    let members = vec![CircleMember { member: regulator.id(), rights: Rights::Write }];
+    let wrong = CircleRequest { tier: Tier::Codevelopment, members, ..request(None, &[]) };
+    assert!(suyuan_engine::epoch::draw_up(wrong, &leader.ledger, &leader.secrets, 1, &mut leader.rng).is_err());
+}

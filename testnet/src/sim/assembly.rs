@@ -13,6 +13,7 @@ use suyuan_engine::writer::{Command, Receipt};
 
 use super::fact::Ticket;
 use super::invariant::Scene;
+use super::machine::Machine;
 use super::nature::Nature;
 use super::network::{Due, pair};
 use super::played::Played;
@@ -107,9 +108,11 @@ impl World {
 }
 
 impl World {
-    /// Whether an alliance bears its liars, and those whose clocks are wrong by years: nothing is promised of one with more than f among its voters.
+    /// Whether an alliance bears its liars, those whose clocks are wrong by years, and newcomers whose nodes have not begun: nothing is promised of one with more
+    /// than f among its voters.
     fn bears(&self, alliance: &Alliance) -> bool {
-        let wrong = self.machines.iter().filter(|machine| machine.nature != Nature::Honest || machine.index < self.plan.astray);
+        let is_wrong = |machine: &&Machine| machine.nature != Nature::Honest || machine.index < self.plan.astray || machine.founded.is_none();
+        let wrong = self.machines.iter().filter(is_wrong);
         let wrong = wrong.filter(|machine| alliance.voters().any(|voter| voter.id == machine.id)).count();
         wrong <= Quorum::of(alliance.voters().count()).liars()
     }

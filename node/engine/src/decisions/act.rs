@@ -32,8 +32,9 @@ pub struct Silence {
     away: Option<u64>,
     /// Since when something waits that should have been settled.
     stalled: Option<u64>,
-    /// What was settled then.
+    /// What was settled then, and the newest term.
     settled: Position,
+    term: u64,
     /// Votes to freeze since something was settled last.
     attempts: u32,
     /// The term that the operator wants to begin.
@@ -50,8 +51,13 @@ impl Silence {
         if settled != self.settled {
             (self.settled, self.stalled, self.attempts) = (settled, None, 0);
         }
-        // Without the next epoch nobody can seal a proposal, and nothing would ever wait: a keeper that does not open it would silence everybody.
-        let waits = decisions.waits(now) || epochs.is_outdated(decisions.settled());
+        if decisions.tip().term != self.term {
+            // Its keeper gets all of the time: whoever votes on at once keeps it from what it needs.
+            (self.term, self.stalled) = (decisions.tip().term, None);
+        }
+        // Without the next epoch, or a fresh head, nobody can seal a proposal, and nothing would ever wait: a keeper that does not open it would silence everybody,
+        // and so would some voters that are bound to the next term, too few to begin it.
+        let waits = decisions.waits(now) || epochs.is_outdated(decisions.settled()) || decisions.grows_old(now);
         self.stalled = if waits { self.stalled.or(Some(now)) } else { None };
         // A clock that was set back starts again.
         for since in [&mut self.away, &mut self.stalled] {
@@ -109,6 +115,11 @@ impl Decisions {
     /// Whether something has what it needs, and is not settled.
     pub fn waits(&self, now: u64) -> bool {
         self.tip.is_open() || self.settled.position() < self.tip.position() || self.ready(&self.tip, now).is_some()
+    }
+
+    /// Whether the head in force was not confirmed for half of the time in which it has to be.
+    fn grows_old(&self, now: u64) -> bool {
+        now.saturating_add(self.settled.alliance.charter().seal / 2) > self.fresh_until()
     }
 
     /// As keeper of the newest term.
