@@ -502,7 +502,7 @@ impl Alliance {
     }
 
     /// Whether a key is nobody's and never was.
-    fn is_fresh(&self, key: &Hash) -> bool {
+    pub fn is_fresh(&self, key: &Hash) -> bool {
         let everybody = self.members.iter().chain(&self.former);
         !everybody
             .flat_map(|member| member.retired.iter().chain([&member.entry.keys]))

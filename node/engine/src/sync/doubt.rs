@@ -29,7 +29,8 @@ impl Sync {
     pub(super) fn plan_doubts(&mut self, now: u64, actions: &mut Vec<Action>) {
         self.doubts.retain(|_, doubt| doubt.until > now);
         for (member, doubt) in self.doubts.iter_mut().filter(|(_, doubt)| !doubt.asked) {
-            if let Some(peer) = self.peers.get_mut(member).filter(|peer| peer.connected && !peer.asked_history) {
+            // Whoever made a key up rests: it does not have histories checked at will.
+            if let Some(peer) = self.peers.get_mut(member).filter(|peer| peer.may_be_asked(now) && !peer.asked_history) {
                 (doubt.asked, peer.asked_history) = (true, true);
                 actions.push(Action::Ask { member: *member, request: Request::History });
             }

@@ -521,6 +521,9 @@ fn whoever_shows_a_key_that_nobody_knows_is_blamed() {
         sync.handle(given(Some(vec![1])), 5);
         let actions = sync.handle(learned(result), 6);
         assert!(matches!(&actions[..], [Action::Penalise { member: who, why: said, .. }, ..] if *who == member(1) && *said == why), "{actions:?}");
+        // Nor does it have histories checked at will.
+        let again = Event::Doubted { member: member(1), version: 4, why: Why::Cosignature(Fault::Cosignature) };
+        assert!(!sync.handle(again, 7).contains(&ask(1, Request::History)));
     }
 }
 

@@ -58,26 +58,27 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if wanted == WantedKeys::default() {
             return Ok(Err(refuse("name at least one key that is to be exchanged").into()));
         }
-        let log = wanted.log.then(|| self.new_key());
-        let witness = wanted.witness.then(|| self.new_key());
-        let transport = wanted.transport.then(|| self.new_key());
-        let encryption = wanted.encryption.then(|| PrekeySecret::from_bytes(self.random()));
+        let log = self.unused(wanted.log, |keys| &keys.log);
+        let witness = self.unused(wanted.witness, |keys| &keys.witness);
+        let transport = self.unused(wanted.transport, |keys| &keys.transport);
+        let (opens, new_opens) = self.unused_prekey(wanted.encryption);
         let ledger = &self.state.ledger;
         let from = self.myself()?.logs.last().map_or(0, |key| key.from);
         let size = ledger.logs.head(&ledger.own_log()).size().saturating_add(limits::KEY_CHANGE_ROOM).max(from);
-        let hex = |key: &Option<SecretKey>| key.as_ref().map(|key| StatementId(key.public().to_bytes()));
+        let hex = |key: &Option<Drawn>| key.as_ref().map(|key| StatementId(key.secret.public().to_bytes()));
         let change = KeyChange {
             member: ledger.me,
             log: hex(&log),
             witness: hex(&witness),
             transport: hex(&transport),
-            encryption: encryption.as_ref().map(|key| StatementId(key.public())),
+            encryption: opens,
             size,
             signatures: Vec::new(),
         };
-        let signers: Vec<&SecretKey> = [&log, &witness, &transport].into_iter().flatten().collect();
+        let signers: Vec<&SecretKey> = [&log, &witness, &transport].into_iter().flatten().map(|key| &key.secret).collect();
         let change = change.signed(&ledger.alliance.id(), &signers);
-        match self.disk.add_keys(NewKeys { log, witness, transport, encryption }) {
+        let new = |key: Option<Drawn>| key.filter(|key| key.new).map(|key| key.secret);
+        match self.disk.add_keys(NewKeys { log: new(log), witness: new(witness), transport: new(transport), encryption: new_opens }) {
             Ok(()) => Ok(Ok(change)),
             Err(SecretError::Refused(why)) => Ok(Err(SubmitError::Keyring(why))),
             Err(SecretError::Failed(why)) => Err(Fatal(format!("the keyring cannot be written: {why}"))),
@@ -115,8 +116,29 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if size.saturating_add(reserve) <= end { Ok(()) } else { Err(AuthorError::KeyChange(end)) }
     }
 
-    fn new_key(&mut self) -> SecretKey {
-        SecretKey::from_seed(&self.random())
+    /// A key that nobody knows yet: the newest of its kind, where a change to it came to nothing, so that trying again does not fill the keyring.
+    fn unused(&mut self, wanted: bool, kind: for<'a, 'b> fn(&'b Keys<'a>) -> &'b Vec<&'a SecretKey>) -> Option<Drawn> {
+        if !wanted {
+            return None;
+        }
+        let keys = self.disk.keys();
+        let newest = kind(&keys).last().filter(|key| self.state.ledger.alliance.is_fresh(&key.public().to_bytes()));
+        if let Some(secret) = newest.map(|key| SecretKey::clone(key)) {
+            return Some(Drawn { secret, new: false });
+        }
+        Some(Drawn { secret: SecretKey::from_seed(&self.random()), new: true })
+    }
+
+    /// The same for slips: the public half, and the private one where the keyring does not have it yet.
+    fn unused_prekey(&mut self, wanted: bool) -> (Option<StatementId>, Option<PrekeySecret>) {
+        let held = self.disk.keys().encryption.last().map(|key| key.public()).filter(|key| self.state.ledger.alliance.is_fresh(key));
+        match held.filter(|_| wanted) {
+            Some(public) => (Some(StatementId(public)), None),
+            None => {
+                let new = wanted.then(|| PrekeySecret::from_bytes(self.random()));
+                (new.as_ref().map(|key| StatementId(key.public())), new)
+            }
+        }
     }
 
     fn random(&mut self) -> [u8; 32] {
@@ -124,6 +146,12 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         self.rng.fill_bytes(&mut bytes);
         bytes
     }
+}
+
+/// A key for a change, and whether the keyring does not have it yet.
+struct Drawn {
+    secret: SecretKey,
+    new: bool,
 }
 
 fn refuse(detail: &str) -> Refusal {

@@ -141,6 +141,7 @@ fn a_change_that_its_member_could_not_live_by_is_refused() {
     };
     let strange = bare.signed(&alliance, &[&key(1, 1), &foreign]);
     let good = drawn(&mut world, 1);
+    let keys = (good.log, good.witness, good.transport, good.encryption);
     let near = KeyChange { size: world.nodes[1].size(&log(&world, 1)) + 1, ..good.clone() };
     for (change, why) in [(strange, "private halves"), (near, "too close")] {
         let request = ProposalRequest { change: Change::Keys(change), expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
@@ -156,6 +157,9 @@ fn a_change_that_its_member_could_not_live_by_is_refused() {
     let vote = VoteRequest { proposal: receipt.ids[0], choice: Choice::Approve, comment: String::new() };
     let refused = world.nodes[1].ask(Command::Vote(vote), now).unwrap_err();
     assert!(refused.to_string().contains("too close"), "{refused}");
+    // Trying again takes the same keys, which nobody knows yet.
+    let again = drawn(&mut world, 1);
+    assert_eq!((again.log, again.witness, again.transport, again.encryption), keys);
     let nothing = world.nodes[1].ask(Command::Keys(WantedKeys::default()), now).unwrap_err();
     assert!(nothing.to_string().contains("at least one"), "{nothing}");
 }

@@ -196,6 +196,9 @@ impl Contents {
     /// Adds keys that this member may be known by one day.
     pub(super) fn add_keys(&mut self, new: NewKeys) -> Result<Effect, KeyringError> {
         let NewKeys { log, witness, transport, encryption } = new;
+        if log.is_none() && witness.is_none() && transport.is_none() && encryption.is_none() {
+            return Ok(Effect::Nothing);
+        }
         let identity = &mut self.identity;
         identity.log.push(log);
         identity.witness.push(witness);
