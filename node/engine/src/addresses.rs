@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
 use suyuan_core::circle::alliance_circle;
-use suyuan_core::section::{Body, Field};
+use suyuan_core::resolution::{from_fields, to_fields};
+use suyuan_core::section::Body;
 use suyuan_core::{AllianceId, MemberId, StatementId};
 
 use crate::limits;
@@ -13,8 +15,12 @@ use crate::submission::{Refusal, RefusalKind, Submission, SubmittedSection};
 
 /// Type of the statement.
 pub const TYPE: &str = "suyuan.address";
-/// Its one field.
-const FIELD: &str = "addresses";
+/// Its fields.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    addresses: Vec<String>,
+}
 
 /// What a member stated last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +67,7 @@ fn is_for_the_alliance(alliance: &AllianceId, record: &HeldRecord) -> bool {
 
 /// The addresses that a body states; nothing where it is not of the form.
 fn content(body: &Body) -> Option<Vec<String>> {
-    let [field] = body.fields() else { return None };
-    let addresses: Vec<String> = Some(&field.value).filter(|_| field.name == FIELD).and_then(|value| serde_json::from_str(value).ok())?;
+    let Content { addresses } = from_fields(body)?;
     let distinct = addresses.iter().enumerate().all(|(index, address)| !addresses.iter().take(index).any(|before| before == address));
     let bounded = addresses.len() <= limits::ADDRESSES && addresses.iter().all(|address| Dialable::parse(address).is_some());
     (bounded && distinct).then_some(addresses)
@@ -74,8 +79,9 @@ fn content(body: &Body) -> Option<Vec<String>> {
 /// [`Refusal`] that names the first address that cannot be stated. `loopback` refuses all that lead out of this machine.
 pub fn draw_up(alliance: &AllianceId, addresses: &[String], loopback: bool) -> Result<Submission, Refusal> {
     check(addresses, loopback)?;
-    let value = serde_json::to_string(addresses).or_else(|error| refuse(RefusalKind::Malformed, "/addresses", error.to_string()))?;
-    let section = SubmittedSection { audiences: vec![alliance_circle(alliance)], fields: vec![Field { name: FIELD.to_owned(), value }] };
+    let fields = to_fields(&Content { addresses: addresses.to_vec() });
+    let Some(fields) = fields else { return refuse(RefusalKind::Malformed, "/addresses", "they cannot be written as JSON") };
+    let section = SubmittedSection { audiences: vec![alliance_circle(alliance)], fields };
     Ok(Submission { kind: TYPE.to_owned(), about: Vec::new(), references: Vec::new(), time: None, sections: vec![section] })
 }
 
@@ -256,14 +262,14 @@ mod tests {
     #[test]
     fn what_is_not_of_the_form_states_nothing() {
         let body = |name: &str, value: &str| Body::new([0; 32], vec![Field { name: name.into(), value: value.into() }]).unwrap();
-        assert_eq!(content(&body(FIELD, "[]")), Some(Vec::new()));
+        assert_eq!(content(&body("addresses", "[]")), Some(Vec::new()));
         let many = serde_json::to_string(&(1..=17).map(|port| format!("/ip4/192.0.2.7/tcp/{port}")).collect::<Vec<_>>()).unwrap();
         let twice = r#"["/ip4/192.0.2.7/tcp/1","/ip4/192.0.2.7/tcp/1"]"#;
         for value in ["null", "{}", "[1]", r#""/ip4/192.0.2.7/tcp/1""#, r#"["/ip4/0.0.0.0/tcp/1"]"#, r#"["/ip4/192.0.2.7/tcp/1"#, &many, twice] {
-            assert_eq!(content(&body(FIELD, value)), None, "{value}");
+            assert_eq!(content(&body("addresses", value)), None, "{value}");
         }
         assert_eq!(content(&body("address", "[]")), None);
-        let fields = [FIELD, "more"].map(|name| Field { name: name.into(), value: "[]".into() });
+        let fields = ["addresses", "more"].map(|name| Field { name: name.into(), value: "[]".into() });
         assert_eq!(content(&Body::new([0; 32], fields.to_vec()).unwrap()), None);
     }
 }
