@@ -45,7 +45,7 @@ BUGS = [
     ("no next epoch when a member has left", [(ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
     ("sealed for whoever has left", [("node/engine/src/author.rs", "known.members().any(|(member, _)| ledger.alliance.active(member).is_none())", "known.members().any(|_| false)"),
                                      (ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
-    ("an invitation is good with any secret", [("node/engine/src/decisions/invitation.rs", " && held.invitation.digest == digest(secret)", "")]),
+    ("an invitation is good with any secret", [("node/engine/src/decisions/invitation.rs", "    if !open || held.invitation.digest != digest(secret) {", "    if !open {")]),
     ("a witness cosigns what does not continue", [("sdk/core/src/witness.rs", "    continues(latest, &head, &request.proof).map_err(|_| Refusal::Inconsistent)?;", "")]),
     ("a disk that says it has synced and has not", [("planted/src/sim/disk.rs", "            platter.sync();\n", "")]),
 ]

@@ -42,7 +42,7 @@ impl Workload for Checkpoints {
         let head = TreeHead { size, root: tree::root(&leaves) };
         let request = AddCheckpoint { old, proof, checkpoint: sign_head(&origin(log), &head, &key) };
         self.believed.insert((machine.index, log), size);
-        let named = Some(NamedKey::new(&origin(log), key.public()));
+        let named = Some(NamedKey::new(origin(log), key.public()));
         Some(Wish { command: Command::AddCheckpoint { request, named }, what: format!("{size} of history {history} of log {log}, after {old}") })
     }
 }
