@@ -170,6 +170,8 @@ fn is_name(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use suyuan_core::section::Field;
+
     use super::*;
 
     #[test]
