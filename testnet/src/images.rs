@@ -66,15 +66,15 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     let (mut wrong, begun) = (Vec::new(), Instant::now());
     let ids = cluster.nodes.iter().map(id_at).collect::<Result<Vec<String>, _>>()?;
     for round in 1..=flags.images {
-        write_and_kill(&cluster, &acknowledged)?;
-        cluster.node_mut("A")?.kill();
         let image = folder.path().join(format!("image-{round}"));
-        files::copy(&cluster.node("A")?.data, &image)?;
+        take(&mut cluster, &image)?;
         images.push_back(image);
         if images.len() > KEPT {
             let gone = images.remove(random_below(images.len())?).ok_or("no image")?;
             std::fs::remove_dir_all(gone).map_err(|error| error.to_string())?;
         }
+        write_for_a_while(&cluster, &acknowledged)?;
+        cluster.node_mut("A")?.kill();
         let old = images.get(random_below(images.len())?).cloned().ok_or("no image")?;
         let company = COMPANY[random_below(COMPANY.len())?];
         wrong.extend(put_back(&mut cluster, &ids, &old, company, &acknowledged, &mut counts)?);
@@ -92,8 +92,18 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     Ok(wrong.is_empty() && counts.restored == flags.images)
 }
 
+/// Takes an image of the member's disk when others have all that is on it. What nobody else had is lost when an older image is put back, and the member writes
+/// something else there: an image that still had it would be that of another history, which the member has signed as well.
+fn take(cluster: &mut Cluster, image: &Path) -> Result<(), String> {
+    cluster.settle(PATIENCE)?;
+    cluster.node_mut("A")?.kill();
+    files::copy(&cluster.node("A")?.data, image)?;
+    cluster.restart("A")?;
+    until("it writes again", || Ok(write(cluster.node("A")?).is_ok()))
+}
+
 /// Clients write for a while, to the node that is about to lose its disk.
-fn write_and_kill(cluster: &Cluster, acknowledged: &Arc<Acknowledged>) -> Result<(), String> {
+fn write_for_a_while(cluster: &Cluster, acknowledged: &Arc<Acknowledged>) -> Result<(), String> {
     let load = Load::start(cluster.node("A")?, acknowledged)?;
     std::thread::sleep(Duration::from_millis(40 + random_below(200)? as u64));
     load.stop();

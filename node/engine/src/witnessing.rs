@@ -2,7 +2,7 @@
 
 use suyuan_core::charter::Alliance;
 use suyuan_core::id::Hash;
-use suyuan_core::key::Signature;
+use suyuan_core::key::{PublicKey, Signature};
 use suyuan_core::log::LogId;
 use suyuan_core::note::{self, TreeHead, UnverifiedCheckpoint};
 use suyuan_core::policy::{checkpoint_key, witness_key};
@@ -61,6 +61,15 @@ impl Cosignature {
         let signed = parsed.claimed_log_signature(&checkpoint_key(log, author, parsed.claimed_size()))?;
         Some(Self { witness: author.id, log: *log, head: parsed.claimed_head(), signed, seconds, signature })
     }
+
+    /// Whether a witness key that its member does not have any more made it.
+    fn is_by_former_key(&self, alliance: &Alliance) -> bool {
+        let Some(witness) = alliance.active(&self.witness) else { return false };
+        let former =
+            witness.retired.iter().filter(|keys| keys.witness != witness.entry.keys.witness).filter_map(|keys| PublicKey::new(&keys.witness).ok());
+        let body = self.body();
+        former.into_iter().any(|key| note::verify_cosignature(&body, &key, self.seconds, &self.signature).is_ok())
+    }
 }
 
 /// A cosignature of which both signatures were checked.
@@ -82,6 +91,26 @@ impl VerifiedCosignature {
         key.verify(body.as_bytes(), &found.signed).map_err(|_| Fault::CheckpointSignature)?;
         note::verify_cosignature(&body, &witness.witness, found.seconds, &found.signature)?;
         Ok(Self(found))
+    }
+
+    /// Checks what a member tells of its own cosignatures. One that it made with a witness key that it had before is passed over: it had not heard yet, when it
+    /// told of it, that its change of keys is final.
+    ///
+    /// # Errors
+    /// Those of [`VerifiedCosignature::check`] for the first that does not hold, and [`Fault::Author`] for one of another member.
+    pub fn check_told(told: Vec<Cosignature>, by: &MemberId, alliance: &Alliance) -> Result<Vec<Self>, Fault> {
+        let mut checked = Vec::with_capacity(told.len());
+        for found in told {
+            if found.witness != *by {
+                return Err(Fault::Author);
+            }
+            let former = found.is_by_former_key(alliance);
+            match Self::check(found, alliance) {
+                Err(Fault::Cosignature) if former => {}
+                result => checked.push(result?),
+            }
+        }
+        Ok(checked)
     }
 }
 

@@ -9,17 +9,18 @@ mod node;
 #[allow(dead_code)]
 mod world;
 
-use suyuan_core::StatementId;
 use suyuan_core::log::LogId;
 use suyuan_core::membership::{Change, KeyChange};
 use suyuan_core::note::UnverifiedCheckpoint;
 use suyuan_core::policy::checkpoint_key;
+use suyuan_core::{Fault, StatementId};
 use suyuan_engine::author::AuthorError;
 use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::limits;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::wire::{Request, Response};
+use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature};
 use suyuan_engine::writer::{Command, Disk, Done, SubmitError, WantedKeys};
 
 use crate::node::key;
@@ -268,4 +269,23 @@ fn a_new_transport_key_is_used_after_an_eighth_of_t_and_the_former_one_forgotten
     let other = ledger.alliance.member(&world.nodes[2].me()).unwrap();
     assert_eq!(at(time).used, old);
     assert_eq!(decisions.transports(other, time).others, Vec::new(), "nobody else has changed anything");
+}
+
+#[test]
+fn what_a_member_cosigned_before_it_heard_of_its_own_change_is_nobody_s_fault() {
+    let mut world = founded();
+    let (founding, log) = (world.nodes[1].state().ledger.alliance.clone(), log(&world, 1));
+    world.submit(1, "public", 1);
+    let note = world.nodes[1].checkpoint().unwrap().to_owned();
+    let told = Cosignature::of_author(&note, &log, &founding).unwrap();
+    let change = drawn(&mut world, 1);
+    approve(&mut world, 1, change);
+    world.settle();
+    let today = &world.nodes[2].state().ledger.alliance;
+    assert_eq!(VerifiedCosignature::check(told.clone(), today).unwrap_err(), Fault::Cosignature);
+    let checked = |told: &Cosignature, by| VerifiedCosignature::check_told(vec![told.clone()], by, today);
+    assert_eq!(checked(&told, &log.member), Ok(Vec::new()), "it is passed over");
+    let forged = Cosignature { seconds: told.seconds + 1, ..told.clone() };
+    assert_eq!(checked(&forged, &log.member), Err(Fault::Cosignature), "not so what neither key made");
+    assert_eq!(checked(&told, &world.nodes[0].me()), Err(Fault::Author));
 }

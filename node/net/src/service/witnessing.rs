@@ -48,11 +48,7 @@ impl Service {
         let alliance = self.handle().state().ledger.alliance.clone();
         let version = alliance.version();
         self.beside(async move {
-            let check = move || {
-                let check =
-                    |found: Cosignature| if found.witness == member { VerifiedCosignature::check(found, &alliance) } else { Err(Fault::Author) };
-                cosignatures.into_iter().map(check).collect::<Result<Vec<_>, _>>()
-            };
+            let check = move || VerifiedCosignature::check_told(cosignatures, &member, &alliance);
             let result = tokio::task::spawn_blocking(check).await.unwrap_or(Err(Fault::Form));
             Done::Heard { member, version, result }
         });

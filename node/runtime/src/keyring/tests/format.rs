@@ -156,13 +156,27 @@ fn contents_are_read_strictly() {
     };
     let epochs = |entries: &[Vec<u8>]| {
         let mut writer = Writer::structure(9);
-        for _ in 0..6 {
-            writer.bytes(&[9; 32]);
+        for _ in 0..4 {
+            writer.array(1).bytes(&[9; 32]);
         }
-        writer.array(0).array(entries.len());
+        writer.bytes(&[9; 32]).bytes(&[9; 32]).array(0).array(entries.len());
         [writer.finish(), entries.concat()].concat()
     };
+    let keys = |count: usize| {
+        let mut writer = Writer::structure(9);
+        writer.array(count);
+        for _ in 0..count {
+            writer.bytes(&[9; 32]);
+        }
+        for _ in 0..3 {
+            writer.array(1).bytes(&[9; 32]);
+        }
+        writer.bytes(&[9; 32]).bytes(&[9; 32]).array(0).array(0);
+        writer.finish()
+    };
     let bad = [
+        keys(0),                             // no log key at all
+        keys(GENERATIONS + 1),               // more than there may be
         [&good[..], &[1]].concat(),          // padding that is not zero
         [&good[..], &[0; 600]].concat(),     // more padding than the bucket
         good[..40].to_vec(),                 // cut, so that padding stands where keys should
@@ -173,12 +187,15 @@ fn contents_are_read_strictly() {
         Vec::new(),
     ];
     let mut files = bad.map(|contents| seal(&contents)).to_vec();
+    let most = seal(&keys(GENERATIONS));
     let right = seal(&epochs(&[entry(1, 1), entry(1, 2), entry(2, 1)]));
     // Contents of one kind in a file of another.
     files.push(keyring.lock.seal(SealedFile::Backup, Some(&keyring.device), &good).unwrap());
     drop(keyring);
     temp.write("keyring", &right);
     temp.open().unwrap();
+    temp.write("keyring", &most);
+    assert_eq!(temp.open().unwrap().logs().count(), GENERATIONS);
     for (number, file) in files.iter().enumerate() {
         temp.write("keyring", file);
         let error = temp.open().unwrap_err();
