@@ -103,6 +103,7 @@ async fn whoever_was_away_while_the_keeper_exchanged_its_keys_catches_up_and_bla
     converged(&[&a, &b, &r, &c]).await;
     assert_eq!(c.handle().state().ledger.alliance.version(), 2);
     nobody_is_accused(&alliance, &[(0, &a), (1, &b), (2, &r), (3, &c)]).await;
+    c.handle().hold_authoring(false).await;
     c.put_notes(1).await;
     converged(&[&a, &b, &r, &c]).await;
     for node in [a, b, r, c] {
