@@ -18,7 +18,7 @@ use suyuan_engine::{query, submission, sync};
 use suyuan_net::status::PeerStatus;
 use suyuan_net::{Multiaddr, NetConfig, Network};
 use suyuan_runtime::keyring::{Keyring, Passphrase};
-use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, StartError, SubmitError};
+use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, SubmitError};
 
 pub struct Founder {
     pub folder: tempfile::TempDir,
@@ -151,23 +151,12 @@ impl Alliance {
     }
 
     pub fn run(&self, number: usize) -> Running {
-        self.with_network(self.start(number, Node::start), number)
+        self.with_network(Node::start(self.node_config(number)).unwrap(), number)
     }
 
     /// Starts a node that authors nothing yet, and its network.
     pub fn run_held(&self, number: usize) -> Running {
-        self.with_network(self.start(number, Node::start_held), number)
-    }
-
-    /// In one process the store of a node that was stopped may stay open a little longer than its writer, while the last answer is being made from it.
-    fn start(&self, number: usize, start: fn(NodeConfig) -> Result<Node, StartError>) -> Node {
-        let begun = Instant::now();
-        loop {
-            match start(self.node_config(number)) {
-                Err(StartError::Store(_)) if begun.elapsed() < Duration::from_secs(10) => std::thread::sleep(Duration::from_millis(20)),
-                started => return started.unwrap(),
-            }
-        }
+        self.with_network(Node::start_held(self.node_config(number)).unwrap(), number)
     }
 
     fn with_network(&self, node: Node, number: usize) -> Running {
@@ -182,9 +171,16 @@ impl Running {
     }
 
     pub async fn stop(self) {
+        // In one process the store stays open while the last answer is being made from it.
+        let store = std::sync::Arc::downgrade(self.handle().store());
         self.net.stop().await;
         drop(self.net);
         self.node.stop().await.unwrap();
+        let begun = Instant::now();
+        // A test may hold a handle of its own.
+        while store.strong_count() > 0 && begun.elapsed() < Duration::from_secs(2) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     pub fn size(&self, log: &LogId) -> u64 {
