@@ -5,6 +5,7 @@ use std::time::Duration;
 use suyuan_core::StatementId;
 use suyuan_core::membership::{Agreement, Change, Removal};
 use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
+use suyuan_runtime::SubmitError;
 
 use super::support::{Alliance, Running, own_head_known, wait};
 
@@ -23,7 +24,11 @@ pub async fn propose(node: &Running, change: Change) -> StatementId {
 pub async fn approve(node: &Running, proposal: StatementId) {
     let known = || node.handle().state().ledger.decisions.proposals().contains_key(&proposal);
     wait("the proposal has arrived", PATIENCE, async || known()).await;
-    node.handle().vote(VoteRequest { proposal, choice: Choice::Approve, comment: String::new() }).await.unwrap();
+    match node.handle().vote(VoteRequest { proposal, choice: Choice::Approve, comment: String::new() }).await {
+        // Enough others had approved by then, and it has taken effect.
+        Err(SubmitError::Refused(refusal)) if refusal.detail.contains("(superseded)") => {}
+        voted => assert!(voted.is_ok(), "{voted:?}"),
+    }
 }
 
 fn is_final(node: &Running, proposal: &StatementId) -> bool {
