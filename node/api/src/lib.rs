@@ -5,6 +5,7 @@ mod alarms;
 mod audit;
 pub mod auth;
 mod body;
+pub mod calendar;
 mod charter;
 mod circles;
 mod equivocation;

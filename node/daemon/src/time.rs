@@ -1,9 +1,6 @@
 //! Times on the command line: RFC 3339, or a date, which is the end of that day in Beijing as on the console's pages.
 
-/// Milliseconds of a day.
-const DAY: u64 = 86_400_000;
-/// Minutes between UTC and Beijing.
-const BEIJING: u64 = 480;
+use suyuan_api::calendar::{DAY, civil, days, digits, end_of_day};
 
 /// Reads a time, as milliseconds since 1970-01-01 UTC; for clap.
 ///
@@ -11,7 +8,7 @@ const BEIJING: u64 = 480;
 /// What is asked for instead, in words.
 pub fn parse(text: &str) -> Result<u64, String> {
     let found = match text.split_once(['T', 't']) {
-        None => days(text).map(|days| days.saturating_add(1).saturating_mul(DAY).saturating_sub(BEIJING * 60_000).saturating_sub(1)),
+        None => end_of_day(text),
         Some((date, time)) => days(date).zip(clock(time)).and_then(|(days, (of_day, ahead))| {
             let local = days.saturating_mul(DAY).saturating_add(of_day);
             if ahead < 0 { local.checked_add(ahead.unsigned_abs()) } else { local.checked_sub(ahead.unsigned_abs()) }
@@ -27,14 +24,6 @@ pub fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let Some((year, month, day)) = civil(days) else { return format!("{seconds} s after 1970") };
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-/// Days since 1970-01-01 of a date written `YYYY-MM-DD`.
-fn days(date: &str) -> Option<u64> {
-    let [year, month, day] = digits(date, '-', [4, 2, 2])?;
-    let first = 365 * year.checked_sub(1970)?;
-    // A year has at most 366 days, and no date is further from the first of January.
-    (first..first.saturating_add(3000)).find(|days| civil(*days) == Some((year, month, day)))
 }
 
 /// Milliseconds of the day, and those that the clock is ahead of UTC.
@@ -55,28 +44,6 @@ fn clock(text: &str) -> Option<(u64, i64)> {
     };
     // A leap second counts as the one after it.
     (hour < 24 && minute < 60 && second <= 60).then_some((((hour * 60 + minute) * 60 + second) * 1000 + millis, ahead))
-}
-
-/// Numbers of so many digits each, with a character between them.
-fn digits<const N: usize>(text: &str, between: char, lengths: [usize; N]) -> Option<[u64; N]> {
-    let parts: Vec<&str> = text.split(between).collect();
-    let fit =
-        parts.len() == N && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit()));
-    let numbers: Vec<u64> = parts.iter().filter(|_| fit).filter_map(|part| part.parse().ok()).collect();
-    numbers.try_into().ok()
-}
-
-/// Year, month and day of a count of days since 1970-01-01, in the Gregorian calendar (H. Hinnant's algorithm); none after the year 9999. Years begin in March here, so that the leap
-/// day comes last.
-fn civil(days: u64) -> Option<(u64, u64, u64)> {
-    let days = days.checked_add(719_468).filter(|days| *days < 3_652_365)?;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    Some((year + era * 400 + u64::from(month <= 2), month, day))
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use suyuan_engine::ledger::Ledger;
 
 use super::frame::{self, Frame, filters};
 use super::lenient::Lenient;
-use super::text::{clean, duration, end_of_day, stamp};
+use super::text::{clean, duration, stamp};
 use super::words::Lang;
+use crate::calendar::end_of_day;
 use crate::charter::view::{CharterJson, CharterMember, DifferenceJson, VersionJson};
 use crate::charter::{self, Versions};
 use crate::problem::Problem;

@@ -9,9 +9,10 @@ use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::ledger::Ledger;
 
 use super::frame::{self, Frame, respond};
-use super::text::{clean, end_of_day};
+use super::text::clean;
 use super::words::Lang;
 use crate::body::Fields;
+use crate::calendar::end_of_day;
 use crate::circles::check_end;
 use crate::problem::{Kind, Problem};
 use crate::state::AppState;

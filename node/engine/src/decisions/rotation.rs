@@ -22,7 +22,7 @@ impl Decisions {
         let former = member.retired.iter().rev().map(|keys| keys.transport).find(|key| *key != newest);
         let changed = self.transport_changes().filter(|(of, _)| *of == member.id).map(|(_, time)| time).max();
         let (Some(former), Some(time)) = (former, changed) else { return Transports { used: newest, others: Vec::new() } };
-        let (switch, end) = (time.saturating_add(self.seal() / 8), time.saturating_add(self.seal()));
+        let (switch, end) = (self.switch_after(time), time.saturating_add(self.seal()));
         if now < switch {
             return Transports { used: former, others: vec![(newest, u64::MAX)] };
         }
@@ -31,7 +31,12 @@ impl Decisions {
 
     /// When the next member goes over to a new transport key, milliseconds since 1970-01-01 UTC.
     pub fn next_transport(&self, now: u64) -> Option<u64> {
-        self.transport_changes().map(|(_, time)| time.saturating_add(self.seal() / 8)).filter(|switch| *switch > now).min()
+        self.transport_changes().map(|(_, time)| self.switch_after(time)).filter(|switch| *switch > now).min()
+    }
+
+    /// By then every voter that is reached has confirmed the newest head again, so everybody that is reached has heard of the change.
+    fn switch_after(&self, time: u64) -> u64 {
+        time.saturating_add(self.seal() / 8)
     }
 
     fn seal(&self) -> u64 {

@@ -6,9 +6,6 @@ use suyuan_core::{Fault, MemberId};
 use super::{Action, Sync, Why};
 use crate::wire::Request;
 
-/// How long whoever could not clear a doubt is asked for no entries, milliseconds. What it said that it has is believed meanwhile: it may be this node's own log.
-const PATIENCE: u64 = 5_000;
-
 /// What waits for a member's history.
 #[derive(Debug)]
 pub(super) struct Doubt {
@@ -22,7 +19,7 @@ pub(super) struct Doubt {
 impl Sync {
     pub(super) fn doubt(&mut self, member: MemberId, version: u64, why: Why, now: u64) {
         if self.peers.contains_key(&member) {
-            self.doubts.entry(member).or_insert(Doubt { version, why, asked: false, until: now.saturating_add(PATIENCE) });
+            self.doubts.entry(member).or_insert(Doubt { version, why, asked: false, until: now.saturating_add(self.limits.doubt) });
         }
     }
 

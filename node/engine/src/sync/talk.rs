@@ -28,6 +28,8 @@ pub struct Limits {
     pub tell_every: u64,
     /// How long the author's own node must have had nothing to give before another member's copy is pulled.
     pub relay_after: u64,
+    /// How long whoever could not clear a doubt about keys is asked for no entries. What it said that it has is believed meanwhile: it may be of this node's own log.
+    pub doubt: u64,
     /// How long a peer is not asked after the first failed request; doubled by each further one.
     pub failure_rest: u64,
     /// The longest such rest.
@@ -49,6 +51,7 @@ impl Default for Limits {
             settled: 100_000,
             tell_every: 100,
             relay_after: 10_000,
+            doubt: 5_000,
             failure_rest: 1_000,
             failure_rest_most: 60_000,
             fault_rest: 10_000,
