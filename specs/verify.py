@@ -92,10 +92,11 @@ def charter_verify(file, alliance=None):
         signed = encode(["Signature1", protected(kid, "charter"), b"", payload])
         need(kid == key_id(key)["id"] and genuine(key, signed, signature), "charter-signature")
     said = {"name": name, "purpose": purpose, "chain": chain, "terms": terms, "seal": seal, "rotation": 0, "retention": "", "rules": {}}
-    return {"alliance": found, "members": list(members), "entries": members, "name": name, "said": said, "version": 0, "time": time, "gone": {},
+    return {"alliance": found, "members": list(members), "entries": members, "name": name, "said": said, "version": 0, "time": time, "gone": {}, "closed": {}, "marks": {},
             "deputies": [list(members)[i] for i in deputies], "logs": {member: [(entry[3], 0)] for member, entry in members.items()}, "used": set(keys)}
-def log_key(known, member, size):  # which signs the last entry of so many, and the checkpoint over them
-    return [key for key, since in known["logs"][member] if since < max(size, 1)][-1]
+def log_key(known, member, incarnation, size):  # which signs the last entry of so many, and the checkpoint over them
+    logs = [*(keys for _, _, keys in known["closed"].get(member, ())), known["logs"][member]]
+    return need(incarnation < len(logs), "author") and [key for key, since in logs[incarnation] if since < max(size, 1)][-1]
 # ==== statement.md. A Sig_structure is itself an item of the profile, so a frame is read by the same decoder. ===========================
 PARTS = "suite alliance author incarnation sequence previous time type references blind sections".split()
 STATEMENT = row(SUITE, ID, ID, uint(), uint(), ID, uint(), TYPE, many(ID, 0, 16), ID, many(row(uint(1, 256), ID, many(ID, 1, 16)), 0, 8))
@@ -239,7 +240,7 @@ def witness_name(known, member): return f"suyuan/{known['alliance'].hex()}/{memb
 def standing(known, author, incarnation, note):
     names = {member: witness_name(known, member) for member in known["entries"]}
     keys = [(names[member], entry[4]) for member, entry in known["entries"].items()]
-    found = checked(note, names[author][:-7] + str(incarnation), functools.partial(log_key, known, author), keys)
+    found = checked(note, names[author][:-7] + str(incarnation), functools.partial(log_key, known, author, incarnation), keys)
     times, quorum = found["times"], witness_quorum(len(counted(known, author)) + 1)
     seen = sorted(times[names[member]] for member in counted(known, author) if names[member] in times)
     return {**found, "count": len(seen), "needed": quorum["others"], "time": seen[quorum["faulty"]] if 0 < quorum["others"] <= len(seen) else None,
@@ -303,16 +304,18 @@ def record_verify(known, statement, signature, proof, disclosures):
     content = statement_decode(statement)
     alliance, author, sequence, sections = (content[part] for part in ("alliance", "author", "sequence", "sections"))
     need(alliance == known["alliance"], "statement-alliance") and need(author in known["logs"], "author")
-    left = known["gone"].get(author)
-    need(not left or sequence < left[0], "left") and statement_verify(statement, signature, log_key(known, author, sequence + 1))
+    key, incarnation = log_key(known, author, content["incarnation"], sequence + 1), content["incarnation"]
+    pin = dict(enumerate(known["closed"].get(author, ()))).get(incarnation, known["gone"].get(author))
+    need(not pin or sequence < pin[0], "left") and statement_verify(statement, signature, key)
     proven = log_proof(proof)
-    if left: tip = need(not proven["note"], "proof") and {"size": left[0], "root": left[1], "needed": 0, "time": None, "witnesses": []}
-    else: tip = standing(known, author, content["incarnation"], proven["note"])
+    accepted = pin and need(not proven["note"], "proof") and {"size": pin[0], "root": pin[1], "needed": 0, "time": None, "witnesses": []}
+    tip = accepted or standing(known, author, incarnation, proven["note"])
+    marked = any(log == incarnation and since <= sequence < end for log, since, end in known["marks"].get(author, ()))
     need(proven["index"] == sequence, "index") and need(sequence < tip["size"], "checkpoint-size")
     log_inclusion(content["id"], sequence, tip["size"], proven["path"], tip["root"])
     fields = [field for last, disclosure in after(disclosures) for field in disclosed(sections, last, *disclosure)]
-    return {"id": content["id"], "author": author, "type": content["type"], "sequence": sequence, "size": tip["size"], "left": bool(left),
-            "fields": fields, "withheld": sum(section[0] for section in sections) - len(fields),
+    return {"id": content["id"], "author": author, "type": content["type"], "sequence": sequence, "size": tip["size"], "left": author in known["gone"],
+            "closed": bool(pin), "compromised": marked, "fields": fields, "withheld": sum(section[0] for section in sections) - len(fields),
             "needed": tip["needed"], "witnessed": tip["time"], "witnesses": tip["witnesses"]}
 def after(items, place=0): return zip([-1] + [item[place] for item in items], items)  # each item with the index of the one before
 def disclosed(sections, last, section, header, audiences, content):
@@ -335,7 +338,7 @@ def equivocation_verify(file, alliance=None):
     _, _, charter, evidence, *history = need(len(file) <= 2**26, "form") and structure(file, either(row(*parts), row(*parts, bstr())), 1)
     (member, incarnation, *notes, proof), known = evidence, verify_history.in_force(charter, *history or [None], alliance)
     need(member in known["logs"], "author")
-    log, (*_, entry) = functools.partial(log_key, known, member), known["gone"].get(member, [known["entries"].get(member)])
+    log, (*_, entry) = functools.partial(log_key, known, member, incarnation), known["gone"].get(member, [known["entries"].get(member)])
     witness, name = entry[4], f"suyuan/{known['alliance'].hex()}/{member.hex()}/"
     one, other = (log_checkpoint(note, name + str(incarnation), log, (name + "witness", witness.hex())) for note in notes)
     (old, new), common = (need(one["size"] <= other["size"], "checkpoint-size") and (one["size"], other["size"])), None
@@ -378,16 +381,13 @@ def plain(text): return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for
 def in_words(result, expected):
     lines = [f"Accepted: alliance {result['alliance']} {'as' if expected else '(BUT NONE WAS)'} expected: {plain(result['name'])}"]
     for record in result["records"]:
-        until = "The member has left the alliance, which accepted the first {size} entries of its log." if record["left"] else \
-            "The log had at least {size} entries when it signed the checkpoint."
+        until = ["The log had at least {size} entries when it signed the checkpoint.", "The log is closed; of it, {size} entries were accepted."][record["closed"]]
         lines.append(("\nProven: member {author} signed, as entry {sequence} of its log, statement {id}\nof type {type}. " + until +
                       " Fields withheld: {withheld}.").format(**record))
         seen = "  Not witnessed." if record["witnessed"] is None else f"  Witnessed by {record['needed']} or more other members, time {record['witnessed']}."
-        lines += [] if record["left"] else [seen]
+        lines += [seen] * (not record["closed"]) + ["  CAUTION: others may have had the key that signed it."] * record["compromised"]
         lines += [f"  section {section}: {plain(name)} = {plain(value)}" for section, name, value in record["fields"]]
     return "\n".join(lines + ["\nNot proven: that contents and times are true, that no record is missing, that all see the same log where it is not witnessed."])
-
-
 def convicted(result, expected):
     signed = " and ".join(f"{size} entries" + (f" at {time} s after 1970" if time is not None else "") for size, time in zip(*(result[k] for k in ("sizes", "times"))))
     point = "is not known" if result["common"] is None else f"is entry {result['common']}: those before it are the same"

@@ -36,6 +36,9 @@ CHANGE = one_of(
     remove=object_of(member=HEX, size=NUMBER, root=HEX),
     role=object_of(member=HEX, role=ROLE, scope=each(text)),
     keys=object_of(member=HEX, **dict.fromkeys(("log", "witness", "transport", "encryption"), either(null, HEX)), size=NUMBER, signatures=each(text)),
+    recover=object_of(member=HEX, keys=object_of(**dict.fromkeys(("root", "log", "witness", "transport", "encryption"), HEX)), size=NUMBER, root=HEX,
+                      signatures=each(text)),
+    compromised=object_of(member=HEX, incarnation=NUMBER, **{"from": NUMBER}, size=NUMBER),
     charter=object_of(**dict.fromkeys(("name", "purpose", "chain", "terms", "retention"), either(null, text)), deputies=either(null, each(HEX)),
                       seal=either(null, NUMBER), rotation=either(null, NUMBER), rules=either(null, mapping(match("|".join(RULES))))),
     chair=object_of(member=HEX),
@@ -59,7 +62,7 @@ def opened(known, kind, statement, signature, header, body):
 def parts(disclosed): return [unbase64(disclosed[name]) for name in ("statement", "signature", "header", "body") if name in disclosed]
 def open_form(known, kind, disclosed): return opened(known, kind, *parts(disclosed))
 # ==== membership.md =====================================================================================================================
-LEAST = {"admit": 1, "remove": 1, "role": 0, "keys": 2, "charter": 1, "chair": 0, "agree": 0}  # by the place of the rule
+LEAST = {"admit": 1, "remove": 1, "role": 0, "keys": 2, "recover": 1, "compromised": 0, "charter": 1, "chair": 0, "agree": 0}  # by the place of the rule
 SAID = {"name": tstr(1, 128, LINE), "purpose": tstr(0, 1024, LINE), "chain": tstr(1, 64, LINE), "terms": tstr(0, 65536, LINES),
         "seal": uint(1, 2**40), "rotation": uint(0, 2**40), "retention": tstr(0, 1024), "rules": lambda rules: rules.keys() <= LEAST.keys() - {"keys"}}
 def voters(known): return [member for member, entry in known["entries"].items() if entry[1] != "regulator"]
@@ -70,10 +73,10 @@ def candidate(change):
     return need(ENTRY(entry) and (entry[1] == "regulator" or not entry[8]), "form") and (labelled(b"member", data), data, entry)
 def subject(kind, change):
     if kind == "admit": return "member/" + (attempt(candidate, change) or [bytes(32)])[0].hex()
-    return "member/" + change["member"] if kind in ("remove", "role", "keys") else f"agree/{change['title']}" if kind == "agree" else kind
+    return "member/" + change["member"] if "member" in change and kind != "chair" else f"agree/{change['title']}" if kind == "agree" else kind
 def electorate(known, kind, change):
     chosen = bytes.fromhex(change.get("member", ""))
-    return {chosen} & known["entries"].keys() if kind == "keys" else {voter for voter in voters(known) if kind != "remove" or voter != chosen}
+    return {chosen} & known["entries"].keys() if kind == "keys" else {voter for voter in voters(known) if kind not in ("remove", "recover") or voter != chosen}
 def fresh(known, keys, encryption):
     need(keys and distinct(keys) and known["used"].isdisjoint(keys) and not (encryption and small_order(encryption)), "change")
     return known["used"] | set(keys)
@@ -87,8 +90,9 @@ def changed(known, kind, change):
     new = {**known, "entries": dict(known["entries"]), "logs": dict(known["logs"]), "version": known["version"] + 1}
     if kind in ("admit", "charter"): return (admit if kind == "admit" else amend)(new, change)
     who = bytes.fromhex(change["member"])
+    if kind == "compromised": return mark(new, who, change)
     need(who in new["entries"], "change")
-    return {"remove": remove, "role": set_role, "keys": rotate, "chair": lead}[kind](new, who, list(new["entries"][who]), change)
+    return {"remove": remove, "role": set_role, "keys": rotate, "recover": recover, "chair": lead}[kind](new, who, list(new["entries"][who]), change)
 def admit(new, change):
     who, data, entry = candidate(change)
     need(who not in new["logs"] and entry[1] != "leader", "change")
@@ -115,6 +119,17 @@ def rotate(new, who, entry, change):
     if keys[0]: new["logs"][who] = [*new["logs"][who], (keys[0], change["size"])]
     new["entries"][who] = [*entry[:3], *(key or old for key, old in zip(keys, entry[3:7])), *entry[7:]]
     return new
+def recover(new, who, entry, change):
+    keys = [bytes.fromhex(change["keys"][name]) for name in ("root", "log", "witness", "transport", "encryption")]
+    proven(keys[:4], change["signatures"], "recovery", [1, new["alliance"], who, *keys])
+    new["used"], before = fresh(new, keys, keys[4]), new["closed"].get(who, [])
+    new["closed"] = {**new["closed"], who: [*before, (change["size"], bytes.fromhex(change["root"]), new["logs"][who])]}
+    new["entries"][who], new["logs"][who] = [*entry[:2], *keys, *entry[7:]], [(keys[1], 0)]
+    return need(len(before) < 64, "change") and new
+def mark(new, who, change):
+    marks = new["marks"].get(who, [])
+    need(who in new["logs"] and change["incarnation"] <= len(new["closed"].get(who, ())) and change["from"] < change["size"] and len(marks) < 256, "change")
+    return {**new, "marks": {**new["marks"], who: [*marks, (change["incarnation"], change["from"], change["size"])]}}
 def amend(new, change):
     deputies = new["deputies"] if change["deputies"] is None else [bytes.fromhex(deputy) for deputy in change["deputies"]]
     need(len(deputies) <= 8 and distinct(deputies), "change")
@@ -258,5 +273,7 @@ def history_verify(file, history, alliance=None):
     return {"entries": count, "term": order["term"], "size": order["size"], "version": known["version"], "keeper": order["keeper"],
             "leader": leader(known), "name": known["name"], "members": [[member, entry[1]] for member, entry in known["entries"].items()],
             "former": [[member, size, root] for member, (size, root, _) in known["gone"].items()], "deputies": known["deputies"],
+            "closed": [[member, *pin] for member in (*known["entries"], *known["gone"]) for *pin, _ in known["closed"].get(member, ())],
+            "compromised": [[member, *mark] for member in (*known["entries"], *known["gone"]) for mark in known["marks"].get(member, ())],
             "keys": [[member, known["logs"][member]] for member in (*known["entries"], *known["gone"])],
             "epochs": list(chain(order["epochs"]))[::-1], "slots": sorted(map(list, versions(order).items()))}

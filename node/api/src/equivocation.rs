@@ -5,7 +5,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use suyuan_core::equivocation::{Conviction, EquivocationFile};
-use suyuan_core::log::LogId;
 use utoipa::ToSchema;
 
 use suyuan_engine::history;
@@ -65,8 +64,9 @@ impl Equivocation {
 pub(crate) async fn file(State(state): State<AppState>, Param(member): Param) -> Result<Response, Problem> {
     let ledger = state.handle.state().ledger;
     let member = members::named(&ledger, &member).ok_or_else(Problem::not_found)?;
-    let log = LogId { alliance: ledger.alliance.id(), member, incarnation: 0 };
-    let conviction = ledger.convictions.of(&log).ok_or_else(Problem::not_found)?;
+    // Of the log that it writes, or of one that it wrote before.
+    let known = ledger.convictions.iter().filter(|conviction| conviction.log().member == member);
+    let conviction = known.max_by_key(|conviction| conviction.log().incarnation).ok_or_else(Problem::not_found)?;
     let evidence = conviction.evidence().clone();
     let charter = state.handle.charter_file().clone();
     let foundation = state.read(move |reading| {

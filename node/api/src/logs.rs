@@ -150,9 +150,9 @@ pub(crate) async fn one(State(state): State<AppState>, Param(member): Param) -> 
     detail.await.map(axum::Json)
 }
 
-/// The newest log of a member that this node has something of.
+/// The log that a member writes today, or wrote last, if this node has something of it.
 pub(crate) fn newest<'l>(ledger: &'l Ledger, member: &MemberId) -> Option<&'l LogHead> {
-    ledger.logs.iter().filter(|head| head.id.member == *member).max_by_key(|head| head.id.incarnation)
+    ledger.logs.known(&ledger.alliance.log_of(member))
 }
 
 /// Which part of the list.

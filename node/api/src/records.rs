@@ -5,7 +5,6 @@ pub(crate) mod view;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use suyuan_core::log::LogId;
 use suyuan_core::{CircleId, StatementId, circle};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::query::{Filter, RecordView};
@@ -178,7 +177,7 @@ impl ListQuery {
     fn read(self, ledger: &Ledger) -> Result<(Filter, Option<Row>, usize), Problem> {
         let wrong = |detail: &str| Problem::new(Kind::Parameter, detail);
         let filter = match (self.subject, self.circle, self.log) {
-            (None, None, None) => Filter::Log(None),
+            (None, None, None) => Filter::All,
             (Some(subject), None, None) => {
                 let subject = suyuan_trace::subject(&subject).map_err(|error| Problem::new(Kind::Parameter, format!("subject: {error}")))?;
                 Filter::Subject(subject.to_string())
@@ -188,7 +187,7 @@ impl ListQuery {
             }
             (None, None, Some(name)) => {
                 let member = members::named(ledger, &name).ok_or_else(|| wrong("log: the id or the name of a member of the charter"))?;
-                Filter::Log(Some(LogId { alliance: ledger.alliance.id(), member, incarnation: 0 }))
+                Filter::Author(member)
             }
             _ => return Err(wrong("at most one of subject, circle and log")),
         };

@@ -120,6 +120,8 @@ fn about(change: &Change, ledger: &Ledger) -> String {
         Change::Remove(removal) => named(&removal.member),
         Change::Role(role) => named(&role.member),
         Change::Keys(keys) => named(&keys.member),
+        Change::Recover(recovery) => named(&recovery.member),
+        Change::Compromised(mark) => named(&mark.member),
         Change::Charter(_) => ledger.alliance.charter().name.clone(),
         Change::Chair(chair) => named(&chair.member),
         Change::Agree(agreement) => agreement.title.clone(),

@@ -83,6 +83,10 @@ pub struct ProvenRecord {
     pub log_size: u64,
     /// Whether its author has left the alliance.
     pub left: bool,
+    /// Whether the log was closed, because its author has left or goes on with another: `logSize` is what the members accepted of it.
+    pub closed: bool,
+    /// Whether the members have decided that others may have had the key that signed it.
+    pub compromised: bool,
     /// When the author says that this was its newest checkpoint, seconds since 1970.
     pub as_of: Option<u64>,
     /// By when an honest one of the members who cosigned the checkpoint had seen it, seconds since 1970; null where too few did: then it is not witnessed.
@@ -217,15 +221,17 @@ fn unexpected(alliance: &Alliance, expected: bool) -> Vec<Words> {
 
 fn proven_record(record: &VerifiedRecord) -> Words {
     let (name, place, size) = (&record.author_name, record.statement.place.sequence, record.size);
-    if record.left {
+    if record.closed {
+        let (why, zh) =
+            if record.left { ("It has left the alliance", "已退出联盟") } else { ("It goes on with another log", "已改用新的日志") };
         return words(
             format!(
-                "\"{name}\" ({}) signed record {} at place {place} of its log. It has left the alliance, which accepted the first {size} entries of that log; this is one of them.",
+                "\"{name}\" ({}) signed record {} at place {place} of its log. {why}; the alliance accepted the first {size} entries of that one, and this is one of them.",
                 record.role,
                 record.id()
             ),
             format!(
-                "“{name}”（{}）签署了记录 {}，位于其日志的第 {place} 位。该成员已退出联盟；联盟认可其日志的前 {size} 条，本条在其中。",
+                "“{name}”（{}）签署了记录 {}，位于其日志的第 {place} 位。该成员{zh}；联盟认可其该日志的前 {size} 条，本条在其中。",
                 role_zh(record.role),
                 record.id()
             ),
@@ -265,7 +271,14 @@ fn not_proven(verified: &VerifiedBundle, expected: bool) -> Vec<Words> {
         "That its author's log is in order before each record: a node that holds the whole log calls a record void which does not name the chain value before it.",
         "记录与作者日志中之前的条目是否相符：持有整份日志的节点还会核对前一链值，不符的记录视为无效。",
     ));
-    let unwitnessed = verified.records.iter().filter(|record| !record.left && !record.standing.witnessed()).count();
+    for record in verified.records.iter().filter(|record| record.compromised) {
+        let (name, id) = (&record.author_name, record.id());
+        open.push(words(
+            format!("That \"{name}\" itself signed record {id}: the members have decided that others may have had its key."),
+            format!("记录 {id} 是否由“{name}”本人签署：联盟成员已决定标明其密钥可能曾被他人掌握。"),
+        ));
+    }
+    let unwitnessed = verified.records.iter().filter(|record| !record.closed && !record.standing.witnessed()).count();
     if unwitnessed > 0 {
         let all = verified.records.len();
         open.push(words(
@@ -333,6 +346,8 @@ impl ProvenRecord {
             sequence: record.statement.place.sequence,
             log_size: record.size,
             left: record.left,
+            closed: record.closed,
+            compromised: record.compromised,
             as_of: record.seconds,
             witnessed: record.standing.time,
             witnesses_needed: record.standing.needed,

@@ -65,6 +65,8 @@ pub enum Command {
     Join(Join),
     /// Fetch the alliance's newest history, for a node that was away while everybody else exchanged keys, or begins anew from a backup.
     History(History),
+    /// Go on after the loss of keys or log: sign with new keys, ask the partners, and wait until they have decided. Begins in a new folder, after `suyuan init`.
+    Recover(Recover),
     /// Joint decisions 决议: propose, approve, object, and what was decided.
     #[command(subcommand)]
     Resolution(Resolution),
@@ -413,6 +415,29 @@ pub struct History {
     pub url: String,
 }
 
+/// `suyuan recover`.
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// Name or id of the member that has lost them.
+    #[arg(long)]
+    pub member: String,
+    /// The alliance's id: from a contract, a printed code, or a partner.
+    #[arg(long)]
+    pub alliance: AllianceId,
+    /// Public address of any partner's node.
+    #[arg(long)]
+    pub url: String,
+    /// Where the request is put that a partner proposes.
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Where the new root key is.
+    #[command(flatten)]
+    pub root: RootKey,
+    /// For how many seconds to wait until the members have decided.
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub wait: u64,
+}
+
 /// What is done with invitations.
 #[derive(Debug, Subcommand)]
 pub enum InviteAction {
@@ -515,6 +540,25 @@ pub enum Change {
         /// Type of records that a regulator may read.
         #[arg(long = "scope", value_name = "TYPE")]
         scope: Vec<String>,
+    },
+    /// That a member goes on with other keys and a new log; the one before is accepted as far as this node has it. Make sure that it is the member who asks.
+    Recover {
+        /// The member's request, made by `suyuan recover`.
+        file: PathBuf,
+    },
+    /// That somebody else may have signed some entries of a member's log: they are marked, not deleted.
+    Compromised {
+        /// Name or id.
+        member: String,
+        /// The first entry that is marked, by its number in the log, from 0.
+        #[arg(long, value_name = "ENTRY")]
+        from: u64,
+        /// The first entry after it that is not marked any more; else all are that this node has.
+        #[arg(long, value_name = "ENTRY")]
+        until: Option<u64>,
+        /// Which of its logs: 0 for the first; else the one that it writes today.
+        #[arg(long, value_name = "NUMBER")]
+        log: Option<u64>,
     },
     /// Another leader 链主.
     Chair {

@@ -14,6 +14,7 @@ mod join;
 mod keyring;
 mod operator;
 mod record;
+mod recover;
 mod resolution;
 mod rotate;
 mod run;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         Command::History(flags) => history::run(&at, &flags),
         Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, flags),
         Command::Join(flags) => join::join(&at, &flags, cli.json),
+        Command::Recover(flags) => recover::run(&at, &flags, cli.json),
         Command::Resolution(command) => resolution::run(&client(&at, &cli.node)?, command),
         Command::Address(command) => address::run(&client(&at, &cli.node)?, command),
         Command::Code(flags) => code::run(&at, &flags),

@@ -32,7 +32,7 @@ use crate::view::{Changes, StoreError, View};
 pub enum AuthorError {
     /// This node has no key for the circle's newest epoch yet: the steward's slip has not arrived. Trying again later helps.
     NoKey(CircleId),
-    /// The circle's newest epoch is for somebody who is no member any more: nothing is sealed before its steward has opened the next. Trying again later helps.
+    /// The circle's newest epoch is for somebody who is no member any more, or has lost its keys since: nothing is sealed before its steward has opened the next. Trying again later helps.
     Left(CircleId),
     /// No quorum of voters has confirmed within T who the members are: nothing is sealed until one has. Trying again later helps.
     NotFresh,
@@ -52,7 +52,7 @@ impl std::fmt::Display for AuthorError {
             Self::NoKey(circle) => write!(f, "the key of circle {circle} has not arrived from its steward yet; try again when its node is reachable"),
             Self::Left(circle) => write!(
                 f,
-                "somebody in circle {circle} is no member of the alliance any more, and its steward has not opened its next epoch yet; try again when its node is reachable"
+                "somebody in circle {circle} is no member of the alliance any more or has lost its keys, and its steward has not opened its next epoch yet; try again when its node is reachable"
             ),
             Self::NotFresh => f.write_str(
                 "too few members have confirmed lately who is in the alliance, so nothing is sealed: it might be for somebody who has left; \
@@ -116,7 +116,7 @@ impl Plan {
             // A circle without epoch statements is `self`, whose one epoch is the first.
             let known = ledger.circles.circle(circle);
             let epoch = known.map_or(1, crate::circles::Circle::epoch);
-            if known.is_some_and(|known| known.members().any(|(member, _)| ledger.alliance.active(member).is_none())) {
+            if known.and_then(crate::circles::Circle::newest).is_some_and(|epoch| epoch.is_outdated(&ledger.alliance)) {
                 return Err(AuthorError::Left(*circle));
             }
             let held = secrets.of(circle, epoch).is_some();

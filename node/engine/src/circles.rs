@@ -48,6 +48,20 @@ pub struct Epoch {
     pub statement: StatementId,
     /// Its members.
     pub members: BTreeMap<MemberId, Rights>,
+    /// Which of its logs a member wrote then, where that is not its first.
+    pub incarnations: BTreeMap<MemberId, u64>,
+}
+
+impl Epoch {
+    /// Its members, each with the incarnation of the log that it wrote then.
+    pub fn incarnations(&self) -> impl Iterator<Item = (MemberId, u64)> {
+        self.members.keys().map(|member| (*member, self.incarnations.get(member).copied().unwrap_or(0)))
+    }
+
+    /// Whether nothing may be sealed under it any more: somebody in it has left the alliance, or has lost its keys since, and others may have its secret.
+    pub fn is_outdated(&self, alliance: &Alliance) -> bool {
+        self.incarnations().any(|(member, incarnation)| alliance.active(&member).is_none_or(|known| known.incarnation() != incarnation))
+    }
 }
 
 /// A circle with all its epochs.
@@ -89,7 +103,12 @@ impl Circle {
 
     /// Members of the newest epoch.
     pub fn members(&self) -> impl Iterator<Item = (&MemberId, &Rights)> {
-        self.epochs.values().next_back().into_iter().flat_map(|epoch| &epoch.members)
+        self.newest().into_iter().flat_map(|epoch| &epoch.members)
+    }
+
+    /// The newest epoch.
+    pub fn newest(&self) -> Option<&Epoch> {
+        self.epochs.values().next_back()
     }
 
     /// Rights of a member in the epoch given, or else the newest.
@@ -162,7 +181,7 @@ impl Circles {
     fn insert(&mut self, steward: MemberId, statement: StatementId, content: CircleContent) {
         let members = content.members.iter().map(|member| (member.member, member.rights)).collect();
         let mut epochs = self.circles.remove(&content.circle).map(|circle| circle.epochs).unwrap_or_default();
-        epochs.insert(content.epoch, Epoch { statement, members });
+        epochs.insert(content.epoch, Epoch { statement, members, incarnations: content.incarnations });
         let CircleContent { circle: id, nonce, name, purpose, terms, until, tier, .. } = content;
         self.circles.insert(id, Circle { id, steward, nonce, name, purpose, terms, until, tier, epochs });
     }
@@ -195,7 +214,7 @@ fn check_steward(alliance: &Alliance, author: &MemberId, content: &CircleContent
     if own { Ok(()) } else { Err(Void::Steward) }
 }
 
-/// Everybody is in the charter, once; the steward writes; a grant has one writer. Who is a regulator only reads whatever stands here ([`crate::access`]): roles
+/// Everybody is in the charter, once; the steward writes; a grant has one writer; a later log is a member's. Who is a regulator only reads whatever stands here ([`crate::access`]): roles
 /// change, and an epoch is judged at any later time.
 fn check_members(alliance: &Alliance, author: &MemberId, content: &CircleContent) -> Result<(), Void> {
     let mut seen = BTreeSet::new();
@@ -210,5 +229,6 @@ fn check_members(alliance: &Alliance, author: &MemberId, content: &CircleContent
     let steward = content.members.iter().any(|member| member.member == *author && member.rights == Rights::Write);
     let one_writer = content.tier != Tier::Authorized || writers == 1;
     let everybody = content.tier != Tier::General || alliance.members().iter().all(|member| seen.contains(&member.id));
-    if steward && one_writer && everybody && seen.len() <= limits::CIRCLE_MEMBERS { Ok(()) } else { Err(Void::Members) }
+    let later = content.incarnations.iter().all(|(member, incarnation)| *incarnation > 0 && seen.contains(member));
+    if steward && one_writer && everybody && later && seen.len() <= limits::CIRCLE_MEMBERS { Ok(()) } else { Err(Void::Members) }
 }

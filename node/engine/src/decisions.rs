@@ -56,6 +56,8 @@ pub const KINDS: [&str; 8] = [
 pub struct HeldProposal {
     /// Who proposed it.
     pub author: MemberId,
+    /// In which of its logs.
+    pub incarnation: u64,
     /// The author's time, milliseconds since 1970-01-01 UTC.
     pub time: u64,
     /// What is proposed.
@@ -109,8 +111,8 @@ impl Choice {
 pub struct HeldVote {
     /// Its statement.
     pub id: StatementId,
-    /// Sequence in its author's log.
-    pub sequence: u64,
+    /// Where it stands: incarnation of its author's log, and sequence.
+    pub at: (u64, u64),
     /// The author's time, milliseconds since 1970-01-01 UTC.
     pub time: u64,
     /// What it says.
@@ -125,7 +127,8 @@ pub struct HeldVote {
 #[derive(Clone, Debug)]
 pub(crate) struct HeldEntry {
     pub author: MemberId,
-    pub sequence: u64,
+    /// Incarnation of its author's log, and sequence.
+    pub at: (u64, u64),
     pub id: StatementId,
     pub time: u64,
     pub entry: Arc<Entry>,
@@ -134,6 +137,8 @@ pub(crate) struct HeldEntry {
 /// A vote to freeze a term.
 #[derive(Clone, Debug)]
 pub struct HeldFreeze {
+    /// In which of its author's logs.
+    pub incarnation: u64,
     /// When, by its author.
     pub time: u64,
     /// What it says.
@@ -241,8 +246,8 @@ impl Decisions {
     /// Takes in a history that was checked: what a newcomer begins with.
     pub fn learn_history(&mut self, history: &VerifiedHistory, heads: &[(u64, String)]) {
         for (statement, entry) in &history.entries {
-            let (author, sequence) = (statement.place.author, statement.place.sequence);
-            self.keep_entry(HeldEntry { author, sequence, id: statement.id(), time: statement.time, entry: Arc::new(entry.clone()) });
+            let (author, at) = (statement.place.author, (statement.place.incarnation, statement.place.sequence));
+            self.keep_entry(HeldEntry { author, at, id: statement.id(), time: statement.time, entry: Arc::new(entry.clone()) });
         }
         self.advance();
         for (term, note) in heads {
@@ -327,7 +332,7 @@ impl Decisions {
             return false;
         }
         let disclosed = || Arc::new(Disclosed::new(&record.bytes, &record.signature, &section.bytes, body));
-        let (author, time) = (record.statement.place.author, record.statement.time);
+        let (author, incarnation, time) = (record.statement.place.author, record.statement.place.incarnation, record.statement.time);
         match record.statement.kind.as_str() {
             resolution::PROPOSAL => self.learn_proposal(record, body, disclosed),
             INVITATION => self.learn_invitation(record, body, disclosed),
@@ -336,7 +341,7 @@ impl Decisions {
                 if let Some(freeze) = Freeze::read(body).filter(|freeze| freeze.circle == self.circle) {
                     let votes = self.freezes.entry(freeze.term).or_default();
                     // The first vote of a member for a term is the one that binds it.
-                    votes.entry(author).or_insert_with(|| HeldFreeze { time, freeze, disclosed: disclosed() });
+                    votes.entry(author).or_insert_with(|| HeldFreeze { incarnation, time, freeze, disclosed: disclosed() });
                 }
             }
             kind => {
@@ -368,6 +373,7 @@ impl Decisions {
         if proposal.circle == self.circle && own < limits::PROPOSALS {
             self.proposals.entry(id).or_insert_with(|| HeldProposal {
                 author,
+                incarnation: record.statement.place.incarnation,
                 time,
                 proposal: Arc::new(proposal),
                 disclosed: disclosed(),
@@ -382,11 +388,11 @@ impl Decisions {
             return;
         };
         let votes = self.votes.entry(*proposal).or_default().entry(record.statement.place.author).or_default();
-        let sequence = record.statement.place.sequence;
-        let Err(at) = votes.binary_search_by_key(&sequence, |vote| vote.sequence) else { return };
+        let place = (record.statement.place.incarnation, record.statement.place.sequence);
+        let Err(at) = votes.binary_search_by_key(&place, |vote| vote.at) else { return };
         // Votes beyond the bound are many changes of one mind: the newest is what counts.
         let signed = Arc::new(Signed::new(&record.bytes, &record.signature));
-        votes.insert(at, HeldVote { id: record.statement.id(), sequence, time: record.statement.time, choice, comment, signed });
+        votes.insert(at, HeldVote { id: record.statement.id(), at: place, time: record.statement.time, choice, comment, signed });
         if votes.len() > limits::VOTES {
             votes.remove(0);
         }
@@ -394,8 +400,9 @@ impl Decisions {
 
     fn learn_entry(&mut self, author: MemberId, record: &HeldRecord, body: &Body) -> bool {
         let Some(entry) = Entry::read(body).filter(|entry| entry.circle == self.circle) else { return false };
-        let (id, sequence, time) = (record.statement.id(), record.statement.place.sequence, record.statement.time);
-        self.keep_entry(HeldEntry { author, sequence, id, time, entry: Arc::new(entry) })
+        let (id, time) = (record.statement.id(), record.statement.time);
+        let at = (record.statement.place.incarnation, record.statement.place.sequence);
+        self.keep_entry(HeldEntry { author, at, id, time, entry: Arc::new(entry) })
     }
 
     /// Says whether it is new.
@@ -404,7 +411,7 @@ impl Decisions {
         if held.len() >= limits::RIVALS || held.iter().any(|known| known.id == new.id) {
             return false;
         }
-        let at = held.partition_point(|known| (known.author, known.sequence) < (new.author, new.sequence));
+        let at = held.partition_point(|known| (known.author, known.at) < (new.author, new.at));
         held.insert(at, new);
         true
     }

@@ -4,6 +4,7 @@ use rand_core::CryptoRng;
 use serde::Deserialize;
 use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::circle::{self, CircleContent, CircleMember, EpochSecret, PrekeySecret, Rights, Slip, SlipAddress, SlipContent, Terms, Tier};
+use suyuan_core::key::key_id;
 use suyuan_core::resolution::to_fields;
 use suyuan_core::section::{AudienceHeader, audience_commitment};
 use suyuan_core::statement::id_of;
@@ -72,7 +73,9 @@ pub fn draw_up(
     let secret = secrets.of(&circle, epoch).cloned().unwrap_or_else(|| Zeroizing::new(random(rng)));
     let commitment = StatementId(circle::commitment(&circle, epoch, &secret));
     let CircleRequest { name, purpose, tier, terms, until, .. } = request;
-    let content = CircleContent { circle, nonce, name, purpose, tier, epoch, commitment, members, terms, until };
+    let written = |member: &CircleMember| Some((member.member, ledger.alliance.active(&member.member)?.incarnation()));
+    let incarnations = members.iter().filter_map(written).filter(|(_, incarnation)| *incarnation > 0).collect();
+    let content = CircleContent { circle, nonce, name, purpose, tier, epoch, commitment, members, incarnations, terms, until };
     let fields = to_fields(&content).ok_or_else(|| refusal(RefusalKind::Malformed, "", "it cannot be written as JSON"))?;
     let plan = Plan { kind: circle::TYPE.to_owned(), references: Vec::new(), time: now, sections: vec![(vec![(circle, epoch)], fields.clone())] };
     let body = suyuan_core::section::Body::new([0; 32], fields).map_err(|fault| refusal(RefusalKind::Limit, "", fault.to_string()))?;
@@ -86,11 +89,11 @@ pub fn draw_up(
     Ok((NewEpoch { content, secret, plan }, opened))
 }
 
-/// The next epoch of a circle of this member's that somebody is in who has left the alliance: the same without them.
+/// The next epoch of a circle of this member's that somebody is in who has left the alliance, or has lost its keys since: the same for who is there today.
 pub fn without_former(ledger: &Ledger) -> Option<CircleRequest> {
     let active = |member: &MemberId| ledger.alliance.active(member).is_some();
     let own = ledger.circles.iter().filter(|circle| circle.steward == ledger.me && circle.id != ledger.decisions.circle && active(&ledger.me));
-    let circle = own.into_iter().find(|circle| circle.members().any(|(member, _)| !active(member)))?;
+    let circle = own.into_iter().find(|circle| circle.newest().is_some_and(|epoch| epoch.is_outdated(&ledger.alliance)))?;
     let members = circle.members().filter(|(member, _)| active(member)).map(|(member, rights)| today(member, *rights, ledger));
     Some(CircleRequest {
         circle: Some(circle.id),
@@ -150,7 +153,8 @@ fn name(
 ) -> Result<(CircleId, Option<StatementId>, u64), Refusal> {
     let alliance = circle::alliance_circle(&ledger.alliance.id());
     let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
-    let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
+    let own = ledger.own_log();
+    let begun = own.incarnation > 0 || ledger.logs.head(&own).size() > 0;
     let keeps = ledger.decisions.tip().keeper == ledger.me;
     match wanted {
         Some(id) => {
@@ -208,8 +212,12 @@ pub fn slips(epoch: &NewEpoch, statement: StatementId, ledger: &Ledger, rng: &mu
 /// Adds slips to statements that a member asked for: this node has the secrets of these epochs, and the member is in them. Its steward may be gone, or keep the
 /// secret back; whoever is in an epoch is entitled to it, and holds what it gets against the statement.
 pub fn add_slips(items: &mut [Item], member: &MemberId, ledger: &Ledger, secrets: &EpochSecrets, rng: &mut impl CryptoRng) {
-    for item in items.iter_mut().filter(|item| item.slip.is_none()) {
-        item.slip = slip_of(item, member, ledger, secrets, rng);
+    let Some(prekey) = ledger.alliance.active(member).map(|known| key_id(&known.entry.keys.encryption)) else { return };
+    for item in items {
+        // One for a key that the member had before is of no use where that is lost.
+        if item.slip.as_ref().is_none_or(|slip| slip.prekey != prekey) {
+            item.slip = slip_of(item, member, ledger, secrets, rng).or(item.slip.take());
+        }
     }
 }
 

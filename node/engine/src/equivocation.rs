@@ -69,8 +69,9 @@ impl Convictions {
 
     /// Whether a conviction says more than what is held: of a log that nothing is known against, or an earlier point of parting. Only the current log of
     /// each member counts, so that what is kept is bounded.
-    pub fn improves(&self, conviction: &Conviction) -> bool {
-        let current = conviction.log().incarnation == 0;
+    pub fn improves(&self, conviction: &Conviction, alliance: &Alliance) -> bool {
+        let log = conviction.log();
+        let current = alliance.log_of(&log.member) == log;
         current
             && self.0.get(&conviction.log()).is_none_or(|held| match (held.common(), conviction.common()) {
                 (None, new) => new.is_some(),
@@ -92,14 +93,14 @@ pub fn evidence(found: &witnessing::Contradiction, alliance: &Alliance) -> Resul
     let log = &found.log;
     let author = alliance.member(&log.member).ok_or(Fault::Author)?;
     let witness = witness_key(alliance, author);
-    let trimmed = |note: &UnverifiedCheckpoint<'_>| note.trimmed(&checkpoint_key(log, author, note.claimed_size()), &witness);
+    let trimmed = |note: &UnverifiedCheckpoint<'_>| checkpoint_key(log, author, note.claimed_size()).map(|key| note.trimmed(&key, &witness));
     let (shown, held) = (UnverifiedCheckpoint::parse(&found.shown)?, UnverifiedCheckpoint::parse(&found.held)?);
     let proof = if shown.claimed_size() == held.claimed_size() {
         Contradiction::SameSize
     } else {
         Contradiction::Prefix { root: found.root, path: found.path.clone() }
     };
-    Ok(Evidence { member: log.member, incarnation: log.incarnation, first: trimmed(&shown), second: trimmed(&held), proof })
+    Ok(Evidence { member: log.member, incarnation: log.incarnation, first: trimmed(&shown)?, second: trimmed(&held)?, proof })
 }
 
 /// `member || incarnation u64`.
@@ -191,7 +192,7 @@ pub fn compare(
 ) -> Result<Comparison, CompareError> {
     let author = ledger.alliance.member(&log.member).ok_or(CompareError::Sender(Fault::Author))?;
     let witness = witness_key(&ledger.alliance, author);
-    let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(log, author, note.claimed_size()), &[witness]);
+    let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(log, author, note.claimed_size())?, &[witness]);
     let checked = UnverifiedCheckpoint::parse(&theirs.checkpoint).and_then(verify).map_err(CompareError::Sender)?;
     theirs.shown.check(index, checked.head.size, &checked.head.root).map_err(CompareError::Sender)?;
     let before = tree::before(index, checked.head.size, &theirs.shown.path).ok_or(CompareError::Sender(Fault::Inclusion))?;
@@ -224,7 +225,7 @@ pub fn is_news(evidence: &Evidence, ledger: &Ledger) -> bool {
 /// What does not hold: whoever offered it is at fault.
 pub fn judge(evidence: Evidence, ledger: &Ledger) -> Result<Option<Conviction>, Fault> {
     let conviction = evidence.verify(&ledger.alliance)?;
-    Ok(Some(conviction).filter(|conviction| ledger.convictions.improves(conviction)))
+    Ok(Some(conviction).filter(|conviction| ledger.convictions.improves(conviction, &ledger.alliance)))
 }
 
 /// Whether this node may write: a member that stands convicted waits for a resolution.

@@ -235,7 +235,8 @@ impl<'a, V: View> LogCheck<'a, V> {
     fn signature(&self, sequence: u64, bytes: &[u8], signature: &Signature, report: &mut Report) -> Result<(), String> {
         let author = self.ledger.alliance.member(&self.head.id.member).ok_or("the log's owner is not in the charter")?;
         // A bad signature under a good checkpoint is evidence against the author; under our own name it is damage.
-        match author.log_at(sequence).verify(bytes, signature) {
+        let key = author.log_at(self.head.id.incarnation, sequence).ok_or("no log key of its owner is known for it")?;
+        match key.verify(bytes, signature) {
             Err(fault) if self.head.id.member == self.ledger.me => Err(format!("the signature: {fault}")),
             Err(_) => {
                 report.unsigned = report.unsigned.saturating_add(1);

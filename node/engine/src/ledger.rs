@@ -128,12 +128,12 @@ impl Ledger {
 
     /// This member's own log in its current incarnation.
     pub fn own_log(&self) -> LogId {
-        LogId { alliance: self.alliance.id(), member: self.me, incarnation: 0 }
+        self.alliance.log_of(&self.me)
     }
 
-    /// The size at which a log was closed, if its member has left: what lies behind it is quarantined.
+    /// The size at which a log was closed, if it was: what lies behind it is quarantined.
     pub fn closed_at(&self, log: &LogId) -> Option<u64> {
-        self.alliance.member(&log.member).and_then(|author| author.left).map(|left| left.size)
+        self.alliance.pin(log).map(|pin| pin.size)
     }
 
     /// Whether an entry lies behind the size at which its log was closed.
@@ -332,7 +332,8 @@ impl Ledger {
 
     /// The epochs of the alliance circle as its keeper sees them.
     pub fn epoch_state(&self) -> EpochState {
-        let members = self.circles.circle(&self.decisions.circle).map(|circle| circle.members().map(|(member, _)| *member).collect());
+        let newest = self.circles.circle(&self.decisions.circle).and_then(circles::Circle::newest);
+        let members = newest.map(|epoch| epoch.incarnations().collect());
         let newest = self.decisions.tip().newest_epoch();
         let mine = self.epochs.iter().filter(|(_, (author, _))| *author == self.me);
         let written = mine.filter_map(|(statement, (_, body))| Some(EpochEntry { epoch: circles::content(body)?.epoch, statement: *statement }));

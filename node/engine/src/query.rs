@@ -108,8 +108,10 @@ pub enum SectionContent {
 /// Which records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
-    /// Of one log, or of all.
-    Log(Option<LogId>),
+    /// Every one.
+    All,
+    /// By one member, in whichever of its logs.
+    Author(MemberId),
     /// About a subject, in canonical form.
     Subject(String),
     /// Addressed to a circle.
@@ -229,14 +231,18 @@ impl<V: View> Reader<'_, V> {
         match filter {
             Filter::Subject(subject) => indexed(Table::BySubject, subject.as_bytes()),
             Filter::Circle(circle) => indexed(Table::ByCircle, &circle.0),
-            Filter::Log(None) => self.statements(from.unwrap_or(Row { log: 0, sequence: 0 }), u32::MAX, limit),
-            Filter::Log(Some(log)) => match self.ledger.logs.known(log) {
-                None => Ok(Vec::new()),
-                Some(head) => {
-                    let first = Row { log: head.number, sequence: 0 };
-                    self.statements(from.filter(|row| row.log == head.number).unwrap_or(first), head.number, limit)
+            Filter::All => self.statements(from.unwrap_or(Row { log: 0, sequence: 0 }), u32::MAX, limit),
+            Filter::Author(member) => {
+                let from = from.unwrap_or(Row { log: 0, sequence: 0 });
+                let mut logs: Vec<u32> = self.ledger.logs.iter().filter(|head| head.id.member == *member).map(|head| head.number).collect();
+                logs.sort_unstable();
+                let mut found = Vec::new();
+                for log in logs.into_iter().filter(|log| *log >= from.log) {
+                    let first = if log == from.log { from } else { Row { log, sequence: 0 } };
+                    found.extend(self.statements(first, log, limit.saturating_sub(found.len()))?);
                 }
-            },
+                Ok(found)
+            }
         }
     }
 
@@ -373,15 +379,15 @@ impl<V: View> Reader<'_, V> {
         })
     }
 
-    /// Proof that an entry is in its log, under a witnessed checkpoint if there is one, else the newest; of a member that has left, as far as its log was
+    /// Proof that an entry is in its log, under a witnessed checkpoint if there is one, else the newest; of a closed log, as far as that was
     /// accepted, without any. Nothing where none covers it yet.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn proof(&self, row: Row) -> Result<Option<LogProof>, StoreError> {
         let log = self.log_of(row)?;
-        if let Some(left) = self.ledger.alliance.member(&log.member).and_then(|author| author.left) {
-            return self.proof_under(row, left.size, String::new());
+        if let Some(closed) = self.ledger.closed_at(&log) {
+            return self.proof_under(row, closed, String::new());
         }
         let best = self.ledger.gathered.of(&log).and_then(|gathered| gathered.covering(row.sequence));
         let newest = || serve::checkpoint(&log, self.ledger, self.published, self.view);

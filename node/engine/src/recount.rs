@@ -101,7 +101,7 @@ impl fmt::Display for Unsound {
 pub(crate) fn checkpoint(note: &str, head: &LogHead, ledger: &Ledger, view: &impl View) -> Result<Result<Checkpoint, Unsound>, StoreError> {
     let Some(owner) = ledger.alliance.member(&head.id.member) else { return Ok(Err(Unsound::Owner)) };
     let witness = witness_key(&ledger.alliance, owner);
-    let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(&head.id, owner, note.claimed_size()), &[witness]);
+    let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(&head.id, owner, note.claimed_size())?, &[witness]);
     let checkpoint = match UnverifiedCheckpoint::parse(note).and_then(verify) {
         Ok(checkpoint) => checkpoint,
         Err(fault) => return Ok(Err(Unsound::Note(fault))),

@@ -30,7 +30,7 @@ use crate::wire::{Batch, Item, ItemSection};
 pub enum BatchError {
     /// It does not start where this node's copy ends. Nobody's fault: two answers crossed.
     Elsewhere,
-    /// The log has two histories, and this lies beyond their last common point. Not the sender's fault: it may not know yet.
+    /// The log has two histories, or was closed, and this lies beyond what counts of it. Not the sender's fault: it may not know yet.
     Frozen,
     /// Its checkpoint is by a key that is not known here: its author may have exchanged its keys, or somebody has made it up.
     UnknownKey {
@@ -52,7 +52,7 @@ impl std::fmt::Display for BatchError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Elsewhere => f.write_str("the batch does not continue this node's copy"),
-            Self::Frozen => f.write_str("its author signed two histories, and what lies beyond their last common point is not taken"),
+            Self::Frozen => f.write_str("its author signed two histories or its log was closed, and what lies beyond what counts of it is not taken"),
             Self::UnknownKey { .. } => f.write_str("its checkpoint is signed by a key that is not its author's"),
             Self::Sender { fault, sequence: Some(sequence) } => write!(f, "entry {sequence}: {fault}"),
             Self::Sender { fault, sequence: None } => write!(f, "the batch: {fault}"),
@@ -130,7 +130,8 @@ pub fn verify(batch: Batch, ledger: &Ledger, view: &impl View, opening: Opening<
     if batch.entries.is_empty() {
         return Err(sender(Fault::Form));
     }
-    if !ledger.convictions.admits(&batch.log, batch.from.saturating_add(batch.entries.len() as u64)) {
+    let end = batch.from.saturating_add(batch.entries.len() as u64);
+    if !ledger.convictions.admits(&batch.log, end) || ledger.closed_at(&batch.log).is_some_and(|closed| end > closed) {
         return Err(BatchError::Frozen);
     }
     let mut changes = Changes::default();
@@ -140,11 +141,10 @@ pub fn verify(batch: Batch, ledger: &Ledger, view: &impl View, opening: Opening<
         chains.push(head.chain);
         head.append(id, view, &mut changes)?;
     }
-    check_key(&batch, author, &ledger.alliance)?;
-    let covered = check_head(&batch, &head.tree_head(), author, &ledger.alliance).map_err(sender)?;
+    let covered = check_head(&batch, &head.tree_head(), author, &ledger.alliance)?;
     head.save(&mut changes);
     // Kept only when everything under it is here: proofs are made from it.
-    if covered == head.size() {
+    if covered == Some(head.size()) {
         changes.put(Table::Checkpoint, log_key(head.number), batch.checkpoint.clone());
     }
 
@@ -207,22 +207,32 @@ pub(crate) fn take(item: Item, row: Row, place: &Place, id: &StatementId, previo
     }
 }
 
-/// A checkpoint by a key that is not known here proves nothing: its author may have exchanged its keys, or its sender may have made it up.
-fn check_key(batch: &Batch, author: &Member, alliance: &Alliance) -> Result<(), BatchError> {
-    let note = UnverifiedCheckpoint::parse(&batch.checkpoint).map_err(sender)?;
-    let key = checkpoint_key(&batch.log, author, note.claimed_size());
-    if note.is_by_another_key(&key) { Err(BatchError::UnknownKey { version: alliance.version() }) } else { Ok(()) }
-}
-
-/// The checkpoint is the author's, covers the batch, and its tree continues ours. Returns its size.
-fn check_head(batch: &Batch, ours: &TreeHead, author: &Member, alliance: &Alliance) -> Result<u64, Fault> {
-    let note = UnverifiedCheckpoint::parse(&batch.checkpoint)?;
-    let checkpoint = note.verify(&checkpoint_key(&batch.log, author, note.claimed_size()), &[witness_key(alliance, author)])?;
-    if checkpoint.head.size < ours.size {
-        return Err(Fault::CheckpointSize);
+/// The checkpoint is the author's, covers the batch, and its tree continues ours. Returns its size. Of a closed log, what its members accepted stands for it, and
+/// what is sent may go without.
+fn check_head(batch: &Batch, ours: &TreeHead, author: &Member, alliance: &Alliance) -> Result<Option<u64>, BatchError> {
+    // It proves nothing by a key that is not known here: its author may have exchanged its keys, or have lost them and its log, or its sender may have made it up.
+    let unknown = || BatchError::UnknownKey { version: alliance.version() };
+    let pin = author.pin(batch.log.incarnation);
+    let continued = |head: &TreeHead| tree::verify_consistency(ours.size, head.size, &ours.root, &head.root, &batch.consistency).map_err(sender);
+    if batch.checkpoint.is_empty() {
+        let pin = pin.ok_or_else(unknown)?;
+        return continued(&TreeHead { size: pin.size, root: pin.root }).map(|()| None);
     }
-    tree::verify_consistency(ours.size, checkpoint.head.size, &ours.root, &checkpoint.head.root, &batch.consistency)?;
-    Ok(checkpoint.head.size)
+    let note = UnverifiedCheckpoint::parse(&batch.checkpoint).map_err(sender)?;
+    let key = checkpoint_key(&batch.log, author, note.claimed_size()).map_err(|_| unknown())?;
+    if note.is_by_another_key(&key) {
+        return Err(unknown());
+    }
+    let checkpoint = note.verify(&key, &[witness_key(alliance, author)]).map_err(sender)?;
+    if checkpoint.head.size < ours.size {
+        return Err(sender(Fault::CheckpointSize));
+    }
+    continued(&checkpoint.head)?;
+    // Whoever sent it may not know yet that the members have accepted another history.
+    if pin.is_some_and(|pin| pin.size == ours.size && pin.root != ours.root) {
+        return Err(BatchError::Frozen);
+    }
+    Ok(Some(checkpoint.head.size))
 }
 
 fn sections(statement: &Statement, sent: &[ItemSection]) -> Result<Vec<HeldSection>, Fault> {

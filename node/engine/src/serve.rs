@@ -15,7 +15,7 @@ use crate::history;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::local::LocalKeys;
-use crate::logs;
+use crate::logs::{self, LogHead};
 use crate::record::{HeldSection, Outline};
 use crate::schema::{Row, Table, index_key, log_key, slip_key};
 use crate::view::{StoreError, View};
@@ -54,9 +54,9 @@ pub fn answer(
 fn heads(ledger: &Ledger, published: Option<&str>, view: &impl View) -> Result<Vec<Head>, StoreError> {
     let mut heads = Vec::new();
     for head in ledger.logs.iter().take(limits::HEADS) {
-        let Some((note, covered)) = checkpoint(&head.id, ledger, published, view)? else { continue };
+        let Some((note, covered)) = proven(head, ledger, published, view)? else { continue };
         let size = ledger.convictions.common(&head.id).map_or(covered, |common| common.min(covered));
-        let root = if size == covered {
+        let root = if size == covered && !note.is_empty() {
             UnverifiedCheckpoint::parse(&note).map_err(|_| StoreError(format!("checkpoint of {}", head.id.origin())))?.claimed_root()
         } else {
             equivocation::prefix(head, size, view)?.root()
@@ -64,6 +64,14 @@ fn heads(ledger: &Ledger, published: Option<&str>, view: &impl View) -> Result<V
         heads.push(Head { log: LogSize { log: head.id, size }, root });
     }
     Ok(heads)
+}
+
+/// Up to where a log can be handed on, and the checkpoint that proves it; none is needed for a closed log, of which all that was accepted is here.
+fn proven(head: &LogHead, ledger: &Ledger, published: Option<&str>, view: &impl View) -> Result<Option<(String, u64)>, StoreError> {
+    match ledger.closed_at(&head.id).filter(|closed| head.size() >= *closed) {
+        Some(closed) => Ok(Some((String::new(), closed))),
+        None => checkpoint(&head.id, ledger, published, view),
+    }
 }
 
 /// The newest checkpoint of a log and its size.
@@ -108,9 +116,8 @@ fn batch(
     view: &impl View,
     local: &LocalKeys,
 ) -> Result<Option<Batch>, StoreError> {
-    let (Some(head), Some((checkpoint, covered))) = (ledger.logs.known(log), checkpoint(log, ledger, published, view)?) else {
-        return Ok(None);
-    };
+    let Some(head) = ledger.logs.known(log) else { return Ok(None) };
+    let Some((checkpoint, covered)) = proven(head, ledger, published, view)? else { return Ok(None) };
     // What was written since the checkpoint is not published yet, and beyond the last common point of two histories nothing is handed on.
     let end = ledger.convictions.common(log).map_or(covered, |common| common.min(covered));
     if from >= end {

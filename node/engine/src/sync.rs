@@ -43,6 +43,8 @@ struct Following {
     taking: Option<(MemberId, u64)>,
     /// Since when somebody has more of it, but not the author's node.
     starved: Option<u64>,
+    /// Up to where it counts, if it was closed: nothing beyond is asked for.
+    closed: Option<u64>,
 }
 
 impl Following {
@@ -53,7 +55,7 @@ impl Following {
     }
 
     fn claim(&mut self, member: MemberId, size: u64) {
-        self.claims.insert(member, size);
+        self.claims.insert(member, self.closed.map_or(size, |closed| closed.min(size)));
     }
 }
 
@@ -61,6 +63,8 @@ impl Following {
 #[derive(Debug)]
 pub struct Sync {
     me: MemberId,
+    /// The log that this node writes.
+    own: Option<LogId>,
     limits: Limits,
     logs: BTreeMap<LogId, Following>,
     peers: BTreeMap<MemberId, Peer>,
@@ -84,21 +88,45 @@ pub struct Sync {
     dice: u64,
 }
 
-/// The logs that a node follows: the current one of each member, with the size that it has.
-pub fn followed(ledger: &Ledger) -> Vec<LogSize> {
-    let alliance = ledger.alliance.id();
-    let logs = ledger.alliance.members().iter().map(|member| LogId { alliance, member: member.id, incarnation: 0 });
-    logs.map(|log| LogSize { log, size: ledger.logs.known(&log).map_or(0, crate::logs::LogHead::size) }).collect()
+/// What a node follows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// The logs that members write today, with the size that the node has.
+    pub logs: Vec<LogSize>,
+    /// Logs that were closed, with the size that the node has and the one up to which they count.
+    pub closed: Vec<(LogSize, u64)>,
+}
+
+impl From<Vec<LogSize>> for Followed {
+    fn from(logs: Vec<LogSize>) -> Self {
+        Self { logs, closed: Vec::new() }
+    }
+}
+
+/// The logs that a node follows: the current one of each member, and what is accepted of those that members wrote before, or that who has left wrote.
+pub fn followed(ledger: &Ledger) -> Followed {
+    let alliance = &ledger.alliance;
+    let here = |log: LogId| LogSize { log, size: ledger.logs.known(&log).map_or(0, crate::logs::LogHead::size) };
+    let everybody = alliance.members().iter().chain(alliance.former());
+    let all = everybody.flat_map(|member| (0..=member.incarnation()).map(|incarnation| LogId { incarnation, ..alliance.log_of(&member.id) }));
+    let closed = all.filter_map(|log| Some((here(log), ledger.closed_at(&log)?)));
+    Followed { logs: alliance.members().iter().map(|member| here(alliance.log_of(&member.id))).collect(), closed: closed.collect() }
 }
 
 impl Sync {
-    /// Follows these logs, of which the node has so much; nothing is asked for in any other. `seed` spreads the timing of different nodes.
-    pub fn new(me: MemberId, logs: Vec<LogSize>, limits: Limits, seed: u64) -> Self {
+    /// Follows these logs, of which the node has so much; nothing is asked for in any other, and nobody else is asked than who writes one. `seed` spreads the timing
+    /// of different nodes.
+    pub fn new(me: MemberId, followed: impl Into<Followed>, limits: Limits, seed: u64) -> Self {
+        let Followed { logs, closed } = followed.into();
         let others: BTreeSet<MemberId> = logs.iter().map(|log| log.log.member).filter(|member| *member != me).collect();
-        let logs = logs.into_iter().map(|LogSize { log, size }| (log, Following { size, ..Following::default() })).collect();
+        let own = logs.iter().map(|log| log.log).find(|log| log.member == me);
+        let open = logs.into_iter().map(|log| (log, None));
+        let all = open.chain(closed.into_iter().map(|(log, size)| (log, Some(size))));
+        let logs = all.map(|(LogSize { log, size }, closed)| (log, Following { size, closed, ..Following::default() })).collect();
         let peers = others.into_iter().map(|member| (member, Peer::default())).collect();
         Self {
             me,
+            own,
             limits,
             logs,
             peers,
@@ -302,7 +330,7 @@ impl Sync {
         let Some(following) = self.logs.get_mut(&log) else { return };
         let sender = following.taking.take();
         following.size = following.size.max(size);
-        if log.member == self.me {
+        if Some(log) == self.own {
             (self.recovered, self.contradicted) = (true, false);
         }
         if let Some((member, batch)) = following.ready.take() {
@@ -321,7 +349,7 @@ impl Sync {
         following.asked = None;
         following.size = following.size.max(size);
         // The checkpoint bears this node's own signature: more was published than is here, whoever sent it. Written on, the log would have two histories.
-        self.contradicted |= log.member == self.me && matches!(error, BatchError::Sender { fault: Fault::Consistency, .. });
+        self.contradicted |= Some(log) == self.own && matches!(error, BatchError::Sender { fault: Fault::Consistency, .. });
         let Some((member, _)) = sender else { return };
         match error {
             // Its copy may be another history of the same log, which its owner signed as well. It is asked, and only blamed where it is not.
@@ -358,7 +386,7 @@ impl Sync {
         self.plan_pulls(now, actions);
         self.plan_mending(now, actions);
         self.plan_inquiries(now, actions);
-        let own: Vec<(LogId, u64)> = self.logs.iter().filter(|(log, _)| log.member == self.me).map(|(log, own)| (*log, own.size)).collect();
+        let own: Option<(LogId, u64)> = self.own.and_then(|log| Some((log, self.logs.get(&log)?.size)));
         for (member, peer) in &mut self.peers {
             if peer.wants_heads(now) {
                 actions.push(Action::Ask { member: *member, request: Request::Heads });
@@ -366,10 +394,8 @@ impl Sync {
             if let Some(from) = peer.wants_counters(now) {
                 actions.push(Action::Ask { member: *member, request: Request::Counters(from) });
             }
-            for (log, size) in &own {
-                if peer.wants_push(*size, self.limits.tell_every, now) {
-                    actions.push(Action::Ask { member: *member, request: Request::Grown(LogSize { log: *log, size: *size }) });
-                }
+            if let Some((log, size)) = own.filter(|(_, size)| peer.wants_push(*size, self.limits.tell_every, now)) {
+                actions.push(Action::Ask { member: *member, request: Request::Grown(LogSize { log, size }) });
             }
         }
     }

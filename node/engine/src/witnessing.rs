@@ -49,7 +49,7 @@ impl Cosignature {
     /// The checkpoint as a note, with the log's line and this one.
     pub fn note(&self, alliance: &Alliance) -> Option<String> {
         let (author, witness) = (alliance.member(&self.log.member)?, alliance.member(&self.witness)?);
-        let signed = note::log_line(&checkpoint_key(&self.log, author, self.head.size), &self.signed);
+        let signed = note::log_line(&checkpoint_key(&self.log, author, self.head.size).ok()?, &self.signed);
         let line = note::cosignature_line(&witness_key(alliance, witness), self.seconds, &self.signature);
         Some(format!("{}\n{signed}{line}", self.body()))
     }
@@ -58,7 +58,7 @@ impl Cosignature {
     pub fn of_author(note: &str, log: &LogId, alliance: &Alliance) -> Option<Self> {
         let (parsed, author) = (UnverifiedCheckpoint::parse(note).ok()?, alliance.member(&log.member)?);
         let (seconds, signature) = parsed.claimed_cosignature(&witness_key(alliance, author))?;
-        let signed = parsed.claimed_log_signature(&checkpoint_key(log, author, parsed.claimed_size()))?;
+        let signed = parsed.claimed_log_signature(&checkpoint_key(log, author, parsed.claimed_size()).ok()?)?;
         Some(Self { witness: author.id, log: *log, head: parsed.claimed_head(), signed, seconds, signature })
     }
 
@@ -83,18 +83,18 @@ impl VerifiedCosignature {
     /// [`Fault::Author`], [`Fault::Origin`], [`Fault::CheckpointSignature`], [`Fault::Cosignature`].
     pub fn check(found: Cosignature, alliance: &Alliance) -> Result<Self, Fault> {
         let (author, witness) = (alliance.active(&found.log.member).ok_or(Fault::Author)?, alliance.active(&found.witness).ok_or(Fault::Author)?);
-        if found.log != current(alliance, &author.id) {
+        if found.log != alliance.log_of(&author.id) {
             return Err(Fault::Origin);
         }
         let body = found.body();
-        let key = author.log_at(found.head.size.saturating_sub(1));
+        let key = author.log_at(found.log.incarnation, found.head.size.saturating_sub(1)).ok_or(Fault::Origin)?;
         key.verify(body.as_bytes(), &found.signed).map_err(|_| Fault::CheckpointSignature)?;
         note::verify_cosignature(&body, &witness.witness, found.seconds, &found.signature)?;
         Ok(Self(found))
     }
 
-    /// Checks what a member tells of its own cosignatures. One that it made with a witness key that it had before is passed over: it had not heard yet, when it
-    /// told of it, that its change of keys is final.
+    /// Checks what a member tells of its own cosignatures. One that it made with a witness key that it had before is passed over, and one of a log that was closed:
+    /// it had not heard yet, when it told of it, what was decided.
     ///
     /// # Errors
     /// Those of [`VerifiedCosignature::check`] for the first that does not hold, and [`Fault::Author`] for one of another member.
@@ -103,6 +103,9 @@ impl VerifiedCosignature {
         for found in told {
             if found.witness != *by {
                 return Err(Fault::Author);
+            }
+            if alliance.pin(&found.log).is_some() {
+                continue;
             }
             let former = found.is_by_former_key(alliance);
             match Self::check(found, alliance) {
@@ -120,11 +123,6 @@ impl std::ops::Deref for VerifiedCosignature {
     fn deref(&self) -> &Cosignature {
         &self.0
     }
-}
-
-/// A member's log in the incarnation that is followed.
-pub(crate) fn current(alliance: &Alliance, member: &MemberId) -> LogId {
-    LogId { alliance: alliance.id(), member: *member, incarnation: 0 }
 }
 
 /// Two checkpoints that one log signed, and whose trees contradict each other: who knows the log's key needs nothing else to see it.

@@ -34,6 +34,7 @@ fn forge(author: &mut Member, circle: CircleId, epoch: u64, victim: &Member, kin
         epoch,
         commitment: StatementId(commitment(&circle, epoch, &secret)),
         members,
+        incarnations: std::collections::BTreeMap::new(),
         terms: Terms::default(),
         until: None,
     };

@@ -123,7 +123,7 @@ impl Checkpoints {
             return Ok(checkpoint.clone());
         }
         let parsed = UnverifiedCheckpoint::parse(note)?;
-        let checkpoint = parsed.verify(&checkpoint_key(log, author, parsed.claimed_size()), self.witnesses.keys())?;
+        let checkpoint = parsed.verify(&checkpoint_key(log, author, parsed.claimed_size())?, self.witnesses.keys())?;
         self.accepted.insert(*log, (note.to_owned(), checkpoint.clone()));
         Ok(checkpoint)
     }
@@ -162,13 +162,16 @@ impl BundleRecord {
             return Err(Fault::StatementAlliance);
         }
         let author = alliance.member(&place.author).ok_or(Fault::Author)?;
-        if author.left.is_some_and(|left| place.sequence >= left.size) {
+        let (incarnation, sequence) = (place.incarnation, place.sequence);
+        let key = author.log_at(incarnation, sequence).ok_or(Fault::Author)?;
+        let pin = author.pin(incarnation);
+        if pin.is_some_and(|pin| sequence >= pin.size) {
             return Err(Fault::Left);
         }
-        let statement = statement.verify(author.log_at(place.sequence), &self.signature)?;
+        let statement = statement.verify(key, &self.signature)?;
         let (head, cosigners) = self.verify_place(&statement, author, checkpoints)?;
         let sections = self.verify_disclosures(&statement)?;
-        let standing = match author.left {
+        let standing = match pin {
             Some(_) => Standing { count: 0, needed: 0, time: None },
             None => LogPolicy::of(alliance, &author.id).judge(&cosigners),
         };
@@ -177,6 +180,8 @@ impl BundleRecord {
             author_name: author.entry.name.clone(),
             role: author.entry.role,
             left: author.left.is_some(),
+            closed: pin.is_some(),
+            compromised: author.is_compromised(incarnation, sequence),
             size: head.size,
             seconds: cosigners.iter().find(|(member, _)| *member == author.id).map(|(_, seconds)| *seconds),
             standing,
@@ -186,7 +191,7 @@ impl BundleRecord {
         })
     }
 
-    /// Steps 7 to 11: the tree that the entry is in, and who cosigned it. Of whoever has left, it is the one that its removal accepted.
+    /// Steps 7 to 11: the tree that the entry is in, and who cosigned it. Of a closed log, it is the one that the members accepted.
     fn verify_place(
         &self,
         statement: &VerifiedStatement,
@@ -194,9 +199,9 @@ impl BundleRecord {
         checkpoints: &mut Checkpoints,
     ) -> Result<(TreeHead, Vec<(MemberId, u64)>), Fault> {
         let (proof, place) = (LogProof::parse(&self.proof)?, &statement.place);
-        let (head, cosigners) = match author.left {
+        let (head, cosigners) = match author.pin(place.incarnation) {
             Some(_) if !proof.checkpoint.is_empty() => return Err(Fault::Proof),
-            Some(left) => (TreeHead { size: left.size, root: left.root }, Vec::new()),
+            Some(pin) => (TreeHead { size: pin.size, root: pin.root }, Vec::new()),
             None => {
                 let checkpoint = checkpoints.verify(&place.log(), author, &proof.checkpoint)?;
                 let cosigners = checkpoints.witnesses.cosigners(&checkpoint);
@@ -348,7 +353,11 @@ pub struct VerifiedRecord {
     pub role: Role,
     /// Whether it has left the alliance.
     pub left: bool,
-    /// Size of the log under the checkpoint; of whoever has left, as far as the alliance accepted it.
+    /// Whether the log was closed, because its author has left or goes on with another one: the members' decision proves it.
+    pub closed: bool,
+    /// Whether the members have decided that somebody else may have signed it.
+    pub compromised: bool,
+    /// Size of the log under the checkpoint; of a closed one, as far as the alliance accepted it.
     pub size: u64,
     /// When the author says that this was its newest checkpoint, seconds since 1970.
     pub seconds: Option<u64>,

@@ -10,7 +10,9 @@ use crate::fault::Fault;
 use crate::id::{AllianceId, Hash, KeyId, MemberId};
 use crate::key::{self, PublicKey, SecretKey, Signature};
 use crate::limits;
+use crate::log::LogId;
 use crate::membership::Rule;
+use crate::recovery::Compromise;
 use crate::statement::{is_type, sig_structure};
 
 /// Role of a member along the chain.
@@ -360,8 +362,12 @@ pub struct Member {
     pub log: PublicKey,
     /// Its witness key, checked.
     pub witness: PublicKey,
-    /// Every log key that it had, with the size of its log from which it held, oldest first.
+    /// Every log key of its log of today, with the size of that from which it held, oldest first.
     pub logs: Vec<LogKey>,
+    /// Its logs that were closed, by incarnation.
+    pub closed: Vec<ClosedLog>,
+    /// Which of its entries somebody else may have signed.
+    pub compromises: Vec<Compromise>,
     /// The keys that it had before, oldest first.
     pub retired: Vec<MemberKeys>,
     /// Up to where its log is accepted, once it is no member any more.
@@ -384,7 +390,16 @@ impl LogKey {
     }
 }
 
-/// Up to where the log of a former member is accepted.
+/// A log that its member does not write any more, though it is a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedLog {
+    /// Up to where it is accepted.
+    pub pin: Pin,
+    /// Its keys, oldest first.
+    pub keys: Vec<LogKey>,
+}
+
+/// Up to where a log is accepted that was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pin {
     /// Entries.
@@ -404,15 +419,29 @@ impl Member {
             PublicKey::new(key)?;
         }
         let logs = vec![LogKey { key: log, from: 0 }];
-        Ok(Self { id: entry.member(), entry, log, witness, logs, retired: Vec::new(), left: None })
+        Ok(Self { id: entry.member(), entry, log, witness, logs, closed: Vec::new(), compromises: Vec::new(), retired: Vec::new(), left: None })
     }
 
-    /// The log key that signs the entry with this sequence.
-    pub fn log_at(&self, sequence: u64) -> &PublicKey {
-        LogKey::at(&self.logs, sequence).unwrap_or(&self.log)
+    /// Which of its logs it writes: so many were closed before.
+    pub fn incarnation(&self) -> u64 {
+        self.closed.len() as u64
     }
 
-    /// The log key with this id, if it has or had it.
+    /// The log key that signs the entry with this sequence in an incarnation; nothing where that has not begun.
+    pub fn log_at(&self, incarnation: u64, sequence: u64) -> Option<&PublicKey> {
+        LogKey::at(self.closed_log(incarnation).map_or(&self.logs, |closed| &closed.keys), sequence).filter(|_| incarnation <= self.incarnation())
+    }
+
+    /// Up to where its log of this incarnation is accepted; nothing where it is not closed.
+    pub fn pin(&self, incarnation: u64) -> Option<Pin> {
+        self.closed_log(incarnation).map(|closed| closed.pin).or(self.left)
+    }
+
+    fn closed_log(&self, incarnation: u64) -> Option<&ClosedLog> {
+        self.closed.get(usize::try_from(incarnation).ok()?)
+    }
+
+    /// The log key with this id, if it has or had it for its log of today. What others sign with the keys of a closed log is not this member's word any more.
     pub fn log_key(&self, id: &KeyId) -> Option<&PublicKey> {
         self.logs.iter().map(|known| &known.key).find(|key| key.id() == *id)
     }
@@ -510,6 +539,16 @@ impl Alliance {
     /// The member of today with this id.
     pub fn active(&self, id: &MemberId) -> Option<&Member> {
         self.members.iter().find(|member| member.id == *id)
+    }
+
+    /// The log that a member writes today, or wrote last.
+    pub fn log_of(&self, member: &MemberId) -> LogId {
+        LogId { alliance: self.id, member: *member, incarnation: self.member(member).map_or(0, Member::incarnation) }
+    }
+
+    /// Up to where a log is accepted; nothing where it is not closed.
+    pub fn pin(&self, log: &LogId) -> Option<Pin> {
+        self.member(&log.member)?.pin(log.incarnation)
     }
 
     /// Who led at the founding: it opens the first epoch of the alliance circle.

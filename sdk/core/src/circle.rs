@@ -1,5 +1,7 @@
 //! Circles: their ids and content, epoch secrets, wraps and slips (`specs/circle.md`).
 
+use std::collections::BTreeMap;
+
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use hkdf::Hkdf;
@@ -114,6 +116,9 @@ pub struct CircleContent {
     pub commitment: StatementId,
     /// Members with rights, the steward among them.
     pub members: Vec<CircleMember>,
+    /// Which of its logs a member writes, where that is not its first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub incarnations: BTreeMap<MemberId, u64>,
     /// Terms.
     pub terms: Terms,
     /// End of a grant, milliseconds since 1970-01-01 UTC.

@@ -41,6 +41,8 @@ pub const TYP_CHARTER: &str = "application/suyuan-charter+cbor";
 pub const TYP_JOIN: &str = "application/suyuan-join+cbor";
 /// COSE `typ` of what the keys of a change of keys sign.
 pub const TYP_KEYS: &str = "application/suyuan-keys+cbor";
+/// COSE `typ` of what the new keys of a member sign that goes on after a loss.
+pub const TYP_RECOVERY: &str = "application/suyuan-recovery+cbor";
 
 impl Label {
     /// The label as text, for functions that take a context string.

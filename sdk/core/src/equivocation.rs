@@ -111,7 +111,7 @@ impl Evidence {
         let witness = witness_key(alliance, author);
         let trim = |note: &str| {
             let note = UnverifiedCheckpoint::parse(note)?;
-            Ok::<_, Fault>((note.claimed_size(), note.trimmed(&checkpoint_key(log, author, note.claimed_size()), &witness)))
+            Ok::<_, Fault>((note.claimed_size(), note.trimmed(&checkpoint_key(log, author, note.claimed_size())?, &witness)))
         };
         let (ours, theirs) = (trim(one.0)?, trim(other.0)?);
         let ((first, shown), (second, also)) =
@@ -180,7 +180,7 @@ impl Evidence {
         let witness = [witness_key(alliance, author)];
         let check = |note: &str| {
             let note = UnverifiedCheckpoint::parse(note)?;
-            note.verify(&checkpoint_key(&log, author, note.claimed_size()), &witness)
+            note.verify(&checkpoint_key(&log, author, note.claimed_size())?, &witness)
         };
         let (first, second) = (check(&self.first)?, check(&self.second)?);
         let claimed = |checkpoint: &Checkpoint| checkpoint.cosignatures.first().map(|(_, seconds)| *seconds);

@@ -29,7 +29,7 @@ pub enum Fault {
     StatementAlliance,
     /// The author is not a member of the alliance, and was none (`bundle.md`).
     Author,
-    /// The author has left, and its log is not accepted as far as this entry (`bundle.md`).
+    /// The log was closed, and is not accepted as far as this entry (`bundle.md`).
     Left,
     /// A section header is not the one committed to (`section.md`).
     Header,
@@ -141,7 +141,7 @@ impl Fault {
             Self::CharterSignature => "the charter is not signed by all its founders",
             Self::StatementAlliance => "the record belongs to another alliance",
             Self::Author => "the author is not a member of the alliance",
-            Self::Left => "it lies behind what the alliance accepted of this log when its author left",
+            Self::Left => "it lies behind what the alliance accepted of this closed log",
             Self::Header => "a section was exchanged",
             Self::Audience => "a list of readers was exchanged",
             Self::FieldDuplicate => "a field stands there twice",

@@ -21,6 +21,7 @@ pub mod order;
 pub mod policy;
 pub mod proof;
 pub mod quorum;
+pub mod recovery;
 pub mod resolution;
 pub mod sealing;
 pub mod section;

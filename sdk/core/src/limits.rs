@@ -33,6 +33,10 @@ pub const BUCKET: usize = 256;
 
 /// Members of a charter.
 pub const MEMBERS: usize = 512;
+/// Logs of one member that were closed before the one that it writes.
+pub const INCARNATIONS: usize = 64;
+/// Marks on entries of one member that somebody else may have signed.
+pub const COMPROMISES: usize = 256;
 /// Deputies of a charter.
 pub const DEPUTIES: usize = 8;
 /// A name of a member or an alliance.

@@ -12,6 +12,7 @@ use crate::domain;
 use crate::id::{AllianceId, Hash, KeyId, MemberId, StatementId};
 use crate::key::{self, PublicKey, SecretKey, Signature};
 use crate::limits;
+use crate::recovery::{Compromise, Recovery};
 use crate::statement::{is_type, sig_structure};
 use crate::version::RULED;
 
@@ -27,6 +28,10 @@ pub enum Change {
     Role(RoleChange),
     /// A member's keys.
     Keys(KeyChange),
+    /// A member that has lost keys or log goes on with others.
+    Recover(Recovery),
+    /// Entries that somebody else may have signed.
+    Compromised(Compromise),
     /// What the charter says.
     Charter(Box<Amendment>),
     /// Who leads.
@@ -152,7 +157,7 @@ impl Rule {
     /// The least that a kind of change asks for.
     pub fn least(kind: &str) -> Self {
         match kind {
-            "admit" | "remove" | "charter" => Self::TwoThirds,
+            "admit" | "remove" | "recover" | "charter" => Self::TwoThirds,
             // A member alone decides of its keys.
             "keys" => Self::All,
             _ => Self::Majority,
@@ -186,6 +191,8 @@ impl Change {
             Self::Remove(_) => "remove",
             Self::Role(_) => "role",
             Self::Keys(_) => "keys",
+            Self::Recover(_) => "recover",
+            Self::Compromised(_) => "compromised",
             Self::Charter(_) => "charter",
             Self::Chair(_) => "chair",
             Self::Agree(_) => "agree",
@@ -197,9 +204,11 @@ impl Change {
         match self {
             // An entry that is none names nobody, and cannot be admitted.
             Self::Admit(admission) => format!("member/{}", admission.decode().map_or(MemberId([0; 32]), |entry| entry.member())),
-            Self::Remove(Removal { member, .. }) | Self::Role(RoleChange { member, .. }) | Self::Keys(KeyChange { member, .. }) => {
-                format!("member/{member}")
-            }
+            Self::Remove(Removal { member, .. })
+            | Self::Role(RoleChange { member, .. })
+            | Self::Keys(KeyChange { member, .. })
+            | Self::Recover(Recovery { member, .. })
+            | Self::Compromised(Compromise { member, .. }) => format!("member/{member}"),
             Self::Charter(_) => "charter".to_owned(),
             Self::Chair(_) => "chair".to_owned(),
             Self::Agree(agreement) => format!("agree/{}", agreement.title),
@@ -215,7 +224,7 @@ impl Change {
     pub fn electorate(&self, alliance: &Alliance) -> Vec<MemberId> {
         let voters = alliance.voters().map(|member| member.id);
         match self {
-            Self::Remove(removal) => voters.filter(|voter| *voter != removal.member).collect(),
+            Self::Remove(Removal { member, .. }) | Self::Recover(Recovery { member, .. }) => voters.filter(|voter| voter != member).collect(),
             // Its keys are a regulator's own as well.
             Self::Keys(change) => alliance.members().iter().map(|member| member.id).filter(|member| *member == change.member).collect(),
             _ => voters.collect(),
@@ -303,7 +312,7 @@ pub fn keys_message(alliance: &AllianceId, change: &KeyChange, key: KeyId) -> Ve
     sig_structure(domain::TYP_KEYS, key, &payload.finish())
 }
 
-fn verify(key: &Hash, signature: &str, message: impl Fn(KeyId) -> Vec<u8>) -> Option<()> {
+pub(crate) fn verify(key: &Hash, signature: &str, message: impl Fn(KeyId) -> Vec<u8>) -> Option<()> {
     let signature: Signature = BASE64.decode(signature).ok()?.try_into().ok()?;
     let key = PublicKey::new(key).ok()?;
     key.verify(&message(key.id()), &signature).ok()
@@ -355,6 +364,8 @@ impl Alliance {
             Change::Remove(removal) => next.remove(removal)?,
             Change::Role(role) => next.set_role(role)?,
             Change::Keys(keys) => next.rotate(keys)?,
+            Change::Recover(recovery) => next.recover(recovery)?,
+            Change::Compromised(mark) => next.mark(mark)?,
             Change::Charter(amendment) => next.amend(amendment)?,
             Change::Chair(chair) => next.lead(chair.member)?,
             Change::Agree(agreement) => {
@@ -497,7 +508,7 @@ impl Alliance {
         Ok(())
     }
 
-    fn position(&self, id: &MemberId) -> Result<usize, ChangeFault> {
+    pub(crate) fn position(&self, id: &MemberId) -> Result<usize, ChangeFault> {
         self.members.iter().position(|member| member.id == *id).ok_or(ChangeFault::Unknown)
     }
 

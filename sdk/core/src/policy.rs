@@ -47,8 +47,12 @@ pub fn witness_key(alliance: &Alliance, member: &Member) -> NamedKey {
 }
 
 /// The key under which a member signs a checkpoint of its log at a size: that of the last entry, with the log's name.
-pub fn checkpoint_key(log: &LogId, author: &Member, size: u64) -> NamedKey {
-    NamedKey::new(log.origin(), *author.log_at(size.saturating_sub(1)))
+///
+/// # Errors
+/// [`Fault::Author`]: the member has not begun a log of this incarnation.
+pub fn checkpoint_key(log: &LogId, author: &Member, size: u64) -> Result<NamedKey, Fault> {
+    let key = author.log_at(log.incarnation, size.saturating_sub(1)).ok_or(Fault::Author)?;
+    Ok(NamedKey::new(log.origin(), *key))
 }
 
 /// What an alliance asks of a checkpoint of one log.

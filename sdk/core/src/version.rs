@@ -8,7 +8,7 @@ use crate::membership::Rule;
 use crate::order::{Decided, Order};
 
 /// The kinds of changes whose rule the members may raise, in the order of `specs/membership.md`.
-pub const RULED: [&str; 6] = ["admit", "remove", "role", "charter", "chair", "agree"];
+pub const RULED: [&str; 8] = ["admit", "remove", "role", "recover", "compromised", "charter", "chair", "agree"];
 
 /// The charter as it was in force from some time on.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,10 @@ pub enum Difference {
     Scope(MemberId),
     /// A member's keys.
     Keys(MemberId),
+    /// A member's log was closed, and it writes the next one.
+    Log(MemberId),
+    /// Entries of a member's log that somebody else may have signed.
+    Compromised(MemberId),
 }
 
 impl Difference {
@@ -72,13 +76,16 @@ impl Difference {
             Self::Role(_) => "role",
             Self::Scope(_) => "scope",
             Self::Keys(_) => "keys",
+            Self::Log(_) => "log",
+            Self::Compromised(_) => "compromised",
         }
     }
 
     /// The member that it is about, if it is one.
     pub const fn member(self) -> Option<MemberId> {
         match self {
-            Self::Joined(member) | Self::Left(member) | Self::Role(member) | Self::Scope(member) | Self::Keys(member) => Some(member),
+            Self::Joined(member) | Self::Left(member) | Self::Role(member) | Self::Scope(member) => Some(member),
+            Self::Keys(member) | Self::Log(member) | Self::Compromised(member) => Some(member),
             _ => None,
         }
     }
@@ -131,6 +138,7 @@ impl Alliance {
         found.extend(now.difference(&then).map(|member| Difference::Joined(*member)));
         found.extend(then.difference(&now).map(|member| Difference::Left(*member)));
         found.extend(self.members().iter().flat_map(|member| before.active(&member.id).map(|old| member.differences(old)).unwrap_or_default()));
+        found.extend(self.former().iter().filter_map(|member| member.marks(before.member(&member.id)?)));
         found
     }
 
@@ -142,10 +150,15 @@ impl Alliance {
 }
 
 impl Member {
+    fn marks(&self, before: &Self) -> Option<Difference> {
+        (self.compromises != before.compromises).then_some(Difference::Compromised(self.id))
+    }
+
     fn differences(&self, before: &Self) -> Vec<Difference> {
         let role = (self.entry.role != before.entry.role).then_some(Difference::Role(self.id));
         let scope = (self.entry.scope != before.entry.scope).then_some(Difference::Scope(self.id));
         let keys = (self.entry.keys != before.entry.keys).then_some(Difference::Keys(self.id));
-        role.into_iter().chain(scope).chain(keys).collect()
+        let log = (self.incarnation() != before.incarnation()).then_some(Difference::Log(self.id));
+        role.into_iter().chain(scope).chain(keys).chain(log).chain(self.marks(before)).collect()
     }
 }

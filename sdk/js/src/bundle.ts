@@ -8,8 +8,9 @@ import { Fault, ensure } from "./fault.js";
 import { inForce } from "./history.js";
 import { MAX_AUDIENCES, MAX_BUNDLE, MAX_FIELDS, MAX_PATH, MAX_RECORDS, MAX_SECTIONS } from "./limits.js";
 import { logOrigin, parseProof } from "./log.js";
-import { checkpointKey, logKeyAt } from "./membership.js";
+import { checkpointKey, isCompromised, logKeyAt, pinOf } from "./membership.js";
 import type { Alliance, Fellow } from "./membership.js";
+import type { PublicKey } from "./key.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
 import { judge, witnessKeys } from "./policy.js";
 import { checkAudiences, checkBody, checkField, decodeBody, ensureNamesOnce, openAudience, openHeader, readField } from "./section.js";
@@ -62,15 +63,20 @@ export interface VerifiedRecord {
   readonly time: number;
   readonly incarnation: number;
   readonly sequence: number;
-  /** Size of the author's log when it signed the checkpoint; where it has left, up to where the alliance accepts its log. */
+  /** Size of the author's log when it signed the checkpoint; of a closed log, up to where the alliance accepts it. */
   readonly size: number;
-  /** Whether the author has left the alliance. Then there is no checkpoint, and nobody who cosigned one: the alliance itself accepts the entry. */
+  /** Whether the author has left the alliance. */
   readonly left: boolean;
+  /** Whether the log was closed, because its author has left or goes on with another. Then there is no checkpoint, and nobody who cosigned one: the alliance itself
+   * accepts the entry. */
+  readonly closed: boolean;
+  /** Whether the members have decided that somebody else may have signed it. */
+  readonly compromised: boolean;
   /** When the author cosigned that checkpoint, seconds since 1970-01-01 UTC; null where there is no such line, or no checkpoint. */
   readonly checkpointTime: number | null;
   /** The other members that cosigned that checkpoint, in charter order. Regulators stand here too, and do not count. */
   readonly witnesses: readonly Cosigner[];
-  /** How many cosignatures that count the alliance asks for; 0 in an alliance of one, and where the author has left. */
+  /** How many cosignatures that count the alliance asks for; 0 in an alliance of one, and where the log was closed. */
   readonly needed: number;
   /** Where there are as many: by when an honest witness had seen it, seconds since 1970-01-01 UTC. Else null: it is not witnessed. */
   readonly witnessed: number | null;
@@ -214,11 +220,14 @@ async function verifyRecord(record: RawRecord, state: Alliance, checkpoints: Che
   ensure(equal(statement.alliance, state.id), "statement-alliance", "a statement of another alliance");
   const author = find(state.known, hex(statement.author));
   if (!author) throw new Fault("author", "no member, and never was");
-  const left = author.left !== null;
-  ensure(author.left === null || statement.sequence < author.left.size, "left", "beyond what was accepted of the log of a member that left");
-  await verifyStatement(statement, record.signature, logKeyAt(author, statement.sequence));
+  const { incarnation, sequence } = statement;
+  const key = logKeyAt(author, incarnation, sequence);
+  if (!key) throw new Fault("author", "a log that its member has not begun");
+  const pin = pinOf(author, incarnation);
+  ensure(!pin || sequence < pin.size, "left", "beyond what was accepted of a closed log");
+  await verifyStatement(statement, record.signature, key);
   const { size, cosigned } = await verifyProof(record.proof, statement, author, state, checkpoints);
-  const { needed, time: witnessed } = left ? { needed: 0, time: null } : judge(state, author.id, cosigned);
+  const { needed, time: witnessed } = pin ? { needed: 0, time: null } : judge(state, author.id, cosigned);
   const disclosed = verifyDisclosures(record.disclosures, statement.sections);
   const sections = statement.sections.map((section, index) => view(section, index, disclosed.get(index)));
   return {
@@ -226,10 +235,12 @@ async function verifyRecord(record: RawRecord, state: Alliance, checkpoints: Che
     author: info(author),
     type: statement.type,
     time: statement.time,
-    incarnation: statement.incarnation,
-    sequence: statement.sequence,
+    incarnation,
+    sequence,
     size,
-    left,
+    left: author.left !== null,
+    closed: pin !== null,
+    compromised: isCompromised(author, incarnation, sequence),
     checkpointTime: cosigned.get(hex(author.id)) ?? null,
     witnesses: state.members.flatMap((member) => cosigner(member, author, cosigned)),
     needed,
@@ -255,13 +266,14 @@ async function verifyProof(text: string, statement: Statement, author: Fellow, s
   const { index, path, checkpoint: note } = parseProof(text);
   const { incarnation, sequence } = statement;
   let proven: Proven;
-  if (author.left) {
-    ensure(note === "", "proof", "a checkpoint of a member that left");
-    proven = { ...author.left, cosigned: new Map() };
+  const pin = pinOf(author, incarnation);
+  if (pin) {
+    ensure(note === "", "proof", "a checkpoint of a closed log");
+    proven = { ...pin, cosigned: new Map() };
   } else {
     const origin = logOrigin(state.id, author.id, incarnation);
     const known = checkpoints.get(origin);
-    proven = known?.note === note ? known.proven : await verifyNote(note, origin, author, state);
+    proven = known?.note === note ? known.proven : await verifyNote(note, origin, (at) => checkpointKey(author, incarnation, at), state);
     checkpoints.set(origin, { note, proven });
   }
   ensure(index === sequence, "index", "a proof for another entry");
@@ -270,10 +282,12 @@ async function verifyProof(text: string, statement: Statement, author: Fellow, s
   return proven;
 }
 
-async function verifyNote(note: string, origin: string, author: Fellow, state: Alliance): Promise<Proven> {
+async function verifyNote(note: string, origin: string, keyAt: (size: number) => PublicKey | null, state: Alliance): Promise<Proven> {
   const checkpoint = parseCheckpoint(note);
   const witnesses = witnessKeys(state);
-  const times = await verifyCheckpoint(checkpoint, { name: origin, key: checkpointKey(author, checkpoint.size) }, witnesses);
+  const key = keyAt(checkpoint.size);
+  if (!key) throw new Fault("author", "a log that its member has not begun");
+  const times = await verifyCheckpoint(checkpoint, { name: origin, key }, witnesses);
   const cosigned = new Map(witnesses.flatMap(({ name }, i) => (times.has(name) ? [[state.members[i]!.hex, times.get(name)!] as const] : [])));
   return { size: checkpoint.size, root: checkpoint.root, cosigned };
 }

@@ -96,10 +96,12 @@ function line(result: VerifiedRecord | { fault: string; message: string }, index
   const fields = sections.flatMap((section) => section.fields.map(({ name, value }) => `\n    ${printable(name)} = ${printable(value)}`));
   const seen = result.witnesses.map((witness) => `${printable(witness.name)} ${when(witness.time * 1000)}`).join(", ");
   const counted = result.witnesses.filter(({ role }) => role !== "regulator").length;
-  const accepted = `accepted by the alliance, which ${printable(author.name)} has left: the first ${size} entries of its log`;
-  const proven = result.left ? accepted : result.witnessed === null ? `not witnessed: ${counted} of ${result.needed}` : `witnessed by ${when(result.witnessed * 1000)}`;
+  const why = result.left ? `which ${printable(author.name)} has left` : `when ${printable(author.name)} went on with another log`;
+  const accepted = `accepted by the alliance, ${why}: the first ${size} entries of its log`;
+  const caution = result.compromised ? "\n    CAUTION: others may have had the key that signed it" : "";
+  const proven = result.closed ? accepted : result.witnessed === null ? `not witnessed: ${counted} of ${result.needed}` : `witnessed by ${when(result.witnessed * 1000)}`;
   const head = `${index} ok ${id}\n    ${type} by ${author.name} (${author.role}), ${when(time)}`;
-  return `${head}\n    entry ${sequence}${result.left ? "" : ` of a log of ${size}`}; ${withheld} fields withheld\n    ${proven}${seen && ` (${seen})`}${fields.join("")}`;
+  return `${head}\n    entry ${sequence}${result.closed ? "" : ` of a log of ${size}`}; ${withheld} fields withheld\n    ${proven}${seen && ` (${seen})`}${caution}${fields.join("")}`;
 }
 
 /** A time as text; a claimed one may lie beyond what a Date can hold. */

@@ -114,7 +114,9 @@ function readPath(reader: Reader): Path {
 
 async function checkpoint(note: string, alliance: Uint8Array, member: Fellow, incarnation: number): Promise<Checkpoint & { time: number | null }> {
   const parsed = parseCheckpoint(note);
-  const log = { name: logOrigin(alliance, member.id, incarnation), key: checkpointKey(member, parsed.size) };
+  const key = checkpointKey(member, incarnation, parsed.size);
+  if (!key) throw new Fault("author", "a log that its member has not begun");
+  const log = { name: logOrigin(alliance, member.id, incarnation), key };
   const name = witnessName(alliance, member.id);
   const times = await verifyCheckpoint(parsed, log, [{ name, key: member.witness }]);
   return { ...parsed, time: times.get(name) ?? null };

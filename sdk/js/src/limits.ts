@@ -27,6 +27,10 @@ export const MAX_BODY = 1024 * 1024;
 /** Bytes of a section's ciphertext (section.md). */
 export const MAX_CIPHERTEXT = 2 ** 21;
 
+/** Logs of one member that were closed before the one that it writes (membership.md). */
+export const MAX_INCARNATIONS = 64;
+/** Marks on entries of one member that somebody else may have signed (membership.md). */
+export const MAX_COMPROMISES = 256;
 /** Bytes of a charter without its signatures (charter.md). */
 export const MAX_CHARTER = 4 * 1024 * 1024;
 /** Bytes of a charter file (charter.md). */

@@ -8,8 +8,8 @@ import { Fault, asEntry, ensure, ensureEntry } from "./fault.js";
 import { dictionary, id, list, nullable, oneOf, record, string, uint, word } from "./fields.js";
 import type { Read } from "./fields.js";
 import { PublicKey, isLowOrderX25519, keyId, verify } from "./key.js";
-import { MAX_MEMBERS, MAX_TITLE, MAX_VOTERS } from "./limits.js";
-import { JOIN_TYPE, KEYS_TYPE, isRecordType, sigStructure } from "./statement.js";
+import { MAX_COMPROMISES, MAX_INCARNATIONS, MAX_MEMBERS, MAX_TITLE, MAX_VOTERS } from "./limits.js";
+import { JOIN_TYPE, KEYS_TYPE, RECOVERY_TYPE, isRecordType, sigStructure } from "./statement.js";
 import { find, put } from "./trie.js";
 import type { Trie } from "./trie.js";
 
@@ -20,13 +20,36 @@ export interface LogKey {
   readonly before: LogKey | null;
 }
 
+/** Up to where a log is accepted that was closed. */
+export interface Pin {
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+/** A log that its member does not write any more, and the one before it. */
+export interface ClosedLog extends Pin {
+  readonly incarnation: number;
+  readonly logs: LogKey;
+  readonly before: ClosedLog | null;
+}
+
+/** Entries that somebody else may have signed, and those that were marked before. */
+export interface Mark extends Content<"compromised"> {
+  readonly before: Mark | null;
+}
+
 /** A member as it is now, or was when it left. */
 export interface Fellow extends Member {
   /** Its id, hex. */
   readonly hex: string;
+  /** Which of its logs it writes: so many were closed before. */
+  readonly incarnation: number;
+  /** The keys of that one. */
   readonly logs: LogKey;
+  readonly closed: ClosedLog | null;
+  readonly marks: Mark | null;
   /** Up to where its log is accepted, once it is no member any more. */
-  readonly left: { readonly size: number; readonly root: Uint8Array } | null;
+  readonly left: Pin | null;
 }
 
 /** Those who left, the last first. */
@@ -50,7 +73,7 @@ export interface Alliance extends Omit<Charter, "members" | "deputies"> {
   readonly retention: string;
   /** Everybody who is or was a member, by id. */
   readonly known: Trie<Fellow>;
-  /** Every log key that is or was a member's, by its key id. */
+  /** Every log key by which a member speaks, by its key id; nobody's are those of closed logs. */
   readonly logKeys: Trie<{ readonly member: string; readonly key: PublicKey }>;
   /** Every key that is or was somebody's. */
   readonly used: Trie<true>;
@@ -72,6 +95,8 @@ export const CHANGE = oneOf({
   remove: record({ member: id, size: uint, root: id }),
   role: record({ member: id, role: word(...ROLES), scope: list(string) }),
   keys: record({ member: id, ...KEYS, size: uint, signatures: list(string) }),
+  recover: record({ member: id, keys: record({ root: id, log: id, witness: id, transport: id, encryption: id }), size: uint, root: id, signatures: list(string) }),
+  compromised: record({ member: id, incarnation: uint, from: uint, size: uint }),
   charter: record({ ...TEXTS, ...TIMES, ...OFFICES }),
   chair: record({ member: id }),
   agree: record({ title: string, text: string }),
@@ -94,16 +119,37 @@ export function voters({ members }: Alliance): Fellow[] {
   return members.filter(({ role }) => role !== "regulator");
 }
 
-/** The log key that signs the entry of a member's log with this sequence. */
-export function logKeyAt({ logs }: Fellow, sequence: number): PublicKey {
+/** The log key that signs the entry with this sequence in a member's log of this incarnation; null where that has not begun. */
+export function logKeyAt(member: Fellow, incarnation: number, sequence: number): PublicKey | null {
+  const logs = incarnation === member.incarnation ? member.logs : closedLog(member, incarnation)?.logs;
+  if (!logs) return null;
   let held = logs;
   while (held.before && held.from > sequence) held = held.before;
   return held.key;
 }
 
-/** The log key that signs the checkpoint of a member's log at a size: that of the last entry. */
-export function checkpointKey(member: Fellow, size: number): PublicKey {
-  return logKeyAt(member, Math.max(size - 1, 0));
+/** The log key that signs the checkpoint of such a log at a size: that of the last entry. */
+export function checkpointKey(member: Fellow, incarnation: number, size: number): PublicKey | null {
+  return logKeyAt(member, incarnation, Math.max(size - 1, 0));
+}
+
+/** Up to where a member's log of this incarnation is accepted; null where it is not closed. */
+export function pinOf(member: Fellow, incarnation: number): Pin | null {
+  return closedLog(member, incarnation) ?? member.left;
+}
+
+/** Whether the members have decided that somebody else may have signed an entry. */
+export function isCompromised({ marks }: Fellow, incarnation: number, sequence: number): boolean {
+  for (let mark = marks; mark; mark = mark.before) {
+    if (mark.incarnation === incarnation && mark.from <= sequence && sequence < mark.size) return true;
+  }
+  return false;
+}
+
+function closedLog({ closed }: Fellow, incarnation: number): ClosedLog | null {
+  let log = closed;
+  while (log && log.incarnation !== incarnation) log = log.before;
+  return log;
 }
 
 /** What a change is about: the subject of its slot. */
@@ -127,14 +173,15 @@ export function alters({ kind }: Change): boolean {
 /** Who may be asked: ids. */
 export function electorate({ kind, content }: Change, alliance: Alliance): Set<string> {
   const all = voters(alliance).map((voter) => voter.hex);
-  if (kind === "remove") return new Set(all.filter((voter) => voter !== content.member));
+  if (kind === "remove" || kind === "recover") return new Set(all.filter((voter) => voter !== content.member));
   // Its keys are a regulator's own as well.
   if (kind === "keys") return new Set(alliance.members.map((member) => member.hex).filter((member) => member === content.member));
   return new Set(all);
 }
 
 const LEAST: { readonly [kind in Change["kind"]]: Rule } = {
-  admit: "two-thirds", remove: "two-thirds", role: "majority", keys: "all", charter: "two-thirds", chair: "majority", agree: "majority",
+  admit: "two-thirds", remove: "two-thirds", role: "majority", keys: "all", recover: "two-thirds", compromised: "majority", charter: "two-thirds",
+  chair: "majority", agree: "majority",
 };
 
 /** The weight that has to approve, of this much; never less than what is the least for this change. */
@@ -159,6 +206,10 @@ function apply(alliance: Alliance, { kind, content }: Change): Alliance | Promis
       return setRole(alliance, content);
     case "keys":
       return rotate(alliance, content);
+    case "recover":
+      return recover(alliance, content);
+    case "compromised":
+      return mark(alliance, content);
     case "charter":
       return amend(alliance, content);
     case "chair":
@@ -198,7 +249,7 @@ function openEntry({ entry }: Content<"admit">): Entry & { bytes: Uint8Array } {
 }
 
 function joined(alliance: Alliance, member: Member): Alliance {
-  const fellow: Fellow = { ...member, hex: hex(member.id), logs: { key: member.log, from: 0, before: null }, left: null };
+  const fellow: Fellow = { ...member, hex: hex(member.id), incarnation: 0, logs: { key: member.log, from: 0, before: null }, closed: null, marks: null, left: null };
   const { root, log, witness, transport, encryption } = member;
   const next = use(alliance, [root.bytes, log.bytes, witness.bytes, transport.bytes, encryption]);
   return knowing({ ...next, members: [...next.members, fellow] }, fellow);
@@ -275,6 +326,56 @@ async function rotate(alliance: Alliance, change: Content<"keys">): Promise<Alli
 function keysPayload({ id: alliance }: Alliance, member: Fellow, { log, witness, transport, encryption, size }: Content<"keys">): Uint8Array {
   const keys = [log, witness, transport, encryption].map((key) => (key === null ? ENCODED_NULL : encodeBytes(fromHex(key)!)));
   return encodeArray(encodeUint(1), encodeBytes(alliance), encodeBytes(member.id), ...keys, encodeUint(size));
+}
+
+/** A member that has lost its keys or its log goes on with others, by the other members' word. */
+async function recover(alliance: Alliance, recovery: Content<"recover">): Promise<Alliance> {
+  const member = memberOf(alliance, recovery.member);
+  const [root, log, witness, transport, encryption] = (["root", "log", "witness", "transport", "encryption"] as const).map((name) => fromHex(recovery.keys[name])!);
+  const signing = [root!, log!, witness!, transport!];
+  const keys = [...signing, encryption!];
+  const payload = encodeArray(encodeUint(1), encodeBytes(alliance.id), encodeBytes(member.id), ...keys.map(encodeBytes));
+  await ensurePossession(signing, recovery.signatures, (kid) => sigStructure(RECOVERY_TYPE, kid, payload));
+  ensureFresh(alliance, keys, encryption!);
+  allow(member.incarnation < MAX_INCARNATIONS, "recovered too often");
+  const [rootKey, logKey, witnessKey, transportKey] = signing.map((bytes) => PublicKey.from(bytes));
+  const { incarnation, logs, closed } = member;
+  const next: Fellow = {
+    ...member,
+    root: rootKey!,
+    log: logKey!,
+    witness: witnessKey!,
+    transport: transportKey!,
+    encryption: encryption!,
+    incarnation: incarnation + 1,
+    logs: { key: logKey!, from: 0, before: null },
+    closed: { incarnation, logs, size: recovery.size, root: fromHex(recovery.root)!, before: closed },
+  };
+  return replaced(silenced(use(alliance, keys), logs), next);
+}
+
+/** The alliance to which these keys say nothing more. */
+function silenced(alliance: Alliance, keys: LogKey): Alliance {
+  let { logKeys } = alliance;
+  for (let held: LogKey | null = keys; held; held = held.before) logKeys = put(logKeys, hex(held.key.id), { member: "", key: held.key });
+  return { ...alliance, logKeys };
+}
+
+function mark(alliance: Alliance, content: Content<"compromised">): Alliance {
+  const member = find(alliance.known, content.member);
+  allow(member !== undefined, "nobody who is or was in the alliance");
+  allow(content.from < content.size && content.incarnation <= member.incarnation, "no entries");
+  let count = 0;
+  for (let held = member.marks; held; held = held.before) count++;
+  allow(count < MAX_COMPROMISES, "too many marks");
+  const next: Fellow = { ...member, marks: { ...content, before: member.marks } };
+  if (!member.left) return replaced(alliance, next);
+  return { ...alliance, known: put(alliance.known, next.hex, next), former: withMember(alliance.former, next) };
+}
+
+function withMember(former: Former | null, member: Fellow): Former | null {
+  if (!former) return null;
+  return former.member.hex === member.hex ? { ...former, member } : { ...former, before: withMember(former.before, member) };
 }
 
 async function amend(alliance: Alliance, { deputies, ...amendment }: Content<"charter">): Promise<Alliance> {

@@ -17,6 +17,7 @@ export const CHARTER_TYPE = "application/suyuan-charter+cbor";
 export const JOIN_TYPE = "application/suyuan-join+cbor";
 /** The content type of what the keys of a change of keys sign. */
 export const KEYS_TYPE = "application/suyuan-keys+cbor";
+export const RECOVERY_TYPE = "application/suyuan-recovery+cbor";
 
 /** What a statement says about one of its sections. */
 export interface SectionCommitment {

@@ -15,7 +15,7 @@ import { verifyHistory } from "./history.js";
 import type { VerifiedHistory } from "./history.js";
 import { PublicKey, keyId, verify } from "./key.js";
 import { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log.js";
-import type { LogKey } from "./membership.js";
+import type { ClosedLog, LogKey, Mark } from "./membership.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
 import { checkPolicy, judge, parsePolicy, policyOf, quorum, witnessKeys } from "./policy.js";
 import { bucket, openSection } from "./sealing.js";
@@ -168,6 +168,8 @@ function stateOf({ entries, settled }: VerifiedHistory): { [name: string]: Json 
     members: alliance.members.map(({ hex: id, role }) => [id, role]),
     former: former.map(({ hex: id, left }) => [id, left!.size, hex(left!.root)]),
     deputies: [...alliance.deputies],
+    closed: everybody.flatMap(({ hex: id, closed }) => listed<ClosedLog, Json>(closed, ({ size: held, root }) => [id, held, hex(root)])),
+    compromised: everybody.flatMap(({ hex: id, marks }) => listed<Mark, Json>(marks, ({ incarnation, from, size: end }) => [id, incarnation, from, end])),
     keys: everybody.map(({ hex: id, logs }) => [id, listed<LogKey, Json>(logs, ({ key, from }) => [hex(key.bytes), from])]),
     epochs: listed(settled.epochs, ({ epoch }): Json => [epoch.epoch, epoch.statement]),
     slots: slots.sort(([one], [other]) => compare(utf8(one), utf8(other))),
@@ -300,13 +302,15 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
     const { alliance, records } = await verifyBundle(input.bytes("bundle"), input.has("alliance") ? input.text("alliance") : undefined);
     return {
       alliance,
-      records: records.map(({ id, author, type, sequence, size, left, sections, withheld, needed, witnessed, witnesses }) => ({
+      records: records.map(({ id, author, type, sequence, size, left, closed, compromised, sections, withheld, needed, witnessed, witnesses }) => ({
         id,
         author: author.id,
         type,
         sequence,
         size,
         left,
+        closed,
+        compromised,
         fields: sections.flatMap(({ index, fields }) => fields.map(({ name, value }) => [index, name, value])),
         withheld,
         needed,

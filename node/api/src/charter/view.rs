@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use suyuan_core::charter::{Alliance, Member, Role};
-use suyuan_core::log::LogId;
 use suyuan_core::membership::Rule;
 use suyuan_core::order::Order;
 use suyuan_core::policy::Policy;
@@ -226,7 +225,7 @@ impl WitnessRule {
     fn new(alliance: &Alliance, ledger: &Ledger) -> Option<Self> {
         let quorum = Quorum::of(alliance.voters().count());
         let member = alliance.active(&ledger.me).or(alliance.leader())?.id;
-        let log = LogId { alliance: alliance.id(), member, incarnation: 0 };
+        let log = alliance.log_of(&member);
         let policy = String::from_utf8_lossy(&Policy::of_log(alliance, &log)?.to_bytes()).into_owned();
         Some(Self { voters: quorum.members, liars: quorum.liars(), cosigners: quorum.cosigners(), log: LogName::of(&log), policy })
     }
@@ -276,6 +275,8 @@ fn said(of: Difference, alliance: &Alliance, ledger: &Ledger) -> Value {
         Difference::Rule(kind) => json!(alliance.rule(kind)),
         Difference::Joined(_) | Difference::Left(_) | Difference::Role(_) => member.map_or(Value::Null, |member| json!(member.entry.role)),
         Difference::Scope(_) => member.map_or(Value::Null, |member| json!(member.entry.scope)),
+        Difference::Log(_) => member.map_or(Value::Null, |member| json!(member.incarnation())),
+        Difference::Compromised(id) => alliance.member(&id).map_or(Value::Null, |member| json!(member.compromises)),
         Difference::Keys(_) => member.map_or(Value::Null, |member| json!(Keys::of(&member.entry.keys))),
     }
 }

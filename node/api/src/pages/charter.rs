@@ -188,6 +188,8 @@ fn label(part: &str) -> &'static str {
         "role" => "charter.role",
         "scope" => "charter.scope",
         "keys" => "charter.keys",
+        "log" => "charter.log",
+        "compromised" => "charter.compromised",
         _ => "charter.rule",
     }
 }
@@ -239,7 +241,7 @@ fn words(change: &DifferenceJson, lang: Lang) -> String {
     match change.part {
         "terms" => part.to_owned(),
         "joined" => lang.fill("charter.line", &[part, &format!("{member} · {after}")]),
-        "left" | "keys" => lang.fill("charter.line", &[part, &member]),
+        "left" | "keys" | "log" | "compromised" => lang.fill("charter.line", &[part, &member]),
         "role" | "scope" => lang.fill("charter.change", &[&format!("{part} · {member}"), &before, &after]),
         "rule" => {
             let kind = change.rule.map(|kind| lang.t(&format!("change.{kind}")).to_owned()).unwrap_or_default();

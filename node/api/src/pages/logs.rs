@@ -69,7 +69,7 @@ fn signed_at(note: &str, head: &LogHead, reading: &Reading) -> Option<u64> {
     let alliance = &reading.state.ledger.alliance;
     let member = alliance.member(&head.id.member)?;
     let note = UnverifiedCheckpoint::parse(note).ok()?;
-    let checkpoint = note.verify(&checkpoint_key(&head.id, member, note.claimed_size()), &[witness_key(alliance, member)]).ok()?;
+    let checkpoint = note.verify(&checkpoint_key(&head.id, member, note.claimed_size()).ok()?, &[witness_key(alliance, member)]).ok()?;
     checkpoint.cosignatures.first().map(|(_, seconds)| seconds.saturating_mul(1000))
 }
 

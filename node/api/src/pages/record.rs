@@ -46,6 +46,7 @@ struct Page {
     /// Beyond the last common point of two histories that its author signed.
     beyond: bool,
     quarantined: bool,
+    compromised: bool,
     held_by: Vec<String>,
     /// The record's id where its reader has to say for what.
     ask: Option<String>,
@@ -117,6 +118,7 @@ async fn load(state: &AppState, id: &str, purpose: Option<String>, frame: &Frame
         witnesses: witnesses(&record, &ledger, frame.lang),
         beyond: shown.state.beyond_common_point,
         quarantined: shown.state.quarantined,
+        compromised: shown.state.compromised,
         held_by: shown.state.held_by.iter().map(|member| clean(&member.name)).collect(),
         ask: locked.then(|| record.id.to_string()),
         purpose,

@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::Deserialize;
 use suyuan_core::circle::PUBLIC;
-use suyuan_core::log::LogId;
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::query::{Filter, RecordView, SectionContent, SectionView};
 use suyuan_engine::schema::Row;
@@ -19,6 +18,7 @@ use super::words::Lang;
 use crate::problem::{Kind, Problem};
 use crate::reads::{self, Purpose};
 use crate::records::circle_named;
+use crate::records::view::is_compromised;
 use crate::state::AppState;
 
 /// Records of one page.
@@ -60,6 +60,7 @@ struct Listed {
     beyond: bool,
     /// Behind the size at which its log was closed.
     quarantined: bool,
+    compromised: bool,
 }
 
 struct Chip {
@@ -105,6 +106,7 @@ impl Listed {
             published: record.published,
             beyond: ledger.convictions.is_beyond(&record.log, record.sequence),
             quarantined: record.quarantined,
+            compromised: is_compromised(record, ledger),
         }
     }
 }
@@ -135,10 +137,9 @@ impl Wanted {
         } else if !self.circle.is_empty() {
             Filter::Circle(circle_named(ledger, &self.circle).ok_or_else(Problem::not_found)?)
         } else if self.log.is_empty() {
-            Filter::Log(None)
+            Filter::All
         } else {
-            let member = self.log.parse().map_err(|_| Problem::not_found())?;
-            Filter::Log(Some(LogId { alliance: ledger.alliance.id(), member, incarnation: 0 }))
+            Filter::Author(self.log.parse().map_err(|_| Problem::not_found())?)
         };
         let after = hex::decode(&self.after).ok().and_then(|key| Row::from_key(&key));
         Ok((filter, after))

@@ -150,9 +150,12 @@ pub struct RecordState {
     /// Its author signed another history, and this lies beyond what both have in common: it has no effect until the alliance decides.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub beyond_common_point: bool,
-    /// Its author has left, and this lies behind the size at which its log was closed: it counts for nothing.
+    /// This lies behind the size at which its log was closed: it counts for nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quarantined: bool,
+    /// The members have decided that somebody else than its author may have signed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub compromised: bool,
 }
 
 /// A section as this node may show it.
@@ -263,6 +266,7 @@ impl Record {
                 held_by: holding.map(|peer| MemberName::of(&peer.member, ledger)).collect(),
                 beyond_common_point: ledger.convictions.is_beyond(&record.log, record.sequence),
                 quarantined: record.quarantined,
+                compromised: is_compromised(record, ledger),
             },
         }
     }
@@ -288,4 +292,9 @@ impl Section {
             fault: fault.map(FaultName::of),
         }
     }
+}
+
+/// Whether the members have marked an entry, since others may have had its author's key.
+pub(crate) fn is_compromised(record: &RecordView, ledger: &Ledger) -> bool {
+    ledger.alliance.member(&record.log.member).is_some_and(|author| author.is_compromised(record.log.incarnation, record.sequence))
 }

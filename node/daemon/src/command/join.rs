@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use suyuan_client::{Client, ClientError, Public};
-use suyuan_core::charter::{CharterFile, Entry};
+use suyuan_core::charter::{Alliance, CharterFile, Entry};
 use suyuan_core::history::History;
 use suyuan_core::membership::Admission;
 use suyuan_core::resolution::{Disclosed, from_fields};
@@ -103,7 +103,8 @@ pub fn join(at: &Place<'_>, flags: &cli::Join, quiet: bool) -> Result<Answer, Fa
             Err(error) => return Err(Failure::from_client(&error)),
         }
     }
-    let waited = wait(at, &node, &handed.alliance, (&file, &entry), flags.wait, quiet);
+    let there = |today: &Alliance| today.active(&entry.member()).is_some();
+    let waited = wait(at, &node, &file, there, flags.wait, quiet);
     waited.map_err(|failure| match refused {
         Some(why) => Failure { message: format!("{}; the node said: {why}", failure.message), ..failure },
         None => failure,
@@ -144,7 +145,7 @@ fn member_of(json: &str, name: &str) -> Option<String> {
     serde_json::from_str::<Value>(json).ok()?.get(name)?.as_str().map(str::to_owned)
 }
 
-fn entry(at: &Place<'_>) -> Result<Entry, Failure> {
+pub(super) fn entry(at: &Place<'_>) -> Result<Entry, Failure> {
     let path = at.data.join("entry");
     let bytes =
         read_file(&path, 64 * 1024).map_err(|_| Failure::local(format!("{} is missing; make this member first: suyuan init", path.display())))?;
@@ -159,27 +160,26 @@ fn admission(at: &Place<'_>, flags: &cli::Join, alliance: &AllianceId, entry: &E
 }
 
 /// Waits until the members have decided, and keeps charter and history.
-fn wait(
+pub(super) fn wait(
     at: &Place<'_>,
     node: &Public,
-    alliance: &AllianceId,
-    (file, entry): (&CharterFile, &Entry),
+    file: &CharterFile,
+    decided: impl Fn(&Alliance) -> bool,
     seconds: u64,
     quiet: bool,
 ) -> Result<(), Failure> {
     let until = Instant::now() + Duration::from_secs(seconds);
-    let member = entry.member();
+    let founding = Arc::new(file.verify(None).map_err(Failure::local)?);
     loop {
         let history = node.get("/history").map_err(|error| Failure::from_client(&error))?;
         let decoded = History::decode(&history).map_err(Failure::local)?;
-        let founding = Arc::new(file.verify(Some(alliance)).map_err(Failure::local)?);
-        let founded = Founded::with(founding, &decoded).map_err(Failure::local)?;
-        if founded.today().active(&member).is_some() {
+        let founded = Founded::with(founding.clone(), &decoded).map_err(Failure::local)?;
+        if decided(&founded.today()) {
             keep(&at.data.join(HISTORY), &history)?;
             return keep(&at.data.join(charter::FILE), &file.to_bytes());
         }
         if Instant::now() >= until {
-            return Err(Failure::local("the members have not decided yet; run `suyuan join` with the same invitation again later"));
+            return Err(Failure::local("the members have not decided yet; run the same command again later"));
         }
         if !quiet {
             eprintln!("waiting for the members to decide …");

@@ -6,8 +6,8 @@ use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 use suyuan_client::Client;
 
-use super::status;
 use super::verify::visible;
+use super::{recover, status};
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli;
 use crate::time::utc;
@@ -86,6 +86,14 @@ fn content(client: &Client, change: cli::Change) -> Result<Value, Failure> {
         }
         cli::Change::Role { member, role, scope } => json!({ "role": { "member": member_id(client, &member)?, "role": role, "scope": scope } }),
         cli::Change::Chair { member } => json!({ "chair": { "member": member_id(client, &member)? } }),
+        cli::Change::Recover { file } => recover::closing(&file, |member| head(client, member))?,
+        cli::Change::Compromised { member, from, until, log } => {
+            let id = member_id(client, &member)?;
+            let held = log_of(client, &id)?;
+            let number = |name: &str| held.as_ref().and_then(|log| log.get(name)).and_then(Value::as_u64).unwrap_or(0);
+            let (incarnation, size) = (log.unwrap_or_else(|| number("incarnation")), until.unwrap_or_else(|| number("size")));
+            json!({ "compromised": { "member": id, "incarnation": incarnation, "from": from, "size": size } })
+        }
         cli::Change::File { file } => {
             serde_json::from_slice(&read_file(&file, CHANGE)?).map_err(|error| Failure::local(format!("{} is no change: {error}", file.display())))?
         }
@@ -107,14 +115,18 @@ fn member_id(client: &Client, named: &str) -> Result<String, Failure> {
 
 /// How far a member's log is here: up to there it is accepted.
 fn head(client: &Client, member: &str) -> Result<(u64, String), Failure> {
-    let log = match client.json(&format!("/api/v1/logs/{member}")) {
-        // Nothing of it is here: nothing of it is accepted.
-        Err(suyuan_client::ClientError::Refused(problem)) if problem.status == 404 => return Ok((0, hex::encode(suyuan_core::tree::root(&[])))),
-        log => log.map_err(|error| Failure::from_client(&error))?,
-    };
-    let log: Value = serde_json::from_str(&log).map_err(Failure::local)?;
+    // Nothing of it is here: nothing of it is accepted.
+    let Some(log) = log_of(client, member)? else { return Ok((0, hex::encode(suyuan_core::tree::root(&[])))) };
     let head = log.get("size").and_then(Value::as_u64).zip(log.get("root").and_then(Value::as_str).map(str::to_owned));
     head.ok_or_else(|| Failure::local("the node did not say how far it holds this member's log".to_owned()))
+}
+
+/// What the node says of a member's log of today; nothing where it holds nothing of it.
+fn log_of(client: &Client, member: &str) -> Result<Option<Value>, Failure> {
+    match client.json(&format!("/api/v1/logs/{member}")) {
+        Err(suyuan_client::ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
+        log => serde_json::from_str(&log.map_err(|error| Failure::from_client(&error))?).map(Some).map_err(Failure::local),
+    }
 }
 
 fn now() -> u64 {

@@ -11,6 +11,9 @@ mod held;
 mod lists;
 mod living;
 mod mistakes;
+#[path = "../../../net/tests/network/ports.rs"]
+mod ports;
+mod recovered;
 mod restored;
 mod store;
 mod support;

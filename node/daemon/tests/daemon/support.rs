@@ -1,12 +1,14 @@
 //! Data folders, commands, and nodes that run until they are dropped.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use super::ports::free_port;
 
 const PASSPHRASE: &str = "a passphrase for tests";
 
@@ -78,10 +80,6 @@ pub fn found(members: &[&Path], development: bool) -> PathBuf {
         done(member, &["charter", "sign", path]);
     }
     file
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A node that runs.
@@ -170,7 +168,7 @@ impl Drop for Node {
 }
 
 /// The address that a member gave in its entry.
-fn address_of(entry: &[u8]) -> String {
+pub fn address_of(entry: &[u8]) -> String {
     let text = String::from_utf8_lossy(entry);
     let from = text.find("/ip4/127.0.0.1/tcp/").unwrap();
     text[from..].chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.')).collect()

@@ -169,7 +169,8 @@ impl<'a, V: View> LogAudit<'a, V> {
     fn queue(&self, sequence: u64, bytes: Vec<u8>, signature: suyuan_core::key::Signature, signed: &mut Vec<Signed>) {
         // A log of nobody is a finding of its own.
         if let Some(owner) = self.owner {
-            signed.push(Signed { sequence, key: *owner.log_at(sequence), bytes, signature });
+            let key = owner.log_at(self.head.id.incarnation, sequence);
+            signed.extend(key.map(|key| Signed { sequence, key: *key, bytes, signature }));
         }
     }
 
@@ -256,9 +257,9 @@ impl<'a, V: View> LogAudit<'a, V> {
         }
     }
 
-    /// The log of a former member ends where the resolution says.
+    /// A closed log ends where the resolution says.
     fn removal(&self, findings: &mut Findings) {
-        let Some(pin) = self.owner.and_then(|owner| owner.left) else { return };
+        let Some(pin) = self.owner.and_then(|owner| owner.pin(self.head.id.incarnation)) else { return };
         let size = self.head.size();
         if size != pin.size {
             findings.add(Finding::of(Kind::RemovalSize, self.head.id).saying(format!("{size} entries are here, {} were accepted", pin.size)));

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use suyuan_core::MemberId;
+use suyuan_core::charter::Alliance;
 use suyuan_core::order::{Entry, EpochEntry, Freeze, Order, Position};
-use suyuan_core::resolution::{Disclosed, Effect, Signed};
+use suyuan_core::resolution::{Disclosed, Effect};
 
-use super::{Decisions, HeldProposal};
+use super::{Decisions, HeldProposal, HeldVote};
 use crate::limits;
 use crate::submission::{Refusal, RefusalKind};
 
@@ -134,7 +135,7 @@ impl Decisions {
         let certificate = self.heads.certified(tip.term).filter(|head| head.read.head.size > tip.certified()).map(|head| head.note.clone());
         let state = certificate.as_ref().and_then(|note| tip.certified_by(note)).unwrap_or_else(|| tip.as_ref().clone());
         let ready = self.ready(&state, now).filter(|(_, held)| !state.is_pending() || !held.proposal.change.alters());
-        let effect = ready.map(|(id, held)| Box::new(self.effect(id, held)));
+        let effect = ready.map(|(id, held)| Box::new(self.effect(id, held, &state.alliance)));
         let epoch = circle.written.filter(|epoch| epoch.epoch > tip.newest_epoch() && !state.is_opening());
         let closes = tip.is_open() && certificate.is_some();
         if effect.is_none() && epoch.is_none() && !closes {
@@ -163,18 +164,26 @@ impl Decisions {
         let time = now.max(state.time);
         let holds = |(id, held): &(&_, &HeldProposal)| {
             let proposal = &held.proposal;
-            let open = proposal.check(&self.circle, &held.author, &state.alliance, &state.slots, time).is_ok();
-            open && proposal.tally(self.approvals(id).keys(), &state.alliance).is_enough() && state.alliance.changed(&proposal.change).is_ok()
+            let open = speaks(&state.alliance, &held.author, held.incarnation)
+                && proposal.check(&self.circle, &held.author, &state.alliance, &state.slots, time).is_ok();
+            open && proposal.tally(&self.approvers(id, &state.alliance), &state.alliance).is_enough()
+                && state.alliance.changed(&proposal.change).is_ok()
         };
         self.proposals.iter().filter(holds).min_by_key(|(id, held)| (held.time, **id))
     }
 
-    fn effect(&self, id: &suyuan_core::StatementId, held: &HeldProposal) -> Effect {
-        let mut approvals: Vec<(MemberId, Signed)> = Vec::new();
-        for (member, vote) in self.approvals(id).into_iter().take(suyuan_core::limits::SIGNERS) {
-            approvals.push((member, vote.signed.as_ref().clone()));
-        }
-        Effect { proposal: held.disclosed.as_ref().clone(), approvals: approvals.into_iter().map(|(_, signed)| signed).collect() }
+    fn effect(&self, id: &suyuan_core::StatementId, held: &HeldProposal, alliance: &Alliance) -> Effect {
+        let approvals = self.standing_approvals(id, alliance).take(suyuan_core::limits::SIGNERS);
+        Effect { proposal: held.disclosed.as_ref().clone(), approvals: approvals.map(|(_, vote)| vote.signed.as_ref().clone()).collect() }
+    }
+
+    pub(super) fn approvers(&self, id: &suyuan_core::StatementId, alliance: &Alliance) -> Vec<MemberId> {
+        self.standing_approvals(id, alliance).map(|(member, _)| member).collect()
+    }
+
+    /// Approvals, by member, without those in logs that were closed since.
+    fn standing_approvals(&self, id: &suyuan_core::StatementId, alliance: &Alliance) -> impl Iterator<Item = (MemberId, &HeldVote)> {
+        self.approvals(id).into_iter().filter(|(member, vote)| speaks(alliance, member, vote.at.0))
     }
 
     /// Cosigns the newest head of the newest term, if it continues what was cosigned, and again when its time has grown old.
@@ -251,7 +260,8 @@ impl Decisions {
         let held: Vec<_> = votes.iter().filter_map(|(voter, vote)| Some((voter, vote, fence(vote)?))).collect();
         let (_, _, fence) = held.iter().max_by_key(|(_, _, state)| state.position())?;
         let begun = fence.begin(term)?;
-        let voters: Vec<_> = held.iter().filter(|(voter, _, _)| begun.alliance.voters().any(|known| known.id == **voter)).collect();
+        let votes = |voter: &MemberId| begun.alliance.voters().any(|known| known.id == *voter);
+        let voters: Vec<_> = held.iter().filter(|(voter, vote, _)| votes(voter) && speaks(&begun.alliance, voter, vote.incarnation)).collect();
         if voters.len() < begun.quorum().size() || begun.keeper != *me {
             return None;
         }
@@ -261,11 +271,16 @@ impl Decisions {
     }
 }
 
+/// Whether what a member signed in this of its logs is its word: not where that was closed since, as others may have its keys.
+pub(super) fn speaks(alliance: &Alliance, member: &MemberId, incarnation: u64) -> bool {
+    alliance.member(member).is_some_and(|known| known.incarnation() == incarnation)
+}
+
 /// The circle's epochs as a voter sees them.
 #[derive(Clone, Debug, Default)]
 pub struct EpochState {
-    /// Members of the newest epoch in effect; none before the first.
-    pub members: BTreeSet<MemberId>,
+    /// Members of the newest epoch in effect, each with the incarnation of its log; none before the first.
+    pub members: BTreeSet<(MemberId, u64)>,
     /// The keeper's next epoch, if its statement is written and waits for its place in the order.
     pub written: Option<EpochEntry>,
 }
@@ -273,7 +288,7 @@ pub struct EpochState {
 impl EpochState {
     /// Whether the newest epoch is for other members than there are, or there is none: the founder may have opened none, or its log may have two histories.
     fn is_outdated(&self, order: &Order) -> bool {
-        let members: BTreeSet<MemberId> = order.alliance.members().iter().map(|member| member.id).collect();
+        let members: BTreeSet<(MemberId, u64)> = order.alliance.members().iter().map(|member| (member.id, member.incarnation())).collect();
         self.members != members
     }
 }

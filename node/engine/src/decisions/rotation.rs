@@ -20,8 +20,8 @@ impl Decisions {
     pub fn transports(&self, member: &Member, now: u64) -> Transports {
         let newest = member.entry.keys.transport;
         let former = member.retired.iter().rev().map(|keys| keys.transport).find(|key| *key != newest);
-        let changed = self.transport_changes().filter(|(of, _)| *of == member.id).map(|(_, time)| time).max();
-        let (Some(former), Some(time)) = (former, changed) else { return Transports { used: newest, others: Vec::new() } };
+        let changed = self.transport_changes().filter(|(of, _)| *of == member.id).map(|(_, time)| time).last();
+        let (Some(former), Some(Some(time))) = (former, changed) else { return Transports { used: newest, others: Vec::new() } };
         let (switch, end) = (self.switch_after(time), time.saturating_add(self.seal()));
         if now < switch {
             return Transports { used: former, others: vec![(newest, u64::MAX)] };
@@ -31,7 +31,7 @@ impl Decisions {
 
     /// When the next member goes over to a new transport key, milliseconds since 1970-01-01 UTC.
     pub fn next_transport(&self, now: u64) -> Option<u64> {
-        self.transport_changes().map(|(_, time)| self.switch_after(time)).filter(|switch| *switch > now).min()
+        self.transport_changes().filter_map(|(_, time)| Some(self.switch_after(time?))).filter(|switch| *switch > now).min()
     }
 
     /// By then every voter that is reached has confirmed the newest head again, so everybody that is reached has heard of the change.
@@ -43,11 +43,12 @@ impl Decisions {
         self.settled().alliance.charter().seal
     }
 
-    /// Who has exchanged the transport key, and when by the entry that says so.
-    fn transport_changes(&self) -> impl Iterator<Item = (MemberId, u64)> {
+    /// Who has another transport key than before, and when it was exchanged by the entry that says so: no time where it was lost, and may be in other hands.
+    fn transport_changes(&self) -> impl Iterator<Item = (MemberId, Option<u64>)> {
         let settled = self.settled();
         settled.decided.iter().filter(|decided| settled.is_settled(decided)).filter_map(|decided| match &decided.resolved.proposal.change {
-            Change::Keys(keys) if keys.transport.is_some() => Some((keys.member, decided.time)),
+            Change::Keys(keys) if keys.transport.is_some() => Some((keys.member, Some(decided.time))),
+            Change::Recover(recovery) => Some((recovery.member, None)),
             _ => None,
         })
     }

@@ -4,6 +4,7 @@ use suyuan_core::order::Decided;
 use suyuan_core::resolution::{Refused, Tally};
 use suyuan_core::{MemberId, StatementId};
 
+use super::act::speaks;
 use super::{Choice, Decisions};
 
 /// What has become of a proposal.
@@ -52,11 +53,13 @@ impl Decisions {
             Some(decided) if self.is_final(decided) => Outcome::Final,
             Some(_) => Outcome::Decided,
             None => {
-                let checked = held.proposal.check(&self.circle, &held.author, &tip.alliance, &tip.slots, now.max(tip.time));
+                // Its author's word in a log that was closed since is nobody's.
+                let spoken = if speaks(&tip.alliance, &held.author, held.incarnation) { Ok(()) } else { Err(Refused::Superseded) };
+                let checked = spoken.and_then(|()| held.proposal.check(&self.circle, &held.author, &tip.alliance, &tip.slots, now.max(tip.time)));
                 checked.err().map_or(Outcome::Open, Outcome::Over)
             }
         };
-        let tally = decided.map_or_else(|| held.proposal.tally(self.approvals(id).keys(), &tip.alliance), counted);
+        let tally = decided.map_or_else(|| held.proposal.tally(&self.approvers(id, &tip.alliance), &tip.alliance), counted);
         let spoke =
             |member: &MemberId| self.votes(id).any(|(author, vote)| author == member && matches!(vote.choice, Choice::Approve | Choice::Object));
         let waits = |member: &MemberId| tip.alliance.voters().any(|voter| voter.id == *member) && !spoke(member);

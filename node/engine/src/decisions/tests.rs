@@ -114,7 +114,7 @@ impl World {
             log: Vec::new(),
             held: BTreeMap::new(),
             up: true,
-            epochs: EpochState { members: ids.iter().copied().collect(), written: None },
+            epochs: EpochState { members: ids.iter().map(|id| (*id, 0)).collect(), written: None },
         };
         let nodes = (0..members).zip(&ids).map(node).collect();
         Self { seed, rng: StdRng::seed_from_u64(seed), now: 10_000, alliance, nodes, cut: BTreeSet::new(), finals: BTreeMap::new() }
@@ -241,7 +241,7 @@ impl World {
             }
             Act::Epoch => {
                 let epoch = order::EpochEntry { epoch: tip.newest_epoch() + 1, statement: StatementId(self.rng.random()) };
-                node.epochs.members = tip.alliance.members().iter().map(|member| member.id).collect();
+                node.epochs.members = tip.alliance.members().iter().map(|member| (member.id, member.incarnation())).collect();
                 node.epochs.written = Some(epoch);
             }
         }
@@ -491,7 +491,7 @@ fn a_keeper_that_does_not_open_the_next_epoch_is_replaced() {
     world.converge();
     // The others still have the epoch for all five, and the keeper sees nothing to do.
     for at in 1..4 {
-        world.nodes[at].epochs = EpochState { members: before.clone(), written: None };
+        world.nodes[at].epochs = EpochState { members: before.iter().map(|id| (*id, 0)).collect(), written: None };
     }
     let replaced = (0..20).any(|_| {
         world.run(300);

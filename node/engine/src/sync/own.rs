@@ -40,7 +40,7 @@ impl Sync {
         let waited = self.began.is_some_and(|began| now.saturating_sub(began) >= self.limits.own_gaps);
         let heard = self.peers.is_empty() || self.peers.values().any(|peer| peer.answered);
         let everybody = waited || !self.peers.values().any(|peer| peer.is_awaited(now));
-        let more = self.logs.iter().filter(|(log, _)| log.member == self.me).any(|(_, own)| {
+        let more = self.own.and_then(|log| self.logs.get(&log)).is_some_and(|own| {
             let believed = |member| self.peers.get(member).is_some_and(|peer| peer.rest_until <= now);
             own.taking.is_some() || own.claims.iter().any(|(member, size)| *size > own.size && believed(member))
         });
@@ -49,6 +49,6 @@ impl Sync {
 
     /// Whether it is proven that more of the own log was published than is here and fits to it, or that it has two histories.
     fn is_disputed(&self) -> bool {
-        self.contradicted || self.convicted.keys().any(|log| log.member == self.me)
+        self.contradicted || self.own.is_some_and(|log| self.convicted.contains_key(&log))
     }
 }

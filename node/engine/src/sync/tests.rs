@@ -40,7 +40,7 @@ fn four() -> Sync {
 
 /// The same with so many entries of each log; nobody is there yet.
 fn of_four(held: u64) -> Sync {
-    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, held)).collect(), Limits::default(), 7);
+    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, held)).collect::<Vec<_>>(), Limits::default(), 7);
     for who in 1..4 {
         assert_eq!(sync.handle(Event::Unreachable(member(who)), 0), []);
     }
@@ -231,7 +231,7 @@ fn a_member_that_listed_what_was_not_here_yet_is_asked_again() {
     let count = (Count { of: gap, next: 6, epoch: 1, mark: None }, 6);
     let listing = Request::Listing { gap, from: 0 };
     let asked_again_at = |listed: Vec<u64>, now| {
-        let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 3)).collect(), Limits::default(), 7);
+        let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 3)).collect::<Vec<_>>(), Limits::default(), 7);
         sync.handle(Event::Connected(member(1)), 0);
         sync.handle(heads(1, &[size(1, 3)]), 0);
         assert!(sync.handle(Event::Gaps { member: member(1), counts: vec![count] }, 1).contains(&ask(1, listing.clone())));
@@ -306,7 +306,7 @@ fn an_own_checkpoint_over_more_that_does_not_fit_holds_authoring_back() {
 
 #[test]
 fn one_answer_is_not_enough_where_others_can_be_reached() {
-    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 5)).collect(), Limits::default(), 7);
+    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 5)).collect::<Vec<_>>(), Limits::default(), 7);
     let known = |actions: &[Action]| actions.contains(&Action::OwnHeadKnown);
     sync.handle(Event::Unreachable(member(3)), 0);
     sync.handle(Event::Connected(member(1)), 0);
@@ -320,7 +320,7 @@ fn one_answer_is_not_enough_where_others_can_be_reached() {
     let actions = sync.handle(heads(2, &[size(0, 9)]), 3002);
     assert_eq!(actions, [ask(2, pull(0, 5))], "more than the first knew");
     // Who never answers is not waited for for ever.
-    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 5)).collect(), Limits::default(), 7);
+    let mut sync = Sync::new(member(0), (0..4).map(|author| size(author, 5)).collect::<Vec<_>>(), Limits::default(), 7);
     sync.handle(Event::Connected(member(1)), 0);
     sync.handle(heads(1, &[size(0, 3)]), 1);
     let mut until = |from: u64, to: u64| (from..to).any(|tenth| known(&sync.handle(Event::Tick, tenth * 100)));

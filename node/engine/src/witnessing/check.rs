@@ -5,7 +5,7 @@ use suyuan_core::note::UnverifiedCheckpoint;
 use suyuan_core::policy::{Witnesses, checkpoint_key};
 
 use super::desk::cosigned;
-use super::{LogGathered, current, held_root};
+use super::{LogGathered, held_root};
 use crate::fsck::Finding;
 use crate::ledger::Ledger;
 use crate::schema::{Table, log_key};
@@ -48,13 +48,13 @@ pub(crate) fn check_all_cosigned(ledger: &Ledger, view: &impl View) -> Result<()
 fn check_cosigned(key: &[u8; 32], ledger: &Ledger, view: &impl View) -> Result<(), Finding> {
     let Some(last) = cosigned(key, view)? else { return Ok(()) };
     // The keys of logs outside the alliance are the operator's matter, and not in the store.
-    let Some(member) = ledger.alliance.members().iter().find(|member| current(&ledger.alliance, &member.id).origin() == last.origin) else {
+    let Some(member) = ledger.alliance.members().iter().find(|member| ledger.alliance.log_of(&member.id).origin() == last.origin) else {
         return Ok(());
     };
-    let log = current(&ledger.alliance, &member.id);
+    let log = ledger.alliance.log_of(&member.id);
     let wrong = |what: &str| Finding { log: Some(log), sequence: None, what: format!("what was cosigned: {what}") };
     let note = format!("{}\n{}", last.body(), last.signed);
-    let signed = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&checkpoint_key(&log, member, last.head.size), &[]));
+    let signed = UnverifiedCheckpoint::parse(&note).and_then(|note| note.verify(&checkpoint_key(&log, member, last.head.size)?, &[]));
     signed.map_err(|fault| wrong(&fault.to_string()))?;
     match held_root(&log, last.head.size, ledger, view)? {
         Some(root) if root != last.head.root => Err(wrong("it is over other entries")),
@@ -70,7 +70,7 @@ pub(crate) fn check_gathered(log: &LogId, gathered: &LogGathered, witnesses: &Wi
     let wrong = |what: String| Finding { log: Some(*log), sequence: None, what: format!("a cosigned checkpoint: {what}") };
     let author = ledger.alliance.member(&log.member).ok_or_else(|| wrong("of nobody in the charter".into()))?;
     for one in gathered.witnessed.iter().chain(&gathered.newer) {
-        let key = checkpoint_key(log, author, one.head.size);
+        let key = checkpoint_key(log, author, one.head.size).map_err(|fault| wrong(fault.to_string()))?;
         let checkpoint = UnverifiedCheckpoint::parse(&one.note).and_then(|note| note.verify(&key, witnesses.keys()));
         let head = checkpoint.map_err(|fault| wrong(fault.to_string()))?.head;
         if held_root(log, head.size, ledger, view)? != Some(head.root) {

@@ -11,7 +11,7 @@ use suyuan_core::note::{self, NamedKey, TreeHead};
 use suyuan_core::policy::checkpoint_key;
 use suyuan_core::witness::{self, AddCheckpoint, Refusal, origin_hash};
 
-use super::{Contradiction, Cosignature, VerifiedCosignature, contradiction, current, held_root};
+use super::{Contradiction, Cosignature, VerifiedCosignature, contradiction, held_root};
 use crate::ledger::Ledger;
 use crate::schema::Table;
 use crate::view::{Changes, StoreError, View};
@@ -169,7 +169,8 @@ impl Desk {
         let (log, head) = (&shown.log, shown.head);
         let known = ledger.alliance.active(&log.member).filter(|member| member.id != ledger.me);
         let (Some(author), Some(root)) = (known, held_root(log, head.size, ledger, view)?) else { return Ok(Ok(None)) };
-        let signed = note::log_line(&checkpoint_key(log, author, head.size), &shown.signed);
+        let Ok(key) = checkpoint_key(log, author, head.size) else { return Ok(Ok(None)) };
+        let signed = note::log_line(&key, &shown.signed);
         if root != head.root {
             let note = format!("{}\n{signed}", shown.body());
             return Ok(Err(contradiction(log, &head, &note, ledger, None, view)?.map(Box::new)));
@@ -219,9 +220,9 @@ impl Cosigned {
 /// The log of another member with this origin, and the key that signs it at a size.
 fn member_log(origin: &str, size: u64, ledger: &Ledger) -> Option<(LogId, NamedKey)> {
     let mut others = ledger.alliance.members().iter().filter(|member| member.id != ledger.me);
-    let member = others.find(|member| current(&ledger.alliance, &member.id).origin() == origin)?;
-    let log = current(&ledger.alliance, &member.id);
-    Some((log, checkpoint_key(&log, member, size)))
+    let member = others.find(|member| ledger.alliance.log_of(&member.id).origin() == origin)?;
+    let log = ledger.alliance.log_of(&member.id);
+    Some((log, checkpoint_key(&log, member, size).ok()?))
 }
 
 /// The log's signature lines alone: what others put on the note is not kept.

@@ -39,7 +39,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// The key that signs the checkpoint over so many entries of the own log: that of the last of them.
     pub(super) fn checkpoint_key(&self, size: u64) -> Result<&SecretKey, Fatal> {
         let me = self.myself()?;
-        Ok(private(&self.disk.keys().log, me.log_at(size.saturating_sub(1)))?)
+        let key = me.log_at(me.incarnation(), size.saturating_sub(1)).unwrap_or(&me.log);
+        Ok(private(&self.disk.keys().log, key)?)
     }
 
     /// The key that cosigns as the alliance knows this member today.

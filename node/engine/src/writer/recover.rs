@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{EpochSecret, self_circle};
-use suyuan_core::log::LogId;
 use suyuan_core::{AllianceId, MemberId};
 use zeroize::Zeroizing;
 
@@ -127,8 +126,7 @@ pub fn check_owner(view: &impl View, alliance: &Alliance, me: &MemberId) -> Resu
 /// [`RecoverError`].
 pub fn own_entries(view: &impl View, alliance: &Alliance, me: &MemberId) -> Result<u64, RecoverError> {
     check_owner(view, alliance, me)?;
-    let log = LogId { alliance: alliance.id(), member: *me, incarnation: 0 };
-    Ok(Logs::load(view)?.head(&log).size())
+    Ok(Logs::load(view)?.head(&alliance.log_of(me)).size())
 }
 
 /// The circle of this member alone has one epoch, whose secret never leaves the keyring.

@@ -12,6 +12,7 @@ use suyuan_core::circle::{EpochSecret, PrekeySecret};
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::LogId;
 use suyuan_core::{CircleId, MemberId};
+use suyuan_engine::ledger::Founded;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::view::{Changes, MemoryView, StoreError, View};
@@ -134,6 +135,12 @@ pub struct Node {
 
 impl Node {
     pub fn new(index: usize, alliance: &Arc<Alliance>, now: u64) -> Self {
+        Self::begin(alliance.members()[index].id, index, alliance.clone(), now)
+    }
+
+    /// A member's node with an empty disk, and the keys of this number.
+    pub fn begin(me: MemberId, index: usize, founded: impl Into<Founded>, now: u64) -> Self {
+        let founded = founded.into();
         let touched = Touched::default();
         let mut disk = Memory {
             rows: MemoryView::default(),
@@ -148,11 +155,11 @@ impl Node {
             anchor: None,
             touched: touched.clone(),
         };
-        let (me, mut rng) = (alliance.members()[index].id, StdRng::seed_from_u64(index as u64));
-        let state = recover(alliance.clone(), me, EpochSecrets::default(), None, &mut disk, &mut rng).unwrap();
+        let mut rng = StdRng::seed_from_u64(index as u64);
+        let others: Vec<MemberId> = founded.today().members().iter().map(|member| member.id).collect();
+        let state = recover(founded, me, EpochSecrets::default(), None, &mut disk, &mut rng).unwrap();
         let out = Out::default();
         let outcomes = out.0.clone();
-        let others = alliance.members().iter().map(|member| member.id);
         Self { writer: Writer::start(disk, out, rng, state, now).unwrap(), rounds: Rounds::new(me, others), outcomes, touched }
     }
 

@@ -5,6 +5,7 @@
 #[path = "../replays/node.rs"]
 #[allow(dead_code)]
 mod node;
+mod recovery;
 #[path = "../replays/world.rs"]
 #[allow(dead_code)]
 mod world;
@@ -91,7 +92,7 @@ fn whoever_exchanges_all_keys_writes_on_and_everybody_follows() {
             }
             let known = ledger.alliance.member(&change.member).unwrap();
             let note = world.nodes[member].checkpoint().unwrap();
-            let new = checkpoint_key(&log(&world, member), known, size);
+            let new = checkpoint_key(&log(&world, member), known, size).unwrap();
             assert_eq!(new.key.to_bytes(), change.log.unwrap().0, "the new key signs the checkpoint");
             UnverifiedCheckpoint::parse(note).unwrap().verify(&new, &[]).unwrap();
         }

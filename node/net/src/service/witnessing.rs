@@ -60,8 +60,8 @@ impl Service {
         }
         match result {
             Ok(found) => self.round(Event::Heard(found)),
-            // It may be by keys that this node has not heard of yet.
-            Err(fault @ (Fault::CheckpointSignature | Fault::Cosignature)) => {
+            // It may be by keys, or of a log, that this node has not heard of yet.
+            Err(fault @ (Fault::CheckpointSignature | Fault::Cosignature | Fault::Origin)) => {
                 self.step(sync::Event::Doubted { member, version, why: sync::Why::Cosignature(fault) });
             }
             Err(fault) => {

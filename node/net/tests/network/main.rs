@@ -10,6 +10,7 @@ mod hostile;
 mod moves;
 mod own_log;
 mod partition;
+mod ports;
 mod proxy;
 mod puppet;
 mod replay;

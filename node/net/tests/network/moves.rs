@@ -5,7 +5,8 @@ use std::time::Duration;
 use suyuan_core::MemberId;
 use suyuan_runtime::SubmitError;
 
-use super::support::{Alliance, Running, converged, free_port, multiaddr, own_head_known, wait};
+use super::ports::free_port;
+use super::support::{Alliance, Running, converged, multiaddr, own_head_known, wait};
 
 fn stated(node: &Running, member: &MemberId) -> Option<Vec<String>> {
     node.handle().state().ledger.addresses.of(member).map(|stated| stated.addresses.clone())

@@ -8,8 +8,9 @@ use suyuan_engine::serve;
 use suyuan_engine::wire::{Request, Response};
 use suyuan_net::limits;
 
+use super::ports::free_port;
 use super::proxy::Proxy;
-use super::support::{Alliance, Running, converged, free_port, own_head_known, wait};
+use super::support::{Alliance, Running, converged, own_head_known, wait};
 
 /// Bytes of the answers by which a member gets a log from a size on.
 fn missed(from: &Running, member: MemberId, log: LogId, mut size: u64) -> u64 {

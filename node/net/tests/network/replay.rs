@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::support::{Alliance, converged, free_port, local, own_head_known, wait};
+use super::ports::free_port;
+use super::support::{Alliance, converged, local, own_head_known, wait};
 
 /// Forwards one port to another, and keeps what each client said.
 async fn recorder(from: u16, to: u16) -> Arc<Mutex<Vec<Vec<u8>>>> {

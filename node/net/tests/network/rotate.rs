@@ -33,7 +33,7 @@ async fn write_on(number: usize, alliance: &Alliance, node: &Running) {
     let (state, log) = (node.handle().state(), alliance.log(number));
     let me = state.ledger.alliance.member(&log.member).unwrap();
     let published = state.published.unwrap();
-    let key = suyuan_core::policy::checkpoint_key(&log, me, published.size);
+    let key = suyuan_core::policy::checkpoint_key(&log, me, published.size).unwrap();
     assert_eq!(key.key, me.log, "the newest key signs");
     UnverifiedCheckpoint::parse(&published.checkpoint).unwrap().verify(&key, &[]).unwrap();
 }

@@ -1,7 +1,7 @@
 //! An alliance whose nodes run in this process, each in a folder of its own.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,9 @@ use suyuan_engine::{query, submission, sync};
 use suyuan_net::status::PeerStatus;
 use suyuan_net::{Multiaddr, NetConfig, Network};
 use suyuan_runtime::keyring::{Keyring, Passphrase};
-use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, SubmitError};
+use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, StartError, SubmitError};
+
+use super::ports::free_port;
 
 pub struct Founder {
     pub folder: tempfile::TempDir,
@@ -43,10 +45,6 @@ pub struct Alliance {
 pub struct Running {
     pub node: Node,
     pub net: Network,
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 pub fn multiaddr(port: u16) -> Multiaddr {
@@ -151,12 +149,25 @@ impl Alliance {
     }
 
     pub fn run(&self, number: usize) -> Running {
-        self.with_network(Node::start(self.node_config(number)).unwrap(), number)
+        self.with_network(self.start(number, Node::start), number)
     }
 
     /// Starts a node that authors nothing yet, and its network.
     pub fn run_held(&self, number: usize) -> Running {
-        self.with_network(Node::start_held(self.node_config(number)).unwrap(), number)
+        self.with_network(self.start(number, Node::start_held), number)
+    }
+
+    /// In one process a store stays open, after its node has stopped, while the last answer is being made from it.
+    fn start(&self, number: usize, start: impl Fn(NodeConfig) -> Result<Node, StartError>) -> Node {
+        let begun = Instant::now();
+        loop {
+            match start(self.node_config(number)) {
+                Err(StartError::Store(_)) if begun.elapsed() < Duration::from_secs(60) => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                started => return started.unwrap(),
+            }
+        }
     }
 
     fn with_network(&self, node: Node, number: usize) -> Running {
@@ -171,16 +182,9 @@ impl Running {
     }
 
     pub async fn stop(self) {
-        // In one process the store stays open while the last answer is being made from it.
-        let store = std::sync::Arc::downgrade(self.handle().store());
         self.net.stop().await;
         drop(self.net);
         self.node.stop().await.unwrap();
-        let begun = Instant::now();
-        // A test may hold a handle of its own.
-        while store.strong_count() > 0 && begun.elapsed() < Duration::from_secs(2) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
     }
 
     pub fn size(&self, log: &LogId) -> u64 {

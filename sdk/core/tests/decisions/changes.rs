@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use suyuan_core::charter::{Alliance, Entry, Role};
+use suyuan_core::charter::{Alliance, Entry, Pin, Role};
 use suyuan_core::id::{MemberId, StatementId};
 use suyuan_core::key::SecretKey;
 use suyuan_core::limits;
 use suyuan_core::membership::{Agreement, Amendment, Chair, Change, ChangeFault, KeyChange, Removal, RoleChange, Rule};
+use suyuan_core::recovery::{Compromise, Recovery};
+use suyuan_core::version::Difference;
 
 use crate::fixture::{bytes32, entry, secret};
-use crate::world::{admission, founded, four, id, remove, rotate, variants};
+use crate::world::{admission, founded, four, id, recover, remove, rotate, variants};
 
 variants!(ChangeFault: Form, Known, Unknown, Key, Possession, Full, Office);
 
@@ -25,7 +27,8 @@ const WEAK: [u8; 32] = [0; 32];
 #[test]
 fn every_reason_against_a_change() {
     let alliance = four();
-    check([admissions(&alliance), removals(&alliance), roles(&alliance), keys(&alliance), amendments(&alliance), others(&alliance)].concat());
+    let of_members = [admissions(&alliance), removals(&alliance), roles(&alliance), keys(&alliance), recoveries(&alliance)].concat();
+    check([of_members, amendments(&alliance), others(&alliance)].concat());
 }
 
 fn admissions(alliance: &Alliance) -> Vec<Case> {
@@ -138,6 +141,97 @@ fn keys(alliance: &Alliance) -> Vec<Case> {
         case("a weak encryption key", Key, alliance, &signed(encryption(WEAK), &[&root])),
         case("a log key from before the last", Form, &turned, &Change::Keys(rotate(alliance, 1, Some("log 3"), None, 99))),
     ]
+}
+
+fn recoveries(alliance: &Alliance) -> Vec<Case> {
+    use ChangeFault::{Form, Full, Key, Possession, Unknown};
+    let good = recover(alliance, 1, "new");
+    let done = alliance.changed(&Change::Recover(good.clone())).unwrap();
+    let of = |name, fault, change: &dyn Fn(&mut Recovery)| {
+        let mut recovery = good.clone();
+        change(&mut recovery);
+        case(name, fault, alliance, &Change::Recover(recovery))
+    };
+    let again = (0..limits::INCARNATIONS)
+        .fold(alliance.clone(), |alliance, number| alliance.changed(&Change::Recover(recover(&alliance, 1, &format!("{number}")))).unwrap());
+    let marks =
+        (0..limits::COMPROMISES as u64).fold(alliance.clone(), |alliance, from| alliance.changed(&mark(&alliance, 0, from, from + 1)).unwrap());
+    let stranger = Change::Compromised(Compromise { member: MemberId([1; 32]), incarnation: 0, from: 0, size: 1 });
+    let left = alliance.changed(&remove(alliance, 1)).unwrap();
+    vec![
+        of("a stranger recovers", Unknown, &|recovery| recovery.member = MemberId([1; 32])),
+        case("who has left recovers", Unknown, &left, &Change::Recover(good.clone())),
+        of("without a signature", Possession, &|recovery| recovery.signatures.truncate(3)),
+        of("signatures in another order", Possession, &|recovery| recovery.signatures.reverse()),
+        of("signed for another member", Possession, &|recovery| recovery.member = id(alliance, 2)),
+        of("another encryption key than was signed", Possession, &|recovery| recovery.keys.encryption = StatementId(entry_keys(2).encryption)),
+        case("recovered in another alliance", Possession, &founded_otherwise(), &Change::Recover(good.clone())),
+        case("recovered twice with the same keys", Key, &done, &Change::Recover(good.clone())),
+        case("recovered with the keys that it has", Key, alliance, &Change::Recover(recover_with(alliance, ["root", "log", "witness", "transport"]))),
+        case("recovered with one key for two purposes", Key, alliance, &Change::Recover(recover_with(alliance, ["a", "b", "b", "c"]))),
+        case("recovered too often", Full, &again, &Change::Recover(recover(&again, 1, "once more"))),
+        case("entries of a stranger are marked", Unknown, alliance, &stranger),
+        case("nothing is marked", Form, alliance, &mark(alliance, 0, 5, 5)),
+        case("a log is marked that has not begun", Form, alliance, &mark(alliance, 1, 5, 6)),
+        case("marked too often", Full, &marks, &mark(&marks, 0, 0, 1)),
+    ]
+}
+
+fn mark(alliance: &Alliance, incarnation: u64, from: u64, size: u64) -> Change {
+    Change::Compromised(Compromise { member: id(alliance, 1), incarnation, from, size })
+}
+
+fn recover_with(alliance: &Alliance, names: [&str; 4]) -> Recovery {
+    let keys = names.map(|name| secret(1, name));
+    let [root, log, witness, transport] = &keys;
+    let at = Pin { size: 7, root: bytes32("root") };
+    Recovery::sign(&alliance.id(), &id(alliance, 1), recover(alliance, 1, "new").keys.encryption.0, [root, log, witness, transport], at)
+}
+
+#[test]
+fn whoever_recovers_goes_on_with_other_keys_and_another_log() {
+    let alliance = four();
+    let former = alliance.member(&id(&alliance, 2)).unwrap().clone();
+    let rotated = alliance.changed(&Change::Keys(rotate(&alliance, 2, Some("log 2"), None, 5))).unwrap();
+    let before = rotated.member(&former.id).unwrap().clone();
+    let after = rotated.changed(&Change::Recover(recover(&rotated, 2, "new"))).unwrap();
+    let member = after.active(&former.id).unwrap();
+    assert_eq!((member.incarnation(), after.log_of(&former.id).incarnation), (1, 1));
+    assert_eq!(rotated.log_of(&former.id).incarnation, 0);
+    // The closed log's keys go on proving what they signed, and nothing else.
+    assert_eq!((member.log_at(0, 4), member.log_at(0, 5)), (Some(&former.log), Some(&before.log)));
+    let new = secret(2, "log new").public();
+    assert_eq!((member.log_at(1, 0), member.log_at(1, 900), member.log_at(2, 0)), (Some(&new), Some(&new), None));
+    assert_eq!((member.pin(0), member.pin(1)), (Some(Pin { size: 7, root: bytes32("root") }), None));
+    assert_eq!((member.log_key(&before.log.id()), member.log_key(&new.id())), (None, Some(&new)), "who has the lost key votes no more");
+    assert_eq!((&member.entry.name, member.entry.role), (&before.entry.name, before.entry.role), "it is the same member");
+    assert!([before.entry.keys, former.entry.keys].iter().all(|keys| keys.signing().into_iter().all(|key| !after.is_fresh(key))));
+    assert_eq!(after.differences(&rotated), [Difference::Keys(former.id), Difference::Log(former.id)]);
+    // The leader may, and stays it; others decide, not whoever it is about.
+    let leads = alliance.changed(&Change::Recover(recover(&alliance, 0, "new"))).unwrap();
+    assert_eq!(leads.leader().unwrap().id, id(&alliance, 0));
+    let change = Change::Recover(recover(&alliance, 0, "new"));
+    assert_eq!(change.electorate(&alliance), [1, 2].map(|member| id(&alliance, member)));
+    // When it leaves later, both of its logs end.
+    let gone = after.changed(&Change::Remove(Removal { member: former.id, size: 3, root: StatementId([3; 32]) })).unwrap();
+    let pins = [0, 1].map(|incarnation| gone.member(&former.id).unwrap().pin(incarnation).unwrap().size);
+    assert_eq!(pins, [7, 3]);
+}
+
+#[test]
+fn what_others_may_have_signed_is_marked_and_nothing_else() {
+    let alliance = four();
+    let member = id(&alliance, 1);
+    let marked = alliance.changed(&mark(&alliance, 0, 3, 5)).unwrap().changed(&mark(&alliance, 0, 9, 10)).unwrap();
+    let found: Vec<u64> = (0..12).filter(|sequence| marked.member(&member).unwrap().is_compromised(0, *sequence)).collect();
+    assert_eq!(found, [3, 4, 9]);
+    assert!(!marked.member(&member).unwrap().is_compromised(1, 3));
+    assert_eq!(marked.differences(&alliance), [Difference::Compromised(member)]);
+    // Of whoever has left, too.
+    let left = marked.changed(&remove(&marked, 1)).unwrap();
+    let later = left.changed(&mark(&left, 0, 0, 1)).unwrap();
+    assert!(later.member(&member).unwrap().is_compromised(0, 0));
+    assert_eq!(later.differences(&left), [Difference::Compromised(member)]);
 }
 
 /// The same members in another alliance.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use suyuan_core::charter::{Alliance, Charter, CharterFile, Role};
-use suyuan_core::circle::{PUBLIC, alliance_circle};
+use suyuan_core::charter::{Alliance, Charter, CharterFile, Member, Pin, Role};
+use suyuan_core::circle::{PUBLIC, PrekeySecret, alliance_circle};
 use suyuan_core::history::HistoryEntry;
 use suyuan_core::id::{MemberId, StatementId};
 use suyuan_core::key::SecretKey;
@@ -12,6 +12,7 @@ use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::membership::{Admission, Change, KeyChange, Removal};
 use suyuan_core::note::{add_cosignature, sign_head};
 use suyuan_core::order::{Entry, Order, origin};
+use suyuan_core::recovery::Recovery;
 use suyuan_core::resolution::{APPROVE, Disclosed, Effect, PROPOSAL, Proposal, Refused, Resolved, Signed, Slot};
 use suyuan_core::section::{AudienceHeader, Body, Field, SectionHeader, audience_commitment, section_commitment};
 use suyuan_core::statement::{Place, SectionCommitment, SignedStatement, Statement, sign};
@@ -41,7 +42,8 @@ pub fn four() -> Arc<Alliance> {
 /// The id of the member whose keys have this number.
 pub fn id(alliance: &Alliance, member: usize) -> MemberId {
     let log = secret(member, "log").public();
-    alliance.members().iter().chain(alliance.former()).find(|known| known.logs[0].key == log).unwrap().id
+    let first = |known: &Member| known.closed.first().map_or(&known.logs, |closed| &closed.keys)[0].key;
+    alliance.members().iter().chain(alliance.former()).find(|known| first(known) == log).unwrap().id
 }
 
 pub fn admission(alliance: &Alliance, newcomer: &suyuan_core::charter::Entry, member: usize) -> Admission {
@@ -74,6 +76,14 @@ pub fn rotate(alliance: &Alliance, member: usize, log: Option<&str>, witness: Op
     let root = secret(member, "root");
     let keys: Vec<&SecretKey> = std::iter::once(&root).chain(&log).chain(&witness).collect();
     change.signed(&alliance.id(), &keys)
+}
+
+/// A recovery of a member with keys of these names, its log accepted as `remove` does.
+pub fn recover(alliance: &Alliance, member: usize, name: &str) -> Recovery {
+    let [root, log, witness, transport] = ["root", "log", "witness", "transport"].map(|kind| secret(member, &format!("{kind} {name}")));
+    let encryption = PrekeySecret::from_bytes(bytes32(&format!("encryption {member} {name}"))).public();
+    let at = Pin { size: 7, root: bytes32("root") };
+    Recovery::sign(&alliance.id(), &id(alliance, member), encryption, [&root, &log, &witness, &transport], at)
 }
 
 /// A statement with one public section, and what opens it.

@@ -289,6 +289,8 @@ fn run_history(input: &In) -> Result<Value, (Fault, Option<&'static str>)> {
         "members": alliance.members().iter().map(|member| json!([member.id.to_string(), member.entry.role.name()])).collect::<Vec<_>>(),
         "former": alliance.former().iter().filter_map(left).collect::<Vec<_>>(),
         "deputies": alliance.deputies().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "closed": everybody().flat_map(|member| member.closed.iter().map(move |log| json!([member.id.to_string(), log.pin.size, hex::encode(log.pin.root)]))).collect::<Vec<_>>(),
+        "compromised": everybody().flat_map(|member| member.compromises.iter().map(move |mark| json!([member.id.to_string(), mark.incarnation, mark.from, mark.size]))).collect::<Vec<_>>(),
         "keys": everybody().map(|member| json!([member.id.to_string(), keys(member)])).collect::<Vec<_>>(),
         "epochs": order.epochs.iter().map(|named| json!([named.entry.epoch, named.entry.statement.to_string()])).collect::<Vec<_>>(),
         "slots": order.slots.iter().map(|(subject, version)| json!([subject, version])).collect::<Vec<_>>(),
@@ -308,7 +310,7 @@ fn run_bundle(input: &In) -> Result<Value, Fault> {
                 .collect();
             json!({ "id": record.id().to_string(), "author": record.author.to_string(), "type": record.statement.kind,
             "sequence": record.statement.place.sequence, "size": record.size, "fields": fields, "withheld": record.withheld(),
-            "needed": record.standing.needed, "left": record.left, "witnessed": record.standing.time,
+            "needed": record.standing.needed, "left": record.left, "closed": record.closed, "compromised": record.compromised, "witnessed": record.standing.time,
             "witnesses": record.witnesses.iter().map(|(member, time)| json!([member.to_string(), time])).collect::<Vec<_>>() })
         })
         .collect();

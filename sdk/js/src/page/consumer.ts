@@ -111,7 +111,7 @@ function redraw(bundle: OpenBundle, { verified, reasons }: Outcome): Changes {
       changes.added++;
     } else open.delete(article);
     changes.text = fill(article, record) || changes.text;
-    mark(article, "verified", t(lang, "mark.verified"), witnessed(lang, record), details(record));
+    mark(article, record.compromised ? "warning" : "verified", t(lang, "mark.verified"), witnessed(lang, record), details(record));
   }
   // A record that does not hold has no id to be found by: what remains displayed is matched in order, as server and proof file have it.
   const remaining = [...open];
@@ -164,7 +164,7 @@ function mark(article: HTMLElement, state: State, text: string, ...more: HTMLEle
 
 function details(record: VerifiedRecord): HTMLElement {
   const [author, entry] = [clean(record.author.name), record.sequence + 1];
-  const place = record.left ? t(lang, "mark.place.left", author, entry) : t(lang, "mark.place", author, entry, record.size);
+  const place = record.closed ? t(lang, "mark.place.left", author, entry) : t(lang, "mark.place", author, entry, record.size);
   const box = element("details", "", element("summary", "", t(lang, "mark.details")), element("p", "", place));
   if (record.checkpointTime !== null) box.append(element("p", "", t(lang, "mark.asof", stamp(record.checkpointTime * 1000))));
   box.append(element("p", "id", t(lang, "mark.id", record.id)));

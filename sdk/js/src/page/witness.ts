@@ -11,11 +11,12 @@ import type { Lang } from "./words.js";
 const NAMED = 4;
 
 /** What is said of a record's witnesses, whose cosignatures were verified along with it. */
-export function witnessed(lang: Lang, { author, left, size, witnesses, needed, witnessed: time }: VerifiedRecord): HTMLElement {
+export function witnessed(lang: Lang, { author, left, closed, compromised, size, witnesses, needed, witnessed: time }: VerifiedRecord): HTMLElement {
   const partners = witnesses.filter(({ role }) => role !== "regulator").map(({ name }) => name);
   const regulators = witnesses.filter(({ role }) => role === "regulator").map(({ name }) => name);
   const box = element("div", "witness");
-  if (left) box.append(element("p", "left", t(lang, "mark.left", clean(author.name), size)));
+  if (compromised) box.append(element("p", "caution", t(lang, "mark.compromised", clean(author.name))));
+  if (closed) box.append(element("p", "left", t(lang, left ? "mark.left" : "mark.closed", clean(author.name), size)));
   else if (needed === 0) box.append(element("p", "", t(lang, "mark.alone")));
   else if (time === null) box.append(element("p", "", t(lang, "mark.unwitnessed", partners.length, needed)));
   else box.append(element("p", "witnessed", t(lang, "mark.witnessed", names(lang, partners), stamp(time * 1000))));
@@ -23,12 +24,12 @@ export function witnessed(lang: Lang, { author, left, size, witnesses, needed, w
   return box;
 }
 
-/** How many of the records are witnessed, in a sentence, and how many are by members that have left, in another. */
+/** How many of the records are witnessed, in a sentence, and how many are of closed logs, in another. */
 export function howMany(lang: Lang, verified: readonly VerifiedRecord[]): string {
   const count = verified.filter((record) => record.witnessed !== null).length;
   if (count === verified.length) return t(lang, "verdict.witnessed");
   const some = t(lang, "verdict.witnessed.some", count, verified.length);
-  const gone = verified.filter(({ left }) => left).length;
+  const gone = verified.filter(({ closed }) => closed).length;
   return gone === 0 ? some : `${some}${lang === "zh" ? "" : " "}${t(lang, "verdict.left", gone)}`;
 }
 

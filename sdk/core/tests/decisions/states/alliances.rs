@@ -55,6 +55,7 @@ fn describe(alliance: &Alliance) -> Vec<u8> {
         for keys in member.retired.iter().chain([&member.entry.keys]) {
             keys.signing().iter().for_each(|key| text.extend(&key[..4]));
         }
+        text.extend([member.incarnation() as u8, member.compromises.len() as u8]);
     }
     text.push(2);
     alliance.deputies().iter().for_each(|deputy| text.extend(&deputy.0[..8]));
@@ -105,7 +106,18 @@ fn check_step(before: &Alliance, after: &Alliance, change: &Change) {
     assert_eq!(after.version(), before.version() + u64::from(change.alters()), "the version counts the changes");
     assert!(change.alters() || before == after, "an agreement alters nothing");
     assert_eq!((after.id(), after.founder()), (before.id(), before.founder()));
-    assert!(after.former().starts_with(before.former()), "who left stays away, as it left");
+    let marks = matches!(change, Change::Compromised(_));
+    let who = |alliance: &Alliance| alliance.former().iter().map(|member| (member.id, member.left)).collect::<Vec<_>>();
+    assert!(after.former().starts_with(before.former()) || (marks && who(after) == who(before)), "who left stays away, as it left");
+    if let Change::Recover(recovery) = change {
+        let [then, now] = [before, after].map(|alliance| alliance.active(&recovery.member).unwrap());
+        assert_eq!(
+            (now.incarnation(), now.id, now.entry.role),
+            (then.incarnation() + 1, then.id, then.entry.role),
+            "the same member, in its next log"
+        );
+        assert!(then.logs.iter().all(|key| now.log_key(&key.key.id()).is_none()), "by its former keys it says nothing more");
+    }
     let known = |alliance: &Alliance| alliance.members().len() + alliance.former().len();
     assert_eq!(known(after), known(before) + usize::from(matches!(change, Change::Admit(_))), "nobody is forgotten");
     let leads = |alliance: &Alliance| alliance.leader().map(|leader| leader.id);

@@ -7,9 +7,10 @@ use suyuan_core::charter::{Alliance, Entry, Role};
 use suyuan_core::id::{MemberId, StatementId};
 use suyuan_core::key::SecretKey;
 use suyuan_core::membership::{Agreement, Amendment, Chair, Change, Removal, RoleChange, Rule};
+use suyuan_core::recovery::Compromise;
 
 use crate::fixture::{bytes32, entry, secret};
-use crate::world::{admission, founded, rotate};
+use crate::world::{admission, founded, recover, rotate};
 
 /// Number of the voter that may be admitted, and of the regulator.
 const NEWCOMERS: [(usize, Role); 2] = [(4, Role::Support), (5, Role::Regulator)];
@@ -40,7 +41,9 @@ impl Catalogue {
         let mut people: Vec<(usize, MemberId)> = founding.members().iter().enumerate().map(|(number, member)| (number, member.id)).collect();
         people.extend(newcomers.iter().map(|(number, entry)| (*number, entry.member())));
         let mut catalogue = Self { founding, operations: Vec::new(), subjects: Vec::new(), people, keys: BTreeMap::new() };
-        for (number, name) in (0..=BACK).flat_map(|number| ["log", "witness", "root", "log 2", "witness 2"].map(|name| (number, name))) {
+        for (number, name) in
+            (0..=BACK).flat_map(|number| ["log", "witness", "root", "log 2", "witness 2", "log new", "witness new"].map(|name| (number, name)))
+        {
             let key = secret(number, name);
             catalogue.keys.insert(key.public().to_bytes(), key);
         }
@@ -85,6 +88,12 @@ impl Catalogue {
         self.add(Change::Keys(rotate(&self.founding.clone(), 0, Some("log 2"), None, 100)));
         if of(1).is_some() {
             self.add(Change::Keys(rotate(&self.founding.clone(), 1, None, Some("witness 2"), 0)));
+        }
+        for member in of(0).and(Some(0)).into_iter().chain(of(1).and(Some(1))) {
+            self.add(Change::Recover(recover(&self.founding.clone(), member, "new")));
+        }
+        if let Some(member) = of(1) {
+            self.add(Change::Compromised(Compromise { member, incarnation: 1, from: 0, size: 7 }));
         }
     }
 

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::circle::alliance_circle;
 use suyuan_core::id::MemberId;
-use suyuan_core::membership::{Change, Rule};
+use suyuan_core::membership::{Change, Removal, Rule};
 use suyuan_core::order::Order;
+use suyuan_core::recovery::Recovery;
 use suyuan_core::resolution::{Proposal, Refused};
 
 use super::alliances::Alliances;
@@ -342,8 +343,8 @@ impl Search {
 fn electorate(alliance: &Alliance, change: &Change) -> BTreeSet<MemberId> {
     let mut may = voters(alliance);
     match change {
-        Change::Remove(removal) => {
-            may.remove(&removal.member);
+        Change::Remove(Removal { member, .. }) | Change::Recover(Recovery { member, .. }) => {
+            may.remove(member);
         }
         Change::Keys(keys) => return alliance.members().iter().map(|member| member.id).filter(|member| *member == keys.member).collect(),
         _ => {}
@@ -358,7 +359,7 @@ fn needed(alliance: &Alliance, change: &Change, may: usize, proposal: &Proposal)
         Change::Agree(_) => proposal.signers.len() / 2 + 1,
         Change::Keys(_) => may,
         _ if all => may,
-        Change::Admit(_) | Change::Remove(_) | Change::Charter(_) => (2 * may).div_ceil(3),
-        Change::Role(_) | Change::Chair(_) => may / 2 + 1,
+        Change::Admit(_) | Change::Remove(_) | Change::Recover(_) | Change::Charter(_) => (2 * may).div_ceil(3),
+        Change::Role(_) | Change::Chair(_) | Change::Compromised(_) => may / 2 + 1,
     }
 }

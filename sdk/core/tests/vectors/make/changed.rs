@@ -13,7 +13,7 @@ use suyuan_core::note::{TreeHead, cosign, sign_checkpoint};
 use suyuan_core::proof::LogProof;
 use suyuan_core::tree;
 
-use super::histories::{Story, rotated};
+use super::histories::{Story, marked, recovered, rotated};
 use super::{Cases, flip};
 use crate::deciding::{Public, admit, id};
 use crate::fixture::{TIME, bytes32, field, secret};
@@ -24,6 +24,7 @@ const SECONDS: u64 = 1_795_219_500;
 struct Log<'a> {
     alliance: &'a Alliance,
     author: usize,
+    incarnation: u64,
     statement: Public,
     index: u64,
     leaves: Vec<Hash>,
@@ -32,11 +33,16 @@ struct Log<'a> {
 impl<'a> Log<'a> {
     /// Of so many entries, one of them signed with a key of this name.
     fn new(alliance: &'a Alliance, author: usize, key: &str, index: u64, size: usize) -> Self {
-        let place = log(alliance, author).place(index);
+        Self::of(alliance, author, 0, key, index, size)
+    }
+
+    /// The same of a later incarnation.
+    fn of(alliance: &'a Alliance, author: usize, incarnation: u64, key: &str, index: u64, size: usize) -> Self {
+        let place = LogId { incarnation, ..log(alliance, author) }.place(index);
         let statement = Public::placed(place, TIME, &secret(author, key), "inspection", Vec::new(), vec![field("result", "\"pass\"")]);
         let leaf = |number: u64| if number == index { statement.signed.id } else { StatementId(bytes32(&format!("entry {number}"))) };
         let leaves = (0..size as u64).map(|number| tree::leaf_hash(&leaf(number).0)).collect();
-        Self { alliance, author, statement, index, leaves }
+        Self { alliance, author, incarnation, statement, index, leaves }
     }
 
     fn head(&self) -> TreeHead {
@@ -45,7 +51,8 @@ impl<'a> Log<'a> {
 
     /// Signed with log and witness key of these names, and cosigned by other members.
     fn checkpoint(&self, (key, witness): (&str, &str), others: &[usize]) -> String {
-        let (log, id_of) = (log(self.alliance, self.author), |member| id(self.alliance, member));
+        let log = LogId { incarnation: self.incarnation, ..log(self.alliance, self.author) };
+        let id_of = |member| id(self.alliance, member);
         let name = |member| witness_name(&self.alliance.id(), &id_of(member));
         let own = (name(self.author), secret(self.author, witness));
         let note = sign_checkpoint(&log.origin(), &self.head(), &secret(self.author, key), (&own.0, &own.1), SECONDS);
@@ -101,6 +108,7 @@ pub fn bundle() -> Value {
     members(&mut cases);
     keys(&mut cases);
     who_left(&mut cases);
+    who_recovered(&mut cases);
     cases.finish()
 }
 
@@ -175,6 +183,41 @@ fn who_left(cases: &mut Cases) {
     cases.ok("a partner's record after it", "verify", case(&story, good));
     let witnessed = partner.record(partner.checkpoint(("log", "witness"), &[2]));
     cases.ok("a cosignature of a member that has left is nobody's", "verify", case(&story, witnessed));
+}
+
+/// Member 2 writes its second log; of the first, five entries were accepted.
+fn who_recovered(cases: &mut Cases) {
+    let founding = Story::new();
+    let lost = |index| Log::new(founding.alliance(), 2, "log", index, 5);
+    let story_of = |log: &Log<'_>| {
+        let TreeHead { size, root } = log.head();
+        recovered(&founding, size, root).in_force(&[1])
+    };
+    cases.ok("a record of a closed log", "verify", case(&story_of(&lost(3)), lost(3).record(String::new())));
+    let (accepted, anew) = (lost(4), Log::of(founding.alliance(), 2, 1, "log new", 0, 2));
+    let (story, keys) = (story_of(&accepted), ("log new", "witness new"));
+    cases.ok("the last one that was accepted of it", "verify", case(&story, accepted.record(String::new())));
+    cases.ok("a record of the log after it", "verify", case(&story, anew.record(anew.checkpoint(keys, &[0, 1]))));
+    let partner = Log::new(founding.alliance(), 1, "log", 0, 1);
+    let witnessed = partner.record(partner.checkpoint(("log", "witness"), &[2]));
+    cases.ok("a cosignature by a lost key is nobody's", "verify", case(&story, witnessed));
+    let mut refused = |name: &str, record: BundleRecord, fault: &str| cases.fault(name, "verify", case(&story, record), fault);
+    refused("an entry behind what was accepted", Log::new(founding.alliance(), 2, "log", 5, 6).record(String::new()), "left");
+    refused("a closed log with a checkpoint", accepted.record(accepted.checkpoint(("log", "witness"), &[0, 1])), "proof");
+    refused("a closed log with another tree", lost(3).record(String::new()), "inclusion");
+    refused("the lost key signs the new log", Log::of(founding.alliance(), 2, 1, "log", 0, 1).record(String::new()), "key-id");
+    refused("the new key signs the closed log", Log::of(founding.alliance(), 2, 0, "log new", 3, 5).record(String::new()), "key-id");
+    refused("a checkpoint of the new log by the lost key", anew.record(anew.checkpoint(("log", "witness new"), &[])), "checkpoint-signature");
+    let third = Log::of(founding.alliance(), 2, 2, "log new", 0, 1);
+    refused("a log that has not begun", third.record(third.checkpoint(keys, &[0, 1])), "author");
+    let second = Log::of(founding.alliance(), 1, 1, "log", 0, 1);
+    refused("a second log of a member with one", second.record(second.checkpoint(("log", "witness"), &[0, 2])), "author");
+    let log = |index| Log::new(founding.alliance(), 2, "log", index, 6);
+    let story = marked(&founding, 2, 0, (3, 5)).in_force(&[1]);
+    for (name, index) in [("the entry before a mark", 2), ("the first entry that is marked", 3), ("the last", 4), ("the entry after a mark", 5)] {
+        let log = log(index);
+        cases.ok(name, "verify", case(&story, log.record(log.checkpoint(("log", "witness"), &[0, 1]))));
+    }
 }
 
 pub fn equivocation() -> Value {

@@ -6,7 +6,7 @@ use suyuan_core::bundle::{Bundle, BundleRecord, Content, Disclosure};
 use suyuan_core::cbor::Writer;
 use suyuan_core::circle::PUBLIC;
 use suyuan_core::id::{CircleId, StatementId};
-use suyuan_core::log::{LogId, witness_name};
+use suyuan_core::log::witness_name;
 use suyuan_core::note::{TreeHead, cosign, sign_checkpoint};
 use suyuan_core::proof::LogProof;
 use suyuan_core::sealing::describe;
@@ -53,9 +53,9 @@ impl Crafted {
     }
 }
 
-/// A bundle of the only statement of the author's second log.
+/// A bundle of the only statement of the author's log.
 fn bundle_of(world: &World, time: u64, sections: Vec<SectionCommitment>, disclosures: Vec<Disclosure>, more_lines: &str) -> Value {
-    let log = LogId { incarnation: 1, ..world.log };
+    let log = world.log;
     let statement = Statement {
         place: log.place(0),
         previous: log.chain_start(),

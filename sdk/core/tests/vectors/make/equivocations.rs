@@ -206,7 +206,7 @@ fn checkpoints(lie: &mut Lie<'_>, world: &World, good: &Evidence) {
     };
     lie("a stranger", "author", change(&|evidence| evidence.member = MemberId([1; 32])));
     lie("another member", "origin", change(&|evidence| evidence.member = world.alliance.members()[1].id));
-    lie("another incarnation", "origin", change(&|evidence| evidence.incarnation = 1));
+    lie("another incarnation", "author", change(&|evidence| evidence.incarnation = 1));
     lie("the first is no note", "note", change(&|evidence| evidence.first = evidence.first.replace('—', "-")));
     lie("the second is no note", "note", change(&|evidence| evidence.second.truncate(100)));
     lie("the second's size changed", "checkpoint-signature", change(&|evidence| evidence.second = evidence.second.replacen("\n11\n", "\n12\n", 1)));

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use hex::encode;
 use serde_json::{Value, json};
-use suyuan_core::charter::{Alliance, CharterFile, Role};
+use suyuan_core::charter::{Alliance, CharterFile, Member, Role};
 use suyuan_core::history::{Foundation, History, HistoryEntry};
 use suyuan_core::id::{CircleId, MemberId, StatementId};
 use suyuan_core::log::witness_name;
 use suyuan_core::membership::{Agreement, Amendment, Chair, Change, Removal, RoleChange, Rule};
 use suyuan_core::note::add_cosignature;
 use suyuan_core::order::{ENTRY, Entry, EpochEntry, FREEZE, Freeze, Order};
-use suyuan_core::resolution::{APPROVE, Disclosed, Effect, OBJECT, PROPOSAL, Proposal, to_fields};
+use suyuan_core::recovery::{Compromise, Recovery};
+use suyuan_core::resolution::{APPROVE, Disclosed, Effect, OBJECT, PROPOSAL, Proposal, Signed, to_fields};
 use suyuan_core::section::Field;
 
 use super::{Cases, flip};
-use crate::deciding::{LATE, Public, admit, approval, blank, effect, founded, founding, head, id, proposal, remove, rotate};
+use crate::deciding::{LATE, Public, admit, approval, blank, effect, founded, founding, head, id, proposal, recover, remove, rotate};
 use crate::fixture::{TIME, bytes32, field, secret};
 
 const ROLES: [Role; 4] = [Role::Leader, Role::Upstream, Role::Downstream, Role::Regulator];
@@ -46,7 +47,8 @@ impl Story {
 
     fn knows(&self, member: usize) -> bool {
         let log = secret(member, "log").public();
-        self.alliance().members().iter().chain(self.alliance().former()).any(|known| known.logs[0].key == log)
+        let first = |known: &Member| known.closed.first().map_or(&known.logs, |closed| &closed.keys)[0].key;
+        self.alliance().members().iter().chain(self.alliance().former()).any(|known| first(known) == log)
     }
 
     /// The statement of an entry by the keeper.
@@ -174,6 +176,14 @@ pub fn history() -> Value {
     );
     ok("new keys", &rotated(&story).in_force(&[1]));
     ok("a regulator's new keys", &regulated(&story).in_force(&[1]));
+    let recovered = recovered(&story, 5, [5; 32]);
+    ok("a member recovers", &recovered.clone().in_force(&[1]));
+    ok("whoever has recovered votes", &voted_anew(&recovered).in_force(&[1]));
+    let twice = recovered.clone().decide(Change::Recover(recover(recovered.alliance(), 2, "newer")), &[0, 1]).settle(&[1]);
+    ok("a member recovers twice, and leaves", &twice.clone().decide(remove(twice.alliance(), 2), &[0, 1]).settle(&[1]).in_force(&[1]));
+    let deputy = story.clone().begin(1, 2, &[vote(&story, 1, 2, None), vote(&story, 2, 2, None)]);
+    ok("the leader recovers", &deputy.decide(Change::Recover(recover(story.alliance(), 0, "new")), &[1, 2]).settle(&[2]).in_force(&[2]));
+    ok("entries are marked", &marked(&story, 2, 0, (3, 5)).in_force(&[1]));
     ok("an amendment", &story.clone().decide(amended(), &[0, 1]).settle(&[1]).in_force(&[1]));
     ok("a new leader", &story.clone().decide(Change::Chair(Chair { member: id(story.alliance(), 2) }), &[0, 2]).settle(&[1]).in_force(&[1]));
     ok("an epoch", &story.clone().epoch(2).settle(&[1]).epoch(7).settle(&[2]).in_force(&[1]));
@@ -201,6 +211,38 @@ pub fn rotated(story: &Story) -> Story {
     let effect = effect(story.alliance(), 2, &proposal(&story.order, Change::Keys(change)), &[2]);
     let entry = Entry { effect: Some(Box::new(effect)), ..blank(&story.order) };
     story.clone().push(&entry).settle(&[1])
+}
+
+/// Member 2 goes on with other keys and its second log, the first accepted up to here.
+pub fn recovered(story: &Story, size: u64, root: [u8; 32]) -> Story {
+    let change = Recovery { size, root: StatementId(root), ..recover(story.alliance(), 2, "new") };
+    story.clone().decide(Change::Recover(change), &[0, 1]).settle(&[1])
+}
+
+/// An agreement that member 2 has approved with the key of its second log.
+fn voted_anew(story: &Story) -> Story {
+    story.clone().push(&agreed_with(story, "log new"))
+}
+
+/// An agreement that the leader and member 2 have approved, the latter with this key.
+fn agreed_with(story: &Story, key: &str) -> Entry {
+    let proposed = Public::new(story.alliance(), 0, PROPOSAL, Vec::new(), to_fields(&proposal(&story.order, agreement("a"))).unwrap());
+    let mut approvals: Vec<(MemberId, Public)> = [(0, "log"), (2, key)]
+        .map(|(member, key)| {
+            let field = vec![field("comment", "\"\"")];
+            let vote = Public::signed_with(&secret(member, key), story.alliance(), member, APPROVE, vec![proposed.signed.id], field);
+            (id(story.alliance(), member), vote)
+        })
+        .into();
+    approvals.sort_by_key(|(member, _)| *member);
+    let approvals = approvals.into_iter().map(|(_, vote)| Signed::new(&vote.signed.bytes, &vote.signed.signature)).collect();
+    Entry { effect: Some(Box::new(Effect { proposal: proposed.disclosed(), approvals })), ..blank(&story.order) }
+}
+
+/// Some entries of a member are marked.
+pub fn marked(story: &Story, member: usize, incarnation: u64, (from, size): (u64, u64)) -> Story {
+    let mark = Compromise { member: id(story.alliance(), member), incarnation, from, size };
+    story.clone().decide(Change::Compromised(mark), &[0, 1]).settle(&[1])
 }
 
 /// Member 3, a regulator, has another log key.
@@ -549,10 +591,38 @@ fn changes(no: &mut impl FnMut(&str, &str, Value)) {
     of("a rule for nothing", amend(Amendment { rules: Some([("keys".to_owned(), Rule::All)].into()), ..Amendment::default() }), &[0, 1]);
     of("the leader as deputy", amend(Amendment { deputies: Some(vec![id(alliance, 0)]), ..Amendment::default() }), &[0, 1]);
     of("a deputy twice", amend(Amendment { deputies: Some(vec![id(alliance, 1); 2]), ..Amendment::default() }), &[0, 1]);
+    let good = recover(alliance, 1, "new");
+    let recovery = |edit: fn(&mut Recovery)| {
+        let mut recovery = good.clone();
+        edit(&mut recovery);
+        Change::Recover(recovery)
+    };
+    of("a stranger recovers", recovery(|recovery| recovery.member = MemberId([1; 32])), &[0, 1]);
+    of("a recovery that three keys signed", recovery(|recovery| recovery.signatures.truncate(3)), &[0, 2]);
+    of("a recovery that another member's keys signed", Change::Recover(Recovery { member: id(alliance, 2), ..good.clone() }), &[0, 1]);
+    of("a recovery with another key than was signed", recovery(|recovery| recovery.keys.encryption = StatementId([9; 32])), &[0, 2]);
+    of("a recovery with a key of small order", recovery(|recovery| recovery.keys.encryption = StatementId([0; 32])), &[0, 2]);
+    let mark = |member, incarnation, from, size| Change::Compromised(Compromise { member, incarnation, from, size });
+    of("entries of a stranger are marked", mark(MemberId([1; 32]), 0, 0, 1), &[0, 1]);
+    of("nothing is marked", mark(id(alliance, 1), 0, 5, 5), &[0, 1]);
+    of("a log is marked that has not begun", mark(id(alliance, 1), 1, 0, 1), &[0, 1]);
+    let new = story.clone().decide(Change::Recover(good.clone()), &[0, 2]).settle(&[2]);
+    let again = proposal(&new.order, Change::Recover(good));
+    no("a recovery with the keys that it has", "change", proposed(&new, 0, &again, &[0, 2]));
+    let itself = proposal(&story.order, Change::Recover(recover(alliance, 1, "new")));
+    no("nobody recovers by its own vote", "signers", proposed(&story, 0, &Proposal { signers: everybody(&story), ..itself }, &[0, 1]));
+    let late = recovered(&story, 5, [5; 32]);
+    no("an approval with a key of a closed log", "approval", late.then(&late.write(&agreed_with(&late, "log"))));
     let gone = story.clone().decide(remove(alliance, 1), &[0, 2]).settle(&[2]);
     let mut again = proposal(&gone.order, admit(alliance, 1, Role::Upstream));
     again.expires = LATE;
     no("who has left comes again as the same", "change", proposed(&gone, 0, &again, &[0, 2]));
+}
+
+fn everybody(story: &Story) -> Vec<(MemberId, u64)> {
+    let mut all: Vec<_> = story.alliance().voters().map(|voter| (voter.id, 1)).collect();
+    all.sort_unstable();
+    all
 }
 
 fn no_epochs(no: &mut impl FnMut(&str, &str, Value)) {

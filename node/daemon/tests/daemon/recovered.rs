@@ -1,0 +1,99 @@
+//! A member that has lost everything goes on by its partners' consent, from a shell (`specs/membership.md`, Recovery).
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Node, address_of, done, fails, found, said};
+
+fn json(node: &Node, arguments: &[&str]) -> Value {
+    let output = node.ask(&[&["--json"], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn wait(what: &str, node: &Node, done: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {}", node.journal());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn put(node: &Node, folder: &Path, number: u32) -> String {
+    let body = folder.join("body");
+    std::fs::write(&body, format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"public","fields":{{"n":{number}}}}}]}}]}}"#)).unwrap();
+    json(node, &["record", "put", body.to_str().unwrap()])["records"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// Whether a node has a record.
+fn has(node: &Node, id: &str) -> bool {
+    node.ask(&["record", "get", id]).status.success()
+}
+
+/// A new folder with new keys, for the member that has lost its own.
+fn begin(folder: &Path, old: &Path) -> PathBuf {
+    let new = folder.join("anew");
+    let address = address_of(&std::fs::read(old.join("entry")).unwrap());
+    done(&new, &["init", "--name", "member 2", "--role", "downstream", "--development", "--address", &address]);
+    new
+}
+
+fn decide(proposer: &Node, others: &[&Node], words: &[&str]) -> String {
+    let id = json(proposer, &[&["resolution", "propose"], words].concat())["id"].as_str().unwrap().to_owned();
+    for node in std::iter::once(&proposer).chain(others) {
+        wait("the proposal comes", node, || node.ask(&["resolution", "approve", &id]).status.success());
+    }
+    wait("it is final", proposer, || json(proposer, &["resolution", "show", &id])["state"] == "final");
+    id
+}
+
+#[test]
+fn a_member_that_lost_everything_goes_on_with_its_partners_consent() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = ["g", "a", "b"].map(|name| folder.path().join(name));
+    let charter = found(&[&data[0], &data[1], &data[2]], true);
+    let [g, a, b] = data.each_ref().map(|data| Node::start(data, &charter, &[]));
+    [&g, &a, &b].into_iter().for_each(Node::ready);
+    let before = put(&b, folder.path(), 1);
+    wait("partners have the record", &g, || has(&g, &before) && has(&a, &before));
+    b.stop();
+    let new = begin(folder.path(), &data[2]);
+    std::fs::remove_dir_all(&data[2]).unwrap();
+
+    let alliance = json(&g, &["charter", "show"])["alliance"].as_str().map(str::to_owned);
+    let alliance = alliance.unwrap_or_else(|| json(&g, &["status"])["alliance"]["id"].as_str().unwrap().to_owned());
+    let (request, url) = (folder.path().join("request"), format!("http://{}", a.public));
+    let recover =
+        |member, wait| ["recover", "--member", member, "--alliance", &alliance, "--url", &url, "--output", request.to_str().unwrap(), "--wait", wait];
+    let said = fails(&new, 5, &recover("member 2", "0"));
+    assert!(said.contains("not decided yet") && said.contains("Hand it to a partner"), "{said}");
+    fails(&new, 2, &recover("nobody", "0"));
+    let id = decide(&g, &[&a], &["recover", request.to_str().unwrap()]);
+    assert_eq!(json(&a, &["resolution", "show", &id])["about"], "member 2");
+    let told = done(&new, &recover("member 2", "30"));
+    assert!(told.contains("new log") && told.contains("suyuan run"), "{told}");
+
+    let b = Node::start(&new, &new.join("charter"), &[]);
+    b.ready();
+    wait("its own earlier record comes back", &b, || has(&b, &before));
+    let after = put(&b, folder.path(), 2);
+    wait("partners have what it writes in its new log", &g, || has(&g, &after) && has(&a, &after));
+    let shown = json(&g, &["record", "get", &after]);
+    assert_eq!((&shown["log"]["incarnation"], &shown["sequence"]), (&1.into(), &0.into()));
+    let listed = json(&g, &["record", "list", "--log", "member 2"]).to_string();
+    assert!(listed.contains(&before) && listed.contains(&after), "both of its logs: {listed}");
+    // A bundle of a record in the closed log verifies by the members' word.
+    let bundle = folder.path().join("bundle");
+    done(&new, &["--node", &format!("http://{}", b.admin), "record", "disclose", &before, "--output", bundle.to_str().unwrap()]);
+    let verified = done(&new, &["verify", bundle.to_str().unwrap()]);
+    assert!(verified.contains("goes on with another log"), "{verified}");
+    // What may have been signed by somebody else is marked everywhere, and stays.
+    decide(&g, &[&a], &["compromised", "member 2", "--from", "0", "--until", "1", "--log", "0"]);
+    wait("it is marked", &a, || json(&a, &["record", "get", &before])["state"]["compromised"] == true);
+    assert!(json(&a, &["record", "get", &after])["state"].get("compromised").is_none());
+    let audit = json(&g, &["log", "audit"]);
+    assert_eq!(audit["ok"], true, "{audit}");
+    [g, a, b].into_iter().for_each(Node::stop);
+}
