@@ -281,25 +281,25 @@ impl Ledger {
 
     /// Puts into force what is settled: members, keys and rules, and the epochs of the alliance circle in their order.
     pub fn settle(&mut self, secrets: &EpochSecrets) {
-        let settled = self.decisions.settled();
+        let (decisions, epochs) = (self.decisions.clone(), self.epochs.clone());
+        let settled = decisions.settled();
         if settled.alliance.version() != self.alliance.version() {
             self.alliance = settled.alliance.clone();
         }
-        let circle = self.decisions.circle;
-        let ready = |named: &&NamedEpoch| {
-            let held = self.epochs.get(&named.entry.statement).zip(secrets.of(&circle, named.entry.epoch));
-            held.map(|((author, body), secret)| (named.entry, named.alliance.clone(), *author, body.clone(), secret))
+        let circle = decisions.circle;
+        let ready = |named: &NamedEpoch| epochs.get(&named.entry.statement).zip(secrets.of(&circle, named.entry.epoch));
+        let ready: Vec<_> = settled.epochs.iter().filter_map(|named| Some((named, ready(named)?))).collect();
+        let is_late = |circle: &Circle| {
+            ready.iter().map(|(named, _)| named.entry.epoch).any(|epoch| epoch < circle.epoch() && !circle.epochs().contains_key(&epoch))
         };
-        let ready: Vec<_> = settled.epochs.iter().filter_map(|named| ready(&named)).collect();
-        let is_late = |circle: &Circle| ready.iter().any(|(entry, ..)| entry.epoch < circle.epoch() && !circle.epochs().contains_key(&entry.epoch));
         if self.circles.circle(&circle).is_some_and(is_late) {
             // One that came after the one that follows it.
             self.circles.forget_later_epochs(&circle);
         }
-        for (entry, alliance, author, body, secret) in ready {
+        for (NamedEpoch { entry, alliance }, ((author, body), secret)) in ready {
             if self.circles.circle(&circle).is_none_or(|known| known.epoch() < entry.epoch) {
                 // One that does not hold has no effect; its keeper opens another.
-                let _ = self.circles.open_epoch(&alliance, &author, entry.statement, &body, secret);
+                let _ = self.circles.open_epoch(alliance, author, entry.statement, body, secret);
             }
         }
     }
