@@ -214,7 +214,7 @@ impl World {
             let mut settled = self.settled();
             if settled.is_ok() && last.is_empty() {
                 if self.plan.skewed || self.is_carried(&mut motion) {
-                    return Ok(());
+                    return self.ended();
                 }
                 settled = Err(Breach { invariant: "one order", what: self.stuck(&motion) });
             }

@@ -1,5 +1,7 @@
 //! What a node knows of its alliance, in memory: heads of logs, circles and counters. All of it is rebuilt from the store at start.
 
+mod epochs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,15 +10,15 @@ use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{PUBLIC, TYPE as CIRCLE_TYPE, alliance_circle, self_circle};
 use suyuan_core::history::{History, VerifiedHistory};
 use suyuan_core::log::LogId;
-use suyuan_core::order::{self, EpochEntry, NamedEpoch};
+use suyuan_core::order;
 use suyuan_core::section::Body;
 use suyuan_core::statement;
 use suyuan_core::{CircleId, MemberId, StatementId};
 
 use crate::addresses::{self, Directory};
-use crate::circles::{self, Circle, Circles, Void};
+use crate::circles::{Circles, Void};
 use crate::counters::Counters;
-use crate::decisions::{self, Decisions, EpochState};
+use crate::decisions::{self, Decisions};
 use crate::equivocation::Convictions;
 use crate::local::LocalKeys;
 use crate::logs::Logs;
@@ -106,8 +108,9 @@ impl Ledger {
         let (epochs, unopened, lost_epoch) = (Arc::default(), Arc::default(), 0);
         let mut ledger =
             Self { alliance, me, logs, circles, addresses, counters, decisions, epochs, lost_epoch, unopened, founded, gathered, convictions };
+        let mut strangers = false;
         for record in system_records(view, local)? {
-            ledger.learn(&record?, secrets)?;
+            strangers |= ledger.learn(&record?, secrets)? == Some(Void::Members);
         }
         if let Some((history, heads)) = &history {
             ledger.learn_history(history, heads, secrets);
@@ -117,6 +120,10 @@ impl Ledger {
         }
         Arc::make_mut(&mut ledger.decisions).load(view)?;
         ledger.settle(secrets);
+        if strangers {
+            // Only now it is known who was admitted.
+            ledger.relearn_circles(view, local, secrets)?;
+        }
         for circle in ledger.known_circles() {
             for log in ledger.logs.iter().map(|head| head.number).collect::<Vec<_>>() {
                 ledger.counters.load(&circle, log, view, local)?;
@@ -210,25 +217,6 @@ impl Ledger {
         Ok(())
     }
 
-    /// Gives effect to all epoch statements anew, in the order of their logs: some came late, after those that follow them. Says which have none.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn relearn_circles(&mut self, view: &impl View, local: &LocalKeys, secrets: &EpochSecrets) -> Result<Vec<(StatementId, Void)>, StoreError> {
-        (self.circles, self.epochs, self.unopened) = (Circles::default(), Arc::default(), Arc::default());
-        let mut void = Vec::new();
-        for record in system_records(view, local)? {
-            let record = record?;
-            if record.statement.kind == CIRCLE_TYPE
-                && let Some(why) = self.learn_circle(&record, secrets)?
-            {
-                void.push((record.statement.id(), why));
-            }
-        }
-        self.settle(secrets);
-        Ok(void)
-    }
-
     /// Whether it lies beyond the last common point of two histories.
     fn is_beyond(&self, record: &HeldRecord) -> bool {
         let place = record.statement.place;
@@ -277,97 +265,6 @@ impl Ledger {
             self.settle(secrets);
         }
         new
-    }
-
-    /// Puts into force what is settled: members, keys and rules, and the epochs of the alliance circle in their order.
-    pub fn settle(&mut self, secrets: &EpochSecrets) {
-        let settled = self.decisions.settled();
-        if settled.alliance.version() != self.alliance.version() {
-            self.alliance = settled.alliance.clone();
-        }
-        let circle = self.decisions.circle;
-        let ready = |named: &&NamedEpoch| {
-            let held = self.epochs.get(&named.entry.statement).zip(secrets.of(&circle, named.entry.epoch));
-            held.map(|((author, body), secret)| (named.entry, named.alliance.clone(), *author, body.clone(), secret))
-        };
-        let ready: Vec<_> = settled.epochs.iter().filter_map(|named| ready(&named)).collect();
-        let is_late = |circle: &Circle| ready.iter().any(|(entry, ..)| entry.epoch < circle.epoch() && !circle.epochs().contains_key(&entry.epoch));
-        if self.circles.circle(&circle).is_some_and(is_late) {
-            // One that came after the one that follows it.
-            self.circles.forget_later_epochs(&circle);
-        }
-        for (entry, alliance, author, body, secret) in ready {
-            if self.circles.circle(&circle).is_none_or(|known| known.epoch() < entry.epoch) {
-                // One that does not hold has no effect; its keeper opens another.
-                let _ = self.circles.open_epoch(&alliance, &author, entry.statement, &body, secret);
-            }
-        }
-    }
-
-    /// Number of the newest epoch of the alliance circle that anybody has written.
-    pub fn newest_epoch(&self) -> u64 {
-        let written = self.epochs.values().filter_map(|(_, body)| circles::content(body)).map(|content| content.epoch);
-        // The first stands in no order log.
-        let ordered = Some(self.decisions.tip().newest_epoch()).filter(|epoch| *epoch > 1);
-        written.chain(ordered).max().unwrap_or(0)
-    }
-
-    /// Whether an epoch statement of this circle in this log is here without its secret, and may have an effect.
-    pub fn lacks_secret(&self, of: &Gap) -> bool {
-        let mut unopened = self.unopened.range((*of, StatementId([0; 32]))..=(*of, StatementId([0xff; 32])));
-        unopened.any(|((gap, statement), epoch)| self.is_wanted(gap, statement, *epoch))
-    }
-
-    /// The same of one epoch statement.
-    pub fn lacks_secret_of(&self, of: &Gap, statement: &StatementId) -> bool {
-        self.unopened.get(&(*of, *statement)).is_some_and(|epoch| self.is_wanted(of, statement, *epoch))
-    }
-
-    /// Whether an epoch statement may have an effect: one of the alliance circle that is not its keeper's of today has none unless the order log names it.
-    fn is_wanted(&self, of: &Gap, statement: &StatementId, epoch: u64) -> bool {
-        let decisions = &self.decisions;
-        let next = of.log.member == decisions.tip().keeper && epoch > decisions.tip().newest_epoch();
-        of.circle != decisions.circle || epoch <= 1 || next || decisions.judged_by(statement).is_some()
-    }
-
-    /// The epochs of the alliance circle as its keeper sees them.
-    pub fn epoch_state(&self) -> EpochState {
-        let newest = self.circles.circle(&self.decisions.circle).and_then(circles::Circle::newest);
-        let members = newest.map(|epoch| epoch.incarnations().collect());
-        let newest = self.decisions.tip().newest_epoch();
-        let mine = self.epochs.iter().filter(|(_, (author, _))| *author == self.me);
-        let written = mine.filter_map(|(statement, (_, body))| Some(EpochEntry { epoch: circles::content(body)?.epoch, statement: *statement }));
-        EpochState { members: members.unwrap_or_default(), written: written.filter(|entry| entry.epoch > newest).max_by_key(|entry| entry.epoch) }
-    }
-
-    fn learn_circle(&mut self, record: &HeldRecord, secrets: &EpochSecrets) -> Result<Option<Void>, StoreError> {
-        for section in &record.sections {
-            let Some(audience) = section.audiences.first() else { continue };
-            let (circle, epoch) = (audience.header.circle, audience.header.epoch);
-            let author = record.statement.place.author;
-            let lacking = (Gap { circle, log: record.statement.place.log() }, record.statement.id());
-            let secret = secrets.of(&circle, epoch);
-            // It may be the secret of another statement of the same number.
-            let opened = secret.map_or(Ok(Opened::Sealed), |_| record.open(section, secrets))?;
-            if opened == Opened::Sealed && author != self.me {
-                Arc::make_mut(&mut self.unopened).insert(lacking, epoch);
-            } else if secret.is_none() && circle == alliance_circle(&self.alliance.id()) {
-                self.lost_epoch = self.lost_epoch.max(epoch);
-            } else if self.unopened.contains_key(&lacking) {
-                Arc::make_mut(&mut self.unopened).remove(&lacking);
-            }
-            let (Opened::Body(body), Some(secret)) = (opened, secret) else { continue };
-            let waits = circle == self.decisions.circle && epoch > 1;
-            if waits {
-                Arc::make_mut(&mut self.epochs).insert(record.statement.id(), (author, body));
-                self.settle(secrets);
-                return Ok(None);
-            }
-            let alliance = if circle == self.decisions.circle { &self.founded.alliance } else { &self.alliance };
-            let opened = self.circles.open_epoch(alliance, &author, record.statement.id(), &body, secret);
-            return Ok(opened.err());
-        }
-        Ok(None)
     }
 }
 

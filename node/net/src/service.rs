@@ -12,7 +12,7 @@ use suyuan_core::equivocation::Conviction;
 use suyuan_core::log::LogId;
 use suyuan_core::{Fault, MemberId};
 use suyuan_engine::addresses::Directory;
-use suyuan_engine::decisions::Telling;
+use suyuan_engine::decisions::{HeadsToTell, Telling};
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{self, Event, Sync};
 use suyuan_engine::wire::{Gap, LogSize, Request, Response};
@@ -200,6 +200,12 @@ impl Service {
         self.handle().decide(reached);
     }
 
+    /// A member has said which heads of the order log it knows.
+    fn learn_heads(&mut self, member: MemberId, heads: &HeadsToTell) {
+        self.telling.heard(member, heads, self.now());
+        self.handle().learn_heads(heads.clone());
+    }
+
     fn handle(&self) -> &Handle {
         &self.plan.handle
     }
@@ -231,7 +237,7 @@ impl Service {
                     peer.traffic.entries_received = peer.traffic.entries_received.saturating_add(batch.entries.len() as u64);
                 }
                 if let Ok(Response::OrderHeads(heads)) = &response {
-                    self.handle().learn_heads(heads.clone());
+                    self.learn_heads(member, heads);
                 }
                 self.step(Event::Answer { member, request, response });
                 study.into_iter().for_each(|found| self.step(*found));

@@ -172,7 +172,7 @@ impl<'a> UnverifiedCheckpoint<'a> {
     /// # Errors
     /// [`Fault::Note`].
     pub fn parse(note: &'a str) -> Result<Self, Fault> {
-        let clean = note.len() <= limits::NOTE && !note.chars().any(|c| c < ' ' && c != '\n');
+        let clean = note.len() <= limits::NOTE && !note.bytes().any(|byte| byte < b' ' && byte != b'\n');
         let end = if clean { note.rfind("\n\n").ok_or(Fault::Note)? } else { return Err(Fault::Note) };
         let (body, signatures) = note.split_at_checked(end.saturating_add(1)).ok_or(Fault::Note)?;
         let (origin, head) = parse_body(body).ok_or(Fault::Note)?;
@@ -272,22 +272,32 @@ impl<'a> UnverifiedCheckpoint<'a> {
         self.origin == log.name && self.lines_of(log, ED25519).next().is_none() && self.lines.iter().any(|line| line.name == log.name)
     }
 
-    /// Whether the log's line is there, and whatever a known note over the same body does not have verifies.
+    /// Whether the log's line is there, and whatever goes beyond a known note over the same body verifies: lines of the log that it does not have, and of each
+    /// witness those that are newer.
     fn adds_to(&self, known: &Self, log: &NamedKey, witnesses: &[NamedKey]) -> bool {
-        let fresh = |key, algorithm| self.lines_of(key, algorithm).filter(|line| !known.lines.contains(line));
         let signed = |line: &SignatureLine<'_>| {
             let signature = line.signature.as_slice().try_into();
             signature.is_ok_and(|signature| log.key.verify(self.body.as_bytes(), &signature).is_ok())
         };
+        let cosigned = |witness: &NamedKey| {
+            let newest = known.newest_of(witness).map(|line| line.signature.as_slice());
+            let mut newer = self.lines_of(witness, COSIGNATURE).filter(|line| Some(line.signature.as_slice()) > newest);
+            newer.all(|line| self.verify_cosignature(witness, &line.signature).is_some())
+        };
         self.lines_of(log, ED25519).next().is_some()
-            && fresh(log, ED25519).all(signed)
-            && witnesses.iter().all(|witness| fresh(witness, COSIGNATURE).all(|line| self.verify_cosignature(witness, &line.signature).is_some()))
+            && self.lines_of(log, ED25519).filter(|line| !known.lines.contains(line)).all(signed)
+            && witnesses.iter().all(cosigned)
     }
 
     /// What verifying would say of a note whose every line of a known key is known to verify.
     fn claimed(&self, witnesses: &[NamedKey]) -> Checkpoint {
         let first = |witness: &NamedKey| Some((witness.name.clone(), self.claimed_cosignature(witness)?.0));
         Checkpoint { head: self.head, cosignatures: witnesses.iter().filter_map(first).collect() }
+    }
+
+    /// The newest line of a witness: the time stands in front, big-endian, so that it is the greatest.
+    fn newest_of(&self, witness: &NamedKey) -> Option<&SignatureLine<'a>> {
+        self.lines_of(witness, COSIGNATURE).max_by_key(|line| line.signature.as_slice())
     }
 
     fn lines_of(&self, key: &NamedKey, algorithm: u8) -> impl Iterator<Item = &SignatureLine<'a>> {
@@ -304,8 +314,8 @@ impl<'a> UnverifiedCheckpoint<'a> {
 }
 
 /// Two notes over one body as one: the log's line, and of each witness known the line with the newest time, the newest ones where there is no room for all.
-/// Nothing where the bodies differ or a line of a known key does not verify. The first note is one that was verified under these keys before; what the other
-/// has beyond it is verified here.
+/// Nothing where the bodies differ or what the other note has beyond the first does not verify. The first is one that was verified under these keys before; of the
+/// other no line is looked at that is older than what the first has of the same witness.
 pub fn merge(verified: &str, other: &str, log: &NamedKey, witnesses: &[NamedKey]) -> Option<(String, Checkpoint)> {
     let notes = [UnverifiedCheckpoint::parse(verified).ok()?, UnverifiedCheckpoint::parse(other).ok()?];
     let [first, second] = &notes;
@@ -315,8 +325,7 @@ pub fn merge(verified: &str, other: &str, log: &NamedKey, witnesses: &[NamedKey]
     let signed = first.lines_of(log, ED25519).next()?;
     let mut cosigned: Vec<&SignatureLine<'_>> = Vec::with_capacity(witnesses.len());
     for witness in witnesses {
-        // The time stands in front, big-endian: the greatest line is the newest.
-        cosigned.extend(notes.iter().flat_map(|note| note.lines_of(witness, COSIGNATURE)).max_by_key(|line| line.signature.as_slice()));
+        cosigned.extend(notes.iter().filter_map(|note| note.newest_of(witness)).max_by_key(|line| line.signature.as_slice()));
     }
     cosigned.sort_by(|one, other| other.signature.cmp(&one.signature));
     cosigned.truncate(limits::NOTE_SIGNATURES.saturating_sub(1));
@@ -362,7 +371,9 @@ pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
 }
 
 fn is_key_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains('+') && !name.contains(char::is_whitespace)
+    // Most names are plain, and those that are not are looked at letter by letter.
+    let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
+    !name.is_empty() && !name.contains('+') && (plain || !name.contains(char::is_whitespace))
 }
 
 fn parse_line(line: &str) -> Option<SignatureLine<'_>> {

@@ -7,7 +7,7 @@ use suyuan_core::membership::{Agreement, Change};
 use suyuan_core::order::Order;
 use suyuan_core::quorum::Quorum;
 use suyuan_core::{MemberId, StatementId};
-use suyuan_engine::decisions::{Choice, HeldProposal, ProposalRequest, VoteRequest};
+use suyuan_engine::decisions::{Choice, HeadsToTell, HeldProposal, ProposalRequest, VoteRequest};
 use suyuan_engine::wire::Request;
 use suyuan_engine::writer::{Command, Receipt};
 
@@ -40,9 +40,12 @@ impl World {
     }
 
     /// Another node has said which heads of the order log it knows.
-    pub fn learn_heads(&mut self, at: usize, heads: &[(u64, String)]) {
+    pub fn learn_heads(&mut self, at: usize, from: MemberId, heads: &HeadsToTell) {
+        if let Some(running) = &mut self.machines[at].running {
+            running.telling.heard(from, heads, self.now);
+        }
         if self.machines[at].state().is_some_and(|state| state.ledger.decisions.heads().are_news(heads)) {
-            self.command(at, Ticket::Nobody, Command::Heads(heads.to_vec()));
+            self.command(at, Ticket::Nobody, Command::Heads(heads.clone()));
         }
     }
 

@@ -50,6 +50,14 @@ pub trait Invariant {
     fn settled(&self, _scene: &Scene<'_>) -> Result<(), String> {
         Ok(())
     }
+
+    /// Looks at it once more, when the run is at its end.
+    ///
+    /// # Errors
+    /// What is not as it has to be.
+    fn ended(&self, _scene: &Scene<'_>) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Every invariant. Where clocks are right enough, members also come to decide in the end.

@@ -15,10 +15,11 @@ impl World {
         let Some(state) = machine.state().filter(|_| machine.nature == Nature::Honest) else { return };
         let admitted = |new: &usize| self.machines[*new].founded.is_none() && state.ledger.alliance.active(&self.machines[*new].id).is_some();
         let new: Vec<usize> = (machine.foundation.founders..self.machines.len()).filter(admitted).collect();
-        // Entries that have not come yet will.
-        let Some(history) = history::export(&state.ledger, &machine.rows(), machine.local()).ok().flatten().filter(|_| !new.is_empty()) else {
+        if new.is_empty() {
             return;
-        };
+        }
+        // Entries that have not come yet will.
+        let Some(history) = history::export(&state.ledger, &machine.rows(), machine.local()).ok().flatten() else { return };
         let founded = Founded::with(machine.foundation.alliance.clone(), &history);
         for new in new {
             match &founded {

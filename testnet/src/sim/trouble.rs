@@ -95,7 +95,8 @@ impl World {
     }
 
     fn keep_images(&mut self) {
-        for machine in &mut self.machines {
+        // A store beside another anchor is nothing that anybody would put back.
+        for machine in self.machines.iter_mut().filter(|machine| machine.aside.is_none()) {
             machine.images.push(machine.platter.borrow().clone());
             if machine.images.len() > IMAGES {
                 // Any of them goes, so that some grow old.

@@ -145,6 +145,15 @@ impl World {
         self.invariants.iter().try_for_each(|invariant| invariant.settled(&scene).map_err(|what| Breach { invariant: invariant.name(), what }))
     }
 
+    /// What holds at the end.
+    ///
+    /// # Errors
+    /// [`Breach`].
+    pub fn ended(&self) -> Result<(), Breach> {
+        let scene = Scene { machines: &self.machines, now: self.now };
+        self.invariants.iter().try_for_each(|invariant| invariant.ended(&scene).map_err(|what| Breach { invariant: invariant.name(), what }))
+    }
+
     /// Shows every fact since the last look to the invariants, and passes results on to whom they concern.
     fn look(&mut self) -> Result<(), Breach> {
         loop {
@@ -387,7 +396,7 @@ impl World {
                 }
             }
             Request::Grown(log) => self.event(to, Event::Holds { member, log: *log }),
-            Request::OrderHeads(heads) => self.learn_heads(to, heads),
+            Request::OrderHeads(heads) => self.learn_heads(to, member, heads),
             Request::Pull { log, from } => self.event(to, Event::Holds { member, log: LogSize { log: *log, size: *from } }),
             _ => {}
         }
@@ -425,7 +434,7 @@ impl World {
         let Some(bytes) = bytes else { return self.event(to, Event::Failed { member, request }) };
         let response = Response::decode(&bytes, &self.machines[to].foundation.alliance.id());
         if let Ok(Response::OrderHeads(heads)) = &response {
-            self.learn_heads(to, heads);
+            self.learn_heads(to, member, heads);
         }
         let study = response.as_ref().ok().and_then(|response| self.study(to, member, &request, response));
         self.event(to, Event::Answer { member, request, response });

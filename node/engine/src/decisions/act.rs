@@ -1,13 +1,14 @@
 //! What a node has to do for the decisions of its alliance, as voter and as keeper: one thing at a time, until there is nothing left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use suyuan_core::MemberId;
 use suyuan_core::charter::Alliance;
 use suyuan_core::order::{Entry, EpochEntry, Freeze, Order, Position};
 use suyuan_core::resolution::{Disclosed, Effect};
 
-use super::{Decisions, HeldProposal, HeldVote};
+use super::{Decisions, HeldFreeze, HeldProposal, HeldVote};
 use crate::limits;
 use crate::submission::{Refusal, RefusalKind};
 
@@ -60,9 +61,11 @@ impl Silence {
         // and so would some voters that are bound to the next term, too few to begin it.
         let waits = decisions.waits(now) || epochs.is_outdated(decisions.settled()) || decisions.grows_old(now);
         self.stalled = if waits { self.stalled.or(Some(now)) } else { None };
-        // A clock that was set back starts again.
+        // A clock that was set back starts again, and so does the wait of whoever is ahead of the others: voters that went on one after the other, each from its own
+        // term, would never be enough in any.
+        let latest = if decisions.is_followed(me) { None } else { Some(now) };
         for since in [&mut self.away, &mut self.stalled] {
-            *since = since.map(|since| since.min(now));
+            *since = since.map(|since| latest.unwrap_or(since.min(now)));
         }
     }
 
@@ -133,7 +136,8 @@ impl Decisions {
             return Some(Act::Head);
         }
         let certificate = self.heads.certified(tip.term).filter(|head| head.read.head.size > tip.certified()).map(|head| head.note.clone());
-        let state = certificate.as_ref().and_then(|note| tip.certified_by(note)).unwrap_or_else(|| tip.as_ref().clone());
+        // Where nothing waits for it, a certificate changes nothing.
+        let state = certificate.as_ref().filter(|_| tip.is_open()).and_then(|note| tip.certified_by(note)).map_or_else(|| tip.clone(), Arc::new);
         let ready = self.ready(&state, now).filter(|(_, held)| !state.is_pending() || !held.proposal.change.alters());
         let effect = ready.map(|(id, held)| Box::new(self.effect(id, held, &state.alliance)));
         let epoch = circle.written.filter(|epoch| epoch.epoch > tip.newest_epoch() && !state.is_opening());
@@ -216,6 +220,9 @@ impl Decisions {
         let led_by_another = bound == tip.term && tip.alliance.rotation() == 0 && !tip.is_pending() && self.hands_over();
         let term = if let Some(joined) = self.joined(me).filter(|joined| *joined > bound) {
             joined
+        } else if bound > tip.term && self.newest_vote(me) < bound {
+            // The process ended between the promise and the vote.
+            bound
         } else if over || silence.asked == Some(bound.saturating_add(1)) || led_by_another || silence.is_over(self.patience(), now) {
             bound.saturating_add(1)
         } else {
@@ -237,10 +244,21 @@ impl Decisions {
     /// The latest term that more than f others have voted for.
     fn joined(&self, me: &MemberId) -> Option<u64> {
         let liars = self.tip.quorum().liars();
-        let newest = |voter: &MemberId| self.freezes.iter().rev().find(|(_, votes)| votes.contains_key(voter)).map(|(term, _)| *term);
-        let mut terms: Vec<u64> = self.tip.alliance.voters().filter(|voter| voter.id != *me).filter_map(|voter| newest(&voter.id)).collect();
+        let mut terms: Vec<u64> = self.tip.alliance.voters().filter(|voter| voter.id != *me).map(|voter| self.newest_vote(&voter.id)).collect();
         terms.sort_unstable_by(|one, other| other.cmp(one));
         terms.get(liars).copied()
+    }
+
+    /// The latest term that a voter has voted for; 0 where there is none.
+    fn newest_vote(&self, voter: &MemberId) -> u64 {
+        self.freezes.iter().rev().find(|(_, votes)| votes.contains_key(voter)).map_or(0, |(term, _)| *term)
+    }
+
+    /// Whether a quorum has come as far as this voter, which may be bound to a term that has not begun.
+    fn is_followed(&self, me: &MemberId) -> bool {
+        let bound = self.promise.term;
+        let is_there = |voter: &MemberId| voter == me || self.newest_vote(voter) >= bound;
+        bound <= self.tip.term || self.tip.alliance.voters().filter(|voter| is_there(&voter.id)).count() >= self.tip.quorum().size()
     }
 
     /// As next keeper: begins the term that a quorum has voted for.
@@ -251,11 +269,12 @@ impl Decisions {
         likely.take(1).find_map(|(term, votes)| self.first_entry(*term, votes, me))
     }
 
-    fn first_entry(&self, term: u64, votes: &std::collections::BTreeMap<MemberId, super::HeldFreeze>, me: &MemberId) -> Option<Act> {
+    fn first_entry(&self, term: u64, votes: &BTreeMap<MemberId, HeldFreeze>, me: &MemberId) -> Option<Act> {
         // A vote counts whose head this node has seen certified; a liar's that names another is left out.
-        let fence = |vote: &super::HeldFreeze| match &vote.freeze.head {
+        let mut read: BTreeMap<String, Option<Arc<Order>>> = BTreeMap::new();
+        let mut fence = |vote: &HeldFreeze| match &vote.freeze.head {
             None => Some(self.founding.clone()),
-            Some(note) => self.certified_state(note),
+            Some(note) => read.entry(note.clone()).or_insert_with(|| self.certified_state(note)).clone(),
         };
         let held: Vec<_> = votes.iter().filter_map(|(voter, vote)| Some((voter, vote, fence(vote)?))).collect();
         let (_, _, fence) = held.iter().max_by_key(|(_, _, state)| state.position())?;

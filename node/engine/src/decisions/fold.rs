@@ -73,16 +73,22 @@ impl Heads {
         rows.into_iter().take(limits::ORDER_HEADS).collect()
     }
 
-    /// Whether another node tells of heads that this one does not tell of.
+    /// Whether another node tells of heads, or of signatures on them, that this one does not tell of.
     pub fn are_news(&self, told: &[(u64, String)]) -> bool {
-        let known = self.to_send();
-        told.iter().any(|head| !known.contains(head))
+        let knows = |term: u64, note: &str| self.rows().any(|(_, (known, head))| known == term && is_part(note, &head.note));
+        told.iter().any(|(term, note)| !knows(*term, note))
     }
 
     /// Every head by term, certified ones first.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Head)> {
         self.notes.iter().flat_map(|(term, notes)| [&notes.certified, &notes.newest].into_iter().flatten().map(move |head| (*term, head)))
     }
+}
+
+/// Whether a note has the body of another and no line that the other has not.
+fn is_part(note: &str, of: &str) -> bool {
+    let Some(((body, lines), (same, more))) = note.split_once("\n\n").zip(of.split_once("\n\n")) else { return false };
+    note == of || (body == same && lines.lines().all(|line| more.lines().any(|known| known == line)))
 }
 
 impl Decisions {
@@ -94,14 +100,14 @@ impl Decisions {
         if note.len() > suyuan_core::limits::NOTE || !terms.contains(&term) || self.heads.knows(term, note) {
             return false;
         }
+        let Ok(claimed) = UnverifiedCheckpoint::parse(note) else { return false };
         // What a larger certified head covers is settled, whoever has cosigned it.
-        let covered =
-            |claimed: &UnverifiedCheckpoint<'_>| self.heads.certified(term).is_some_and(|known| claimed.claimed_size() < known.read.head.size);
-        if UnverifiedCheckpoint::parse(note).is_ok_and(|claimed| covered(&claimed)) {
+        if self.heads.certified(term).is_some_and(|known| claimed.claimed_size() < known.read.head.size) {
             return false;
         }
-        let Some(state) = self.state_of(term, note) else { return false };
+        let Some(state) = self.state_of(term, &claimed) else { return false };
         let merged = match self.heads.note_of(&state) {
+            Some(head) if is_part(note, &head.note) => None,
             None => state.read_head(note).map(|read| Head { note: note.to_owned(), read }),
             Some(head) => {
                 let merged = state.keeper_key().and_then(|key| note::merge(&head.note, note, &key, &state.witnesses()));
@@ -128,15 +134,18 @@ impl Decisions {
     }
 
     /// The state whose head a note of a term claims to be, if what is here leads to it.
-    fn state_of(&self, term: u64, note: &str) -> Option<Arc<Order>> {
-        let claimed = UnverifiedCheckpoint::parse(note).ok()?;
+    fn state_of(&self, term: u64, claimed: &UnverifiedCheckpoint<'_>) -> Option<Arc<Order>> {
         if claimed.origin() != origin(&self.founding.alliance.id(), &self.circle, term) {
             return None;
         }
-        self.state_at(term, TreeHead { size: claimed.claimed_size(), root: claimed.claimed_root() })
+        self.state_at(term, claimed.claimed_head())
     }
 
     fn state_at(&self, term: u64, head: TreeHead) -> Option<Arc<Order>> {
+        // Nothing leads to it before its last entry is here.
+        if head.size.checked_sub(1).is_some_and(|last| !self.entries.contains_key(&(term, last))) {
+            return None;
+        }
         let near = self.states.iter().find(|state| state.term == term && state.head() == head).cloned();
         near.or_else(|| self.search(Position { term, size: head.size }, &head.root))
     }
@@ -144,7 +153,9 @@ impl Decisions {
     /// The state of a head that is certified, if everything under it is here.
     pub(super) fn certified_state(&self, note: &str) -> Option<Arc<Order>> {
         let at = self.founding.claims(note)?;
-        self.state_of(at.term, note).filter(|state| state.certified_head(note).is_some())
+        let claimed = UnverifiedCheckpoint::parse(note).ok()?;
+        let known = self.heads.certified(at.term).is_some_and(|head| head.note == note);
+        self.state_of(at.term, &claimed).filter(|state| known || state.certified_head(note).is_some())
     }
 
     /// Gives effect to new entries: extends the tip, and begins terms that a quorum has voted for.
@@ -175,7 +186,8 @@ impl Decisions {
     /// The state after the first entry of a term, if its votes begin it.
     fn take_over(&self, held: &HeldEntry) -> Option<Order> {
         let Some((largest, notes)) = self.founding.fence_of(&held.entry) else { return begin(&self.founding, held) };
-        notes.iter().filter_map(|note| self.state_of(largest.term, note)).find_map(|fence| begin(&fence, held))
+        let claimed = notes.iter().filter_map(|note| UnverifiedCheckpoint::parse(note).ok());
+        claimed.filter_map(|claimed| self.state_of(largest.term, &claimed)).find_map(|fence| begin(&fence, held))
     }
 
     /// Settles what the largest certified head covers, and forgets states that no takeover can go back to.

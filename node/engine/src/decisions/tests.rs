@@ -1,5 +1,8 @@
 //! A seeded alliance that decides: voters with their own clocks and views, statements and notes that come late and in any order, and some that lie.
 
+mod heads;
+mod terms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -10,10 +10,11 @@ use suyuan_core::log::LogId;
 use suyuan_core::membership::{Agreement, Change};
 use suyuan_core::recovery::{Compromise, Recovery};
 use suyuan_core::{Fault, StatementId};
+use suyuan_engine::author::AuthorError;
 use suyuan_engine::decisions::{Choice, VoteRequest};
 use suyuan_engine::ledger::Founded;
 use suyuan_engine::replica::BatchError;
-use suyuan_engine::wire::{Request, Response};
+use suyuan_engine::wire::{Gap, Request, Response};
 use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature};
 use suyuan_engine::writer::{Command, SubmitError};
 
@@ -55,6 +56,15 @@ fn agreement(title: &str) -> Change {
     Change::Agree(Agreement { title: title.into(), text: "t".into() })
 }
 
+/// One gives another the statements of a log, with the secrets of epochs sealed for its key of today.
+fn sealed_anew(world: &mut World, from: usize, to: usize, log: LogId) {
+    let request = Request::Items { log, sequences: (0..world.nodes[to].size(&log)).collect() };
+    let Response::Items(mut items) = world.answer(from, to, &request) else { panic!("no items") };
+    let (state, member) = (world.nodes[from].state(), world.nodes[to].me());
+    suyuan_engine::epoch::add_slips(&mut items, &member, &state.ledger, &state.secrets, &mut StdRng::seed_from_u64(1));
+    world.ask(to, Command::Fill { log, items });
+}
+
 /// Member 3 has lost everything; what it had written before is with the others. Returns its log of then, the node that it had, and a proposal that that knows.
 fn recovered() -> (World, LogId, Node, StatementId) {
     let mut world = founded();
@@ -88,11 +98,7 @@ fn a_member_goes_on_with_other_keys_and_the_next_log_and_has_what_it_wrote_befor
     world.settle();
     // Its first epoch was sealed to a key that is lost; a partner seals its secret anew.
     let source = log(&world, 1);
-    let items = Request::Items { log: source, sequences: (0..world.nodes[3].size(&source)).collect() };
-    let Response::Items(mut items) = world.answer(2, 3, &items) else { panic!("no items") };
-    let state = world.nodes[2].state();
-    suyuan_engine::epoch::add_slips(&mut items, &own.member, &state.ledger, &state.secrets, &mut StdRng::seed_from_u64(1));
-    world.ask(3, Command::Fill { log: source, items });
+    sealed_anew(&mut world, 2, 3, source);
     world.settle();
     assert!(world.nodes[3].state().secrets.of(&circle, 1).is_some());
     assert_eq!(world.nodes[3].state().ledger.circles.circle(&circle).unwrap().epoch(), 2, "whoever has the lost keys reads no more");
@@ -115,6 +121,35 @@ fn a_member_goes_on_with_other_keys_and_the_next_log_and_has_what_it_wrote_befor
     let ledger = &world.nodes[2].state().ledger;
     assert!(ledger.decisions.approvals(&proposal).contains_key(&own.member));
     assert!(ledger.decisions.settled().decided.iter().any(|decided| decided.resolved.id == proposal));
+}
+
+#[test]
+fn a_steward_has_its_circles_again_and_opens_their_next_epochs() {
+    let mut world = founded();
+    let circle = world.circle(3, None, &[0, 1, 2]);
+    world.submit(3, &circle.to_string(), 2);
+    world.settle();
+    let lost = log(&world, 3);
+    world.away = [3].into();
+    let change = asked(&world, 3, NEW, 0);
+    world.decide(0, change);
+    let refused = format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"{circle}","fields":{{"n":1}}}}]}}]}}"#);
+    let node = &world.nodes[1];
+    let submissions = suyuan_engine::submission::parse(refused.as_bytes(), &node.state().ledger.alliance, &node.me()).unwrap();
+    let now = world.now;
+    let outcome = world.nodes[1].ask(Command::Submit { submissions, once: None }, now);
+    assert!(matches!(outcome, Err(SubmitError::Author(AuthorError::Left(of))) if of == circle), "nothing is sealed for who has the lost keys");
+    world.nodes[3] = anew(&world, 3, NEW);
+    world.away.clear();
+    pull(&mut world, 0, 3, lost).unwrap();
+    assert!(world.nodes[3].state().ledger.lacks_secret(&Gap { circle, log: lost }), "it asks for it");
+    sealed_anew(&mut world, 0, 3, lost);
+    world.settle();
+    for node in [0, 1, 2, 3] {
+        let known = world.nodes[node].state().ledger.circles.circle(&circle).unwrap();
+        assert_eq!((known.epoch(), known.steward), (2, lost.member), "at {node}");
+    }
+    world.submit(1, &circle.to_string(), 1);
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl Service {
                 let (turnstile, slots, handle) = (state.turnstile.clone(), self.slots.clone(), self.handle().clone());
                 match &request {
                     Request::Pull { log, from } => self.step(Event::Holds { member, log: LogSize { log: *log, size: *from } }),
-                    Request::OrderHeads(heads) => self.handle().learn_heads(heads.clone()),
+                    Request::OrderHeads(heads) => self.learn_heads(member, heads),
                     _ => {}
                 }
                 self.beside(async move {

@@ -34,7 +34,10 @@ impl Invariant for Converged {
         scene.present().try_for_each(|machine| same_circles(scene, machine))?;
         scene.present().try_for_each(|machine| same_void(scene, machine))?;
         scene.present().try_for_each(|machine| same_addresses(scene, machine))?;
-        scene.present().try_for_each(|author| everything_reaches_its_readers(scene, author))?;
+        scene.present().try_for_each(|author| everything_reaches_its_readers(scene, author))
+    }
+
+    fn ended(&self, scene: &Scene<'_>) -> Result<(), String> {
         let count = scene.present().count();
         let chosen = usize::try_from(scene.now).unwrap_or(0).checked_rem(count).unwrap_or(0);
         scene.present().nth(chosen).map_or(Ok(()), is_whole)

@@ -55,8 +55,11 @@ impl Invariant for SecretFirst {
     fn observe(&mut self, scene: &Scene<'_>, at: usize, fact: &Fact) -> Result<(), String> {
         let machine = &scene.machines[at];
         match fact {
+            // Who keeps two histories opens one epoch for some in the one, and for others in the other.
             Fact::Booted(state) | Fact::Shown(state) => {
-                self.learn(&state.ledger);
+                if scene.is_honest(at) {
+                    self.learn(&state.ledger);
+                }
                 Ok(())
             }
             Fact::Kept { circle, epoch } => {
