@@ -210,18 +210,23 @@ pub fn slips(epoch: &NewEpoch, statement: StatementId, ledger: &Ledger, rng: &mu
 }
 
 /// Adds slips to statements that a member asked for: this node has the secrets of these epochs, and the member is in them. Its steward may be gone, or keep the
-/// secret back; whoever is in an epoch is entitled to it, and holds what it gets against the statement.
-pub fn add_slips(items: &mut [Item], member: &MemberId, ledger: &Ledger, secrets: &EpochSecrets, rng: &mut impl CryptoRng) {
-    let Some(prekey) = ledger.alliance.active(member).map(|known| key_id(&known.entry.keys.encryption)) else { return };
+/// secret back; whoever is in an epoch is entitled to it, and holds what it gets against the statement. Says of which circles and epochs.
+pub fn add_slips(items: &mut [Item], member: &MemberId, ledger: &Ledger, secrets: &EpochSecrets, rng: &mut impl CryptoRng) -> Vec<(CircleId, u64)> {
+    let Some(prekey) = ledger.alliance.active(member).map(|known| key_id(&known.entry.keys.encryption)) else { return Vec::new() };
+    let mut sealed = Vec::new();
     for item in items {
         // One for a key that the member had before is of no use where that is lost.
-        if item.slip.as_ref().is_none_or(|slip| slip.prekey != prekey) {
-            item.slip = slip_of(item, member, ledger, secrets, rng).or(item.slip.take());
+        if item.slip.as_ref().is_none_or(|slip| slip.prekey != prekey)
+            && let Some((of, slip)) = slip_of(item, member, ledger, secrets, rng)
+        {
+            item.slip = Some(slip);
+            sealed.push(of);
         }
     }
+    sealed
 }
 
-fn slip_of(item: &Item, member: &MemberId, ledger: &Ledger, secrets: &EpochSecrets, rng: &mut impl CryptoRng) -> Option<Slip> {
+fn slip_of(item: &Item, member: &MemberId, ledger: &Ledger, secrets: &EpochSecrets, rng: &mut impl CryptoRng) -> Option<((CircleId, u64), Slip)> {
     let (_, header, _) = item.sections.first()?.audiences.first()?;
     let AudienceHeader { circle, epoch, .. } = AudienceHeader::open(header, &audience_commitment(header)).ok()?;
     let statement = id_of(&item.statement);
@@ -229,7 +234,8 @@ fn slip_of(item: &Item, member: &MemberId, ledger: &Ledger, secrets: &EpochSecre
     known.members.get(member).filter(|_| known.statement == statement)?;
     let prekey = &ledger.alliance.active(member)?.entry.keys.encryption;
     let address = SlipAddress { alliance: &ledger.alliance.id(), statement, recipient: *member, prekey };
-    Slip::seal(&address, &SlipContent { circle, epoch, secret: secrets.of(&circle, epoch)?.clone() }, rng).ok()
+    let slip = Slip::seal(&address, &SlipContent { circle, epoch, secret: secrets.of(&circle, epoch)?.clone() }, rng).ok()?;
+    Some(((circle, epoch), slip))
 }
 
 /// What a slip brought.

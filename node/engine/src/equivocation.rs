@@ -168,6 +168,11 @@ pub struct Comparison {
 pub enum CompareError {
     /// It is not under a checkpoint of the log's owner: the other node's fault.
     Sender(Fault),
+    /// Its checkpoint is by a key that is not known here: its owner may have exchanged its keys, or somebody has made it up.
+    UnknownKey {
+        /// How many changes of the alliance were known when it was judged.
+        version: u64,
+    },
     /// This node's own store failed.
     Store(StoreError),
 }
@@ -192,8 +197,12 @@ pub fn compare(
 ) -> Result<Comparison, CompareError> {
     let author = ledger.alliance.member(&log.member).ok_or(CompareError::Sender(Fault::Author))?;
     let witness = witness_key(&ledger.alliance, author);
-    let verify = |note: UnverifiedCheckpoint<'_>| note.verify(&checkpoint_key(log, author, note.claimed_size())?, &[witness]);
-    let checked = UnverifiedCheckpoint::parse(&theirs.checkpoint).and_then(verify).map_err(CompareError::Sender)?;
+    let note = UnverifiedCheckpoint::parse(&theirs.checkpoint).map_err(CompareError::Sender)?;
+    let key = checkpoint_key(log, author, note.claimed_size()).map_err(CompareError::Sender)?;
+    if note.is_by_another_key(&key) {
+        return Err(CompareError::UnknownKey { version: ledger.alliance.version() });
+    }
+    let checked = note.verify(&key, &[witness]).map_err(CompareError::Sender)?;
     theirs.shown.check(index, checked.head.size, &checked.head.root).map_err(CompareError::Sender)?;
     let before = tree::before(index, checked.head.size, &theirs.shown.path).ok_or(CompareError::Sender(Fault::Inclusion))?;
     let Some(head) = ledger.logs.known(log).filter(|head| index < head.size()) else { return Err(CompareError::Sender(Fault::Index)) };

@@ -9,7 +9,7 @@ use suyuan_engine::serve;
 use suyuan_engine::wire::{Request, Response};
 use suyuan_runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-use tracing::error;
+use tracing::{error, info};
 
 use crate::limits;
 
@@ -133,7 +133,9 @@ fn make(handle: &Handle, member: &MemberId, request: &Request) -> Option<Vec<u8>
         Ok(mut response) => {
             if let Response::Items(items) = &mut response {
                 let mut rng = suyuan_runtime::random::generator().inspect_err(|error| error!(%error, "no random numbers")).ok()?;
-                epoch::add_slips(items, member, &state.ledger, &state.secrets, &mut rng);
+                for (circle, epoch) in epoch::add_slips(items, member, &state.ledger, &state.secrets, &mut rng) {
+                    info!(%member, %circle, epoch, "a member that is in this epoch asked for its secret, which was sealed for it anew");
+                }
             }
             Some(response.to_bytes())
         }

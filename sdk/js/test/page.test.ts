@@ -48,18 +48,21 @@ test("words are filled once, and names of JavaScript's own are no words", () => 
   assert.equal(t("zh", "__proto__"), "__proto__");
 });
 
-test("of a record whose author has left, the page says who accepted it, and nothing of witnesses", () => {
+test("of a record in a closed log, the page says who accepted it, and nothing of witnesses; and of a marked one, that others may have signed it", () => {
   install(make("body", "", ""));
   const of = (more: Partial<VerifiedRecord>): VerifiedRecord =>
     ({ author: { id: "", name: "旧桥贸易", role: "support" }, left: false, size: 7, needed: 2, witnessed: 1_795_176_000, witnesses: [], ...more }) as unknown as VerifiedRecord;
-  const gone = of({ left: true, needed: 0, witnessed: null });
+  const gone = of({ left: true, closed: true, needed: 0, witnessed: null });
   assert.equal(witnessed("zh", gone).textContent, "旧桥贸易 已退出联盟；联盟认可其日志的前 7 条，本条在其中");
   assert.equal(witnessed("en", gone).textContent, "旧桥贸易 has left the alliance, which accepted the first 7 entries of its log; this is one of them");
+  const before = of({ closed: true, needed: 0, witnessed: null });
+  assert.match(witnessed("zh", before).textContent!, /^旧桥贸易 已改用新的日志；联盟认可其原日志的前 7 条/);
+  assert.match(witnessed("en", of({ compromised: true })).textContent!, /^Caution: when this was signed, others may have had the key of 旧桥贸易.*witnessed/i);
   assert.match(witnessed("en", of({ needed: 0, witnessed: null })).textContent!, /no other member/);
   assert.equal(howMany("en", [of({})]), "It also checked the signatures of other members: all records are witnessed.");
   assert.equal(howMany("en", [of({}), of({ witnessed: null })]), "Witnessed by other members: 1 of 2 records.");
-  assert.match(howMany("en", [of({}), gone]), /^Witnessed by other members: 1 of 2 records\. Of 1, the author has left/);
-  assert.match(howMany("zh", [gone]), /其中 1 条的作者已退出联盟/);
+  assert.match(howMany("en", [of({}), gone]), /^Witnessed by other members: 1 of 2 records\. Of 1, the log is closed/);
+  assert.match(howMany("zh", [gone]), /其中 1 条所在的日志已关闭/);
 });
 
 test("every fault has words in both languages", () => {

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use suyuan_core::MemberId;
 use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::log::LogId;
+use suyuan_core::{Fault, MemberId};
 
 use super::{Action, Sync, Why};
 use crate::equivocation::{CompareError, Comparison};
@@ -102,6 +102,10 @@ impl Sync {
         let found = match found {
             Ok(found) => found,
             Err(CompareError::Store(_)) => return drop(self.inquiries.remove(&member)),
+            Err(CompareError::UnknownKey { version }) => {
+                self.inquiries.remove(&member);
+                return self.doubt(member, version, Why::Shown { log, fault: Fault::CheckpointSignature }, now);
+            }
             Err(CompareError::Sender(fault)) => {
                 self.inquiries.remove(&member);
                 return self.penalise(member, Why::Shown { log, fault }, now, actions);

@@ -394,6 +394,12 @@ fn a_batch_that_does_not_fit_is_the_sender_s_fault_only_where_its_copy_is_the_sa
     sync.handle(answer(2, show(9), shown()), now);
     let actions = sync.handle(compared(9, Err(CompareError::Sender(Fault::Inclusion))), now);
     assert!(matches!(&actions[..], [Action::Penalise { why: Why::Shown { .. }, .. }, ..]), "{actions:?}");
+    // Where it is under a checkpoint by a key that is not known here, the history has to say whose.
+    let mut sync = refused();
+    sync.handle(answer(2, show(9), shown()), now);
+    let actions = sync.handle(compared(9, Err(CompareError::UnknownKey { version: 3 })), now);
+    assert!(actions.contains(&Action::Ask { member: member(2), request: Request::History }), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Penalise { .. })), "{actions:?}");
     let mut sync = refused();
     let actions = sync.handle(answer(2, show(9), Response::Shown(None)), now);
     assert!(matches!(&actions[..], [Action::Penalise { why: Why::Batch { .. }, .. }, ..]), "{actions:?}");
