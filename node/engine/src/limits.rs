@@ -40,8 +40,12 @@ pub const ITEMS: usize = 256;
 pub const GAPS: usize = 1024;
 /// Of them, those that one member speaks of.
 pub const GAPS_OF_MEMBER: usize = 128;
-/// Logs that are pulled at once. Each may have three batches in memory.
+/// Logs of which much is lacking that are pulled at once. Each may have three batches in memory.
 pub const SYNC_PULLS: usize = 4;
+/// Logs of which little is lacking that are pulled at once beside these: as many as may vote at the same time. Each may have one batch in memory.
+pub const SYNC_SMALL_PULLS: usize = 32;
+/// So many entries of a log are little, by the word of others.
+pub const LITTLE: u64 = 64;
 /// Cosignatures in one message.
 pub const COSIGNATURES: usize = 128;
 /// Checkpoints of a log for which cosignatures are gathered at once, beside the newest witnessed one.

@@ -37,6 +37,8 @@ struct Following {
     elsewhere: BTreeSet<MemberId>,
     /// The pull under way.
     asked: Option<(MemberId, u64)>,
+    /// Whether little was lacking when it was asked for.
+    little: bool,
     /// A batch that waits for the one being verified.
     ready: Option<(MemberId, Box<Batch>)>,
     /// The batch being verified: its sender and where it ends.
@@ -401,21 +403,28 @@ impl Sync {
     }
 
     fn plan_pulls(&mut self, now: u64, actions: &mut Vec<Action>) {
-        let mut under_way = self.logs.values().filter(|log| log.asked.is_some() || log.taking.is_some()).count();
+        let busy = |little| move |log: &&Following| log.little == little && (log.asked.is_some() || log.taking.is_some());
+        let [mut large, mut small] = [false, true].map(|little| self.logs.values().filter(busy(little)).count());
         let (before, after): (Vec<LogId>, Vec<LogId>) = self.logs.keys().partition(|log| self.turn.is_some_and(|turn| **log <= turn));
         for log in after.into_iter().chain(before) {
             let limit = self.limit(&log);
             let Some(following) = self.logs.get_mut(&log) else { continue };
             let running = following.taking.is_some();
-            let full = following.asked.is_some() || following.ready.is_some() || (under_way >= self.limits.pulls && !running);
-            if full || following.next() >= limit || following.claims.values().all(|size| *size <= following.next()) {
+            let next = following.next();
+            let lacking = following.claims.values().max().map_or(0, |size| size.saturating_sub(next));
+            // The next batch is asked for while one is verified only where there is much.
+            let little = if running { following.little } else { lacking <= limits::LITTLE };
+            let room = if little { !running && small < self.limits.small_pulls } else { running || large < self.limits.pulls };
+            if !room || following.asked.is_some() || following.ready.is_some() || next >= limit || lacking == 0 {
                 continue;
             }
             let clear = |member: &MemberId| !self.doubts.contains_key(member);
             if let Some(member) = source(&log, following, &self.peers, clear, self.me, &self.limits, now) {
-                let from = following.next();
+                let from = next;
                 following.asked = Some((member, from));
-                under_way = under_way.saturating_add(usize::from(!running));
+                following.little = little;
+                let count = if little { &mut small } else { &mut large };
+                *count = count.saturating_add(usize::from(!running));
                 if let Some(peer) = self.peers.get_mut(&member) {
                     peer.pulling = Some(Pulling { log, from });
                 }

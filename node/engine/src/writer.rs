@@ -51,6 +51,8 @@ pub struct Writer<D, O, R> {
     cursor: Option<Cursor>,
     /// How long the alliance's decisions have stood still.
     silence: Silence,
+    /// A head of the order log that came before the entries under it, by term.
+    ahead: Option<(u64, String)>,
 }
 
 impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
@@ -59,7 +61,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// # Errors
     /// [`Fatal`].
     pub fn start(disk: D, outlet: O, rng: R, state: State, now: u64) -> Result<Self, Fatal> {
-        let mut writer = Self { disk, outlet, rng, state, cursor: None, silence: Silence::default() };
+        let mut writer = Self { disk, outlet, rng, state, cursor: None, silence: Silence::default(), ahead: None };
         writer.publish(now)?;
         Ok(writer)
     }

@@ -21,7 +21,15 @@ use zeroize::Zeroizing;
 
 /// An epoch statement of `author` for any circle, with a slip for `victim`.
 fn forge(author: &mut Member, circle: CircleId, epoch: u64, victim: &Member, kind: &str) -> (Slip, HeldRecord) {
-    let secret: EpochSecret = Zeroizing::new([0x66; 32]);
+    forge_with(author, circle, epoch, victim, kind, &SECRET)
+}
+
+/// The secret of every epoch that is made up here.
+const SECRET: [u8; 32] = [0x66; 32];
+
+/// The same, with a commitment to any secret.
+fn forge_with(author: &mut Member, circle: CircleId, epoch: u64, victim: &Member, kind: &str, committed: &[u8; 32]) -> (Slip, HeldRecord) {
+    let secret: EpochSecret = Zeroizing::new(SECRET);
     let me = author.id();
     let everybody = author.ledger.alliance.members().iter().map(|member| member.id);
     let members = everybody.map(|member| CircleMember { member, rights: if member == me { Rights::Write } else { Rights::Read } }).collect();
@@ -32,7 +40,7 @@ fn forge(author: &mut Member, circle: CircleId, epoch: u64, victim: &Member, kin
         purpose: String::new(),
         tier: Tier::General,
         epoch,
-        commitment: StatementId(commitment(&circle, epoch, &secret)),
+        commitment: StatementId(commitment(&circle, epoch, &Zeroizing::new(*committed))),
         members,
         incarnations: std::collections::BTreeMap::new(),
         terms: Terms::default(),
@@ -65,6 +73,19 @@ fn only_a_circle_s_steward_hands_out_its_keys() {
     assert_eq!(epoch::accept(&slip, &record, &r.ledger, &[&encryption(2)]).map(|_| ()), Err(Fault::Slip), "it is no epoch statement");
     let (slip, record) = forge(&mut g, circle, 2, &r, TYPE);
     assert!(epoch::accept(&slip, &record, &r.ledger, &[&encryption(2)]).is_ok(), "the same from the steward");
+}
+
+/// Else some members could get one secret and some another one, and whoever is to be shut out of a record would not notice.
+#[test]
+fn the_secret_of_an_epoch_is_the_one_that_its_statement_commits_to() {
+    let alliance = alliance();
+    let (mut g, mut r) = (Member::new(0, &alliance), Member::new(2, &alliance));
+    r.pull(&g, g.own_log());
+    let circle = alliance_circle(&alliance.id());
+    for (committed, taken) in [(SECRET, true), ([0x67; 32], false)] {
+        let (slip, record) = forge_with(&mut g, circle, 2, &r, TYPE, &committed);
+        assert_eq!(epoch::accept(&slip, &record, &r.ledger, &[&encryption(2)]).is_ok(), taken);
+    }
 }
 
 #[test]

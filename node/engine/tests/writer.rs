@@ -13,6 +13,9 @@ use support::{alliance, encryption, key};
 use suyuan_core::CircleId;
 use suyuan_core::circle::{EpochSecret, PrekeySecret, Terms, Tier};
 use suyuan_core::key::SecretKey;
+use suyuan_core::note::{NamedKey, TreeHead, sign_head};
+use suyuan_core::tree;
+use suyuan_core::witness::AddCheckpoint;
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::schema::Table;
@@ -180,6 +183,25 @@ fn an_epoch_is_answered_for_with_its_statement() {
     let Some(Ok(Done::Opened(circle))) = bench.outcomes.borrow_mut().pop() else { panic!("not opened") };
     let statement = circle.epochs()[&1].statement;
     assert!(bench.writer.disk().rows.row(Table::ById, &statement.0).unwrap().is_some(), "the statement that stands in the log");
+}
+
+/// A request to cosign the first checkpoint of a log that is nobody's.
+fn request() -> Command {
+    let head = TreeHead { size: 1, root: tree::root(&[tree::leaf_hash(&[1])]) };
+    let (named, checkpoint) = (NamedKey::new("example.org/log", key(9, 2).public()), sign_head("example.org/log", &head, &key(9, 2)));
+    Command::AddCheckpoint { request: AddCheckpoint { old: 0, proof: Vec::new(), checkpoint }, named: Some(named) }
+}
+
+#[test]
+fn a_cosignature_is_on_the_disk_before_it_is_told() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.do_it(request()), (Ok(()), vec!["write", "tell"]));
+    assert!(matches!(bench.outcomes.borrow().as_slice(), [Ok(Done::Cosigned(Ok(_)))]));
+    let mut bench = Bench::new();
+    *bench.broken.borrow_mut() = Some("write");
+    let (done, steps) = bench.do_it(request());
+    assert!(done.is_err() && bench.outcomes.borrow().is_empty(), "nobody has it");
+    assert_eq!(steps, Vec::<&str>::new());
 }
 
 #[test]

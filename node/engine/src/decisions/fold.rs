@@ -133,6 +133,13 @@ impl Decisions {
         true
     }
 
+    /// Of a head of the newest term under which there is more than is here: its size, and how many have cosigned it. Nothing where its keeper has not signed it.
+    pub(crate) fn ahead(&self, term: u64, note: &str) -> Option<(u64, usize)> {
+        let claimed = UnverifiedCheckpoint::parse(note).ok()?.claimed_size();
+        let read = if term == self.tip.term && claimed > self.tip.head().size { self.tip.read_head(note) } else { None };
+        read.map(|read| (read.head.size, read.cosignatures.len()))
+    }
+
     /// The state whose head a note of a term claims to be, if what is here leads to it.
     fn state_of(&self, term: u64, claimed: &UnverifiedCheckpoint<'_>) -> Option<Arc<Order>> {
         if claimed.origin() != origin(&self.founding.alliance.id(), &self.circle, term) {

@@ -14,6 +14,8 @@ use crate::wire::{Batch, Count, Gap, Item, LogSize, Request, Response};
 pub struct Limits {
     /// Pulls under way at once. For each, at most three batches are in memory: one on its way, one that waits and one being verified.
     pub pulls: usize,
+    /// The same of logs of which at most [`limits::LITTLE`] entries are lacking, beside these. For each, one batch is in memory.
+    pub small_pulls: usize,
     /// Time between two questions for a peer's heads; up to half of it is added at random.
     pub heads_every: u64,
     /// Time from a connection until counters are compared.
@@ -44,6 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             pulls: limits::SYNC_PULLS,
+            small_pulls: limits::SYNC_SMALL_PULLS,
             heads_every: 8_000,
             counters_after: 2_000,
             counters_every: 20_000,

@@ -95,6 +95,32 @@ fn a_log_is_pulled_from_where_it_ends_and_the_next_batch_while_one_is_verified()
     assert_eq!(sync.holders().find(|(of, _)| *of == log(1)).unwrap().1, [(member(0), 2048), (member(1), 3000)].into());
 }
 
+/// Votes that many members cast at the same time do not wait for each other, nor behind long logs, of which four are in memory at most.
+#[test]
+fn what_little_many_logs_have_grown_by_is_pulled_at_once() {
+    let pulled = |sizes: &dyn Fn(u8) -> u64| {
+        let mut sync = Sync::new(member(0), (0..48).map(|author| size(author, 100)).collect(), Limits::default(), 7);
+        let mut asked = Vec::new();
+        for who in 1..48 {
+            sync.handle(Event::Connected(member(who)), 0);
+            let actions = sync.handle(heads(who, &[size(who, sizes(who))]), 1);
+            asked.extend(actions.into_iter().filter(|action| matches!(action, Action::Ask { request: Request::Pull { .. }, .. })));
+        }
+        (sync, asked)
+    };
+    assert_eq!(pulled(&|_| 165).1.len(), 4, "much");
+    assert_eq!(pulled(&|_| 164).1.len(), 32, "little");
+    let (mut sync, asked) = pulled(&|who| if who <= 6 { 5000 } else { 101 });
+    assert_eq!((asked.len(), &asked[..4]), (36, &[1, 2, 3, 4].map(|who| ask(who, pull(who, 100)))[..]));
+    let given = batch(log(7), 100, 1);
+    let actions = sync.handle(answer(7, pull(7, 100), Response::Batch(Some(given.clone()))), 2);
+    assert_eq!(actions, [Action::TakeIn { member: member(7), batch: given }], "it is one of the 32 until it is verified");
+    let actions = sync.handle(Event::Holds { member: member(7), log: size(7, 150) }, 3);
+    assert_eq!(actions, [], "and has one batch in memory");
+    let actions = sync.handle(Event::TakenIn(size(7, 101)), 4);
+    assert_eq!(actions, [ask(39, pull(39, 100))], "those that wait come first");
+}
+
 #[test]
 fn a_tampered_batch_names_its_sender_and_another_source_is_used() {
     let mut sync = four();

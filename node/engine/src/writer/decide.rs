@@ -43,6 +43,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         if self.held()?.is_some() {
             return Ok(());
         }
+        self.take_ahead()?;
         for _ in 0..limits::ACTS {
             let ledger = self.state.ledger.clone();
             let epochs = ledger.epoch_state();
@@ -66,8 +67,25 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Ok(())
     }
 
-    /// Takes in what others know as heads of the order log. What does not fit is nothing, and nobody's fault.
+    /// Takes in the head that came before its entries, once these are here.
+    fn take_ahead(&mut self) -> Result<(), Fatal> {
+        let decisions = self.state.ledger.decisions.clone();
+        match self.ahead.take_if(|(term, note)| decisions.ahead(*term, note).is_none()) {
+            Some(head) => self.take_heads(&[head]),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in what others know as heads of the order log. What does not fit is nothing, and nobody's fault. A head travels faster than the entries under it,
+    /// which are asked for when their log is said to have grown: the one with most under it is kept for them, else it would be told again only after a while.
     pub(super) fn take_heads(&mut self, heads: &[(u64, String)]) -> Result<(), Fatal> {
+        let decisions = self.state.ledger.decisions.clone();
+        for (term, note) in heads {
+            let known = self.ahead.as_ref().and_then(|(term, note)| decisions.ahead(*term, note));
+            if decisions.ahead(*term, note).is_some_and(|rank| known.is_none_or(|known| rank > known)) {
+                self.ahead = Some((*term, note.clone()));
+            }
+        }
         let mut ledger = self.state.ledger.as_ref().clone();
         if ledger.learn_heads(heads.iter().map(|(term, note)| (*term, note.as_str())), &self.state.secrets) {
             let mut changes = Changes::default();

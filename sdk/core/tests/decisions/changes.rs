@@ -281,6 +281,17 @@ fn others(alliance: &Alliance) -> Vec<Case> {
 }
 
 /// A person reads the reason, each another one.
+/// More than half, at least two thirds, everybody: one less is never enough.
+#[test]
+fn no_rule_is_kept_by_one_less() {
+    for total in 1..=300 {
+        let [majority, two_thirds] = [Rule::Majority, Rule::TwoThirds].map(|rule| rule.threshold(total));
+        assert!(2 * majority > total && 2 * (majority - 1) <= total, "a majority of {total} is {majority}");
+        assert!(3 * two_thirds >= 2 * total && 3 * (two_thirds - 1) < 2 * total, "two thirds of {total} are {two_thirds}");
+        assert_eq!(Rule::All.threshold(total), total);
+    }
+}
+
 #[test]
 fn every_reason_has_words_of_its_own() {
     use ChangeFault::{Form, Full, Key, Known, Office, Possession, Unknown};

@@ -11,7 +11,7 @@ use suyuan_core::order::Order;
 use suyuan_core::resolution::{APPROVE, COMMENT, Effect, OBJECT, PROPOSAL, Proposal, Refused, WITHDRAW, to_fields};
 
 use crate::fixture::{TIME, field, secret};
-use crate::world::{LATE, Public, admit, approval, codes_of, effect, four, id, judge, proposal, quoted, remove, variants};
+use crate::world::{LATE, Public, admit, approval, codes_of, effect, four, id, judge, proposal, quoted, remove, rotate, variants};
 
 variants!(Refused: Malformed, Proposal, Circle, Proposer, Subject, Superseded, Expired, Rule, Signers, Approval, Threshold, Change);
 
@@ -204,6 +204,28 @@ fn whoever_is_no_voter_brings_nothing() {
     let (circle, slots) = (alliance_circle(&draft.alliance.id()), BTreeMap::new());
     assert_eq!(proposal.check(&circle, &id(&draft.alliance, 0), &draft.alliance, &slots, TIME), Ok(()));
     assert!(!proposal.tally([&MemberId([9; 32]), &id(&draft.alliance, 0)], &draft.alliance).is_enough());
+}
+
+/// Approvals are counted by member: who has exchanged its log key, and signs with both, has one voice.
+#[test]
+fn a_member_with_two_keys_counts_once() {
+    let turned = four().changed(&Change::Keys(rotate(&four(), 1, Some("log 2"), None, 100))).unwrap();
+    let order = Order::founding(std::sync::Arc::new(turned.clone())).unwrap();
+    let proposal = proposal(&order, admit(&turned, 9, Role::Support));
+    let drawn = Public::new(&turned, 0, PROPOSAL, Vec::new(), to_fields(&proposal).unwrap());
+    let with = |author, key: &str| {
+        let fields = vec![field("comment", "\"\"")];
+        Public::signed_with(&secret(author, key), &turned, author, APPROVE, vec![drawn.signed.id], fields).wrapped()
+    };
+    let judged =
+        |approvals: [suyuan_core::resolution::Signed; 2]| judge(&turned, &Effect { proposal: drawn.disclosed(), approvals: approvals.into() });
+    let one = id(&turned, 1);
+    let (first, second) = if id(&turned, 0) < one { ((0, "log"), (1, "log")) } else { ((1, "log"), (0, "log")) };
+    assert!(judged([with(first.0, first.1), with(second.0, second.1)]).is_ok(), "two members are enough");
+    for keys in [["log", "log 2"], ["log 2", "log"]] {
+        assert_eq!(judged(keys.map(|key| with(1, key))).map(|_| ()), Err(Refused::Approval), "{keys:?}");
+    }
+    assert_eq!(proposal.tally([&one, &one], &turned).reached, 1);
 }
 
 /// The page names the codes of the program, in the order in which they are checked.

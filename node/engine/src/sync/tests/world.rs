@@ -315,7 +315,8 @@ impl World {
                         node.pulls.push((member, *log));
                         let busy: BTreeSet<LogId> =
                             node.pulls.iter().map(|(_, log)| *log).filter(counts).chain(node.taking.iter().copied()).collect();
-                        assert!(busy.len() <= limits.pulls, "{} pulls", busy.len());
+                        let little = busy.iter().filter(|log| node.sync.logs[log].little).count();
+                        assert!(busy.len() - little <= limits.pulls && little <= limits.small_pulls, "{} pulls, {little} of little", busy.len());
                     }
                     let delay = self.rng.random_range(1..200);
                     self.later(delay, Due::Request { from: at, to, request, session });
