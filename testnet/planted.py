@@ -1,54 +1,28 @@
-"""Plants bugs into a copy of the engine, one at a time, and lets the simulator find them: python3 testnet/planted.py [--seeds N]
+"""Plants the bugs of planted_bugs.py into a copy of the pure crates, one at a time:
 
-Only the pure crates and the simulator are built, in a folder of their own (--target keeps it). Without a bug every seed must pass; with one, some seed must fail.
-A bug whose place is not found any more is a failure as well."""
+python3 testnet/planted.py [--only REGEX] [--list] [--seeds N] [--target FOLDER]
+
+Each has to be caught by the test that is named beside it, by that name, or by the simulator in some seed; without any bug all of these pass. A bug
+that does not compile, or whose place is not found any more, is not caught. Only the pure crates and the simulator are built, in a folder of their own
+(--target keeps it)."""
 
 import argparse
 import json
+import os
 import pathlib
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
+import time
+
+from planted_bugs import BUGS, SIMULATOR
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RESOLUTION, ACT, FOLD = "sdk/core/src/resolution.rs", "node/engine/src/decisions/act.rs", "node/engine/src/decisions/fold.rs"
-COMMIT, WRITER, CIRCLE = "node/engine/src/writer/commit.rs", "node/engine/src/writer.rs", "node/engine/src/writer/circle.rs"
-TELL = "        self.outlet.tell(waiting.into_iter().map(|waiting| (waiting.ticket, Ok(Done::Written(waiting.receipt)))).collect());\n"
-WRITE = "        self.disk.write(&changes)?;\n"
-KEEP = "        self.disk.add_epoch_secret(circle, epoch, secret.clone())?;\n"
-
-# What is wrong, and the replacements that make it so.
-BUGS = [
-    ("acknowledged before the write", [(COMMIT, TELL, ""), (COMMIT, WRITE, TELL + WRITE)]),
-    ("published without the anchor", [(WRITER, "            self.disk.anchor(&published).map_err", "            Ok::<(), String>(()).map_err")]),
-    ("the statement before its secret", [
-        (CIRCLE, KEEP, ""),
-        (CIRCLE, "        let ledger = self.write_epoch(new)?;\n",
-         "        let secret = new.secret.clone();\n        let ledger = self.write_epoch(new)?;\n"
-         "        self.disk.add_epoch_secret(circle, number, secret).map_err(|error| Fatal(error.to_string()))?;\n"),
-    ]),
-    ("authoring before the own tail is back", [("node/engine/src/sync/own.rs", "heard && everybody && !more &&", "heard && everybody && (!more || heard) &&")]),
-    ("a batch taken without checking the tree", [(
-        "node/engine/src/replica.rs",
-        "tree::verify_consistency(ours.size, checkpoint.head.size, &ours.root, &checkpoint.head.root, &batch.consistency)?;",
-        "let _ = tree::verify_consistency(ours.size, checkpoint.head.size, &ours.root, &checkpoint.head.root, &batch.consistency);",
-    )]),
-    ("a request that comes again is written again", [(COMMIT, "                once::remember(once,", "                let _ = |changes| once::remember(once,"),
-                                                     (COMMIT, "self.disk.keys().local, &mut changes);\n            }\n", "self.disk.keys().local, changes);\n            }\n")]),
-    ("an epoch without its secret is not missed", [("node/engine/src/mend.rs", " || unopened).then", " || (unopened && false)).then")]),
-    ("decided by one approval too few", [(RESOLUTION, "self.reached >= self.needed && self.reached > 0", "self.reached + 1 >= self.needed && self.reached > 0")]),
-    ("decided after its time", [(RESOLUTION, "        refuse(time > self.expires, Refused::Expired)?;\n", "")]),
-    ("a member votes twice in a ballot", [("node/engine/src/decisions/draw.rs", "decisions.approvals(other).contains_key(me)) {", "decisions.approvals(other).contains_key(me) && now == 0) {")]),
-    ("a head cosigned after a vote to freeze its term", [(ACT, "        if tip.keeper == *me || self.promise.term > tip.term {\n", "        if tip.keeper == *me {\n")]),
-    ("a promise that is not durable", [("node/engine/src/writer/decide.rs", "promise.to_bytes());\n        self.disk.write(&changes)?;\n        let mut ledger", "promise.to_bytes());\n        let mut ledger")]),
-    ("no next epoch when a member has left", [(ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
-    ("sealed for whoever has left", [("node/engine/src/author.rs", "known.members().any(|(member, _)| ledger.alliance.active(member).is_none())", "known.members().any(|_| false)"),
-                                     (ACT, "(settled && circle.written.is_none()", "(settled && tip.term == 0 && circle.written.is_none()")]),
-    ("an invitation is good with any secret", [("node/engine/src/decisions/invitation.rs", "    if !open || held.invitation.digest != digest(secret) {", "    if !open {")]),
-    ("a witness cosigns what does not continue", [("sdk/core/src/witness.rs", "    continues(latest, &head, &request.proof).map_err(|_| Refusal::Inconsistent)?;", "")]),
-    ("a disk that says it has synced and has not", [("planted/src/sim/disk.rs", "            platter.sync();\n", "")]),
-]
+# Seeds that are played before it is looked whether one has failed.
+GROUP = 10
+# Seconds for one build or test.
+PATIENCE = 1800
 
 MAIN = """//! The simulator alone.
 mod sim;
@@ -71,65 +45,164 @@ edition = "2024"
 [dependencies]
 """
 CRATES = ["suyuan-core", "suyuan-engine", "rand", "blake3", "serde_json", "clap"]
+# Built forty times and run for a moment each: what the crates themselves take to compile counts, most of all where a test follows and no long play.
+OURS = ["suyuan-core", "suyuan-trace", "suyuan-engine", "planted"]
+PROFILE = "".join(f'\n[profile.release.package."{crate}"]\nopt-level = 1\ndebug = false\n' for crate in OURS)
+PLAIN = [word for crate in OURS for word in ("--config", f'profile.release.package."{crate}".opt-level=0')]
+ENVIRONMENT = {**os.environ, "CARGO_INCREMENTAL": "1", "RUST_BACKTRACE": "0"}
+
+
+class NotCaught(Exception):
+    """Why."""
+
+
+def write(path, content):
+    """Leaves what is the same as it is, so that it is not compiled again."""
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def copy(to):
     files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True).stdout
     for name in filter(None, files.decode().split("\0")):
-        if name.startswith(("sdk/core", "sdk/trace", "node/engine", "Cargo", "clippy")):
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, to / name)
-    manifest = (to / "Cargo.toml").read_text()
+        if name.startswith(("sdk/core", "sdk/trace", "node/engine", "specs", "Cargo.lock", "clippy")):
+            write(to / name, (ROOT / name).read_bytes())
+    manifest = (ROOT / "Cargo.toml").read_text()
     head, rest = manifest.split("members = [", 1)
-    (to / "Cargo.toml").write_text(head + 'members = ["sdk/core", "sdk/trace", "node/engine", "planted"' + rest[rest.index("]"):])
-    shutil.copytree(ROOT / "testnet/src/sim", to / "planted/src/sim")
-    shutil.copy(ROOT / "testnet/src/sim.rs", to / "planted/src/sim.rs")
-    (to / "planted/src/main.rs").write_text(MAIN)
-    (to / "planted/Cargo.toml").write_text(CARGO + "".join(f"{crate}.workspace = true\n" for crate in CRATES))
+    rest = re.sub(r'\n\[profile\.release\.package\.librocksdb-sys\]\n[^\[]*', "\n", rest[rest.index("]"):])
+    write(to / "Cargo.toml", (head + 'members = ["sdk/core", "sdk/trace", "node/engine", "planted"' + rest + PROFILE).encode())
+    for path in [ROOT / "testnet/src/sim.rs", *(ROOT / "testnet/src/sim").rglob("*.rs")]:
+        write(to / "planted" / path.relative_to(ROOT / "testnet"), path.read_bytes())
+    write(to / "planted/src/main.rs", MAIN.encode())
+    write(to / "planted/Cargo.toml", (CARGO + "".join(f"{crate}.workspace = true\n" for crate in CRATES)).encode())
+
+
+def run(command, folder):
+    try:
+        return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        raise NotCaught(f"no end within {PATIENCE} s") from error
+
+
+def build(command, folder):
+    done = run(command, folder)
+    if done.returncode:
+        why = re.search(r"^error.*", done.stderr, re.MULTILINE)
+        raise NotCaught(f"does not compile: {why and why[0]}")
 
 
 def play(folder, target, seeds):
-    build = ["cargo", "build", "--release", "--quiet", "--package", "planted", "--target-dir", str(target)]
-    subprocess.run(build, cwd=folder, check=True, capture_output=True, text=True)
-    done = subprocess.run([str(target / "release/planted"), "--seeds", str(seeds)], check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    """The first seed that fails, with the invariant; nothing where all pass."""
+    build(["cargo", "build", "--release", "--quiet", "--package", "planted", "--target-dir", str(target)], folder)
+    for first in range(1, seeds + 1, GROUP):
+        count = min(GROUP, seeds + 1 - first)
+        done = run([str(target / "release/planted"), "--seeds", str(count), "--first", str(first), "--lines", "0"], folder)
+        if done.returncode:
+            raise NotCaught(f"the simulator itself ended: {done.stderr.strip()[-200:]}")
+        failures = json.loads(done.stdout)["failures"]
+        if failures:
+            return f"seed {failures[0]['seed']}: {failures[0]['invariant']}"
+    return None
+
+
+def test(folder, target, crate, binary, names):
+    """The names that fail, each with what it says. All have to have run."""
+    where = ["--lib"] if binary == "lib" else ["--test", binary]
+    command = ["cargo", "test", "--release", "--package", crate, *where, "--target-dir", str(target), *PLAIN]
+    build([*command, "--no-run"], folder)
+    done = run([*command, "--", "--exact", *names, "--format", "pretty", "--test-threads", "1"], folder)
+    verdicts = dict(re.findall(r"^test (\S+) \.\.\. (?:.*\n)*?.*?(ok|FAILED)$", done.stdout, re.MULTILINE))
+    if set(verdicts) != set(names):
+        raise NotCaught(f"of {', '.join(names)} only {len(verdicts)} ran")
+    said = re.findall(r"panicked at [^\n]*:\n(.*)", done.stdout)
+    return {name: said[0].strip()[:80] if said else "failed" for name, verdict in verdicts.items() if verdict == "FAILED"}
+
+
+def catch(folder, target, by, seeds):
+    """What caught it, in words."""
+    if by is SIMULATOR:
+        found = play(folder, target, seeds)
+    else:
+        crate, binary, name = by
+        found = test(folder, target, crate, binary, [name]).get(name)
+    if found is None:
+        raise NotCaught(f"all {seeds} seeds pass" if by is SIMULATOR else "the test passes")
+    return found
+
+
+def sound(folder, target, bugs, seeds):
+    """Everything that has to catch a bug passes where there is none."""
+    tests = {}
+    for _, by, _ in bugs:
+        tests.setdefault(by and by[:2], set()).add(by and by[2])
+    for place, names in tests.items():
+        found = play(folder, target, seeds) if place is None else test(folder, target, *place, sorted(names))
+        if found:
+            sys.exit(f"without any bug: {found}")
+        print(f"nothing planted, {named(place and (*place, len(names)))}: passes", flush=True)
 
 
 def plant(folder, changes):
     before = {name: (folder / name).read_text() for name, _, _ in changes}
-    for name, old, new in changes:
-        text = (folder / name).read_text()
-        if text.count(old) != 1:
-            sys.exit(f"{name}: the place of a planted bug was found {text.count(old)} times: {old.strip()}")
-        (folder / name).write_text(text.replace(old, new))
+    try:
+        for name, old, new in changes:
+            text = (folder / name).read_text()
+            if text.count(old) != 1:
+                raise NotCaught(f"{name}: its place was found {text.count(old)} times: {old.strip()}")
+            (folder / name).write_text(text.replace(old, new))
+    except NotCaught:
+        restore(folder, before)
+        raise
     return before
+
+
+def restore(folder, before):
+    for name, text in before.items():
+        (folder / name).write_text(text)
+
+
+def line(name, by):
+    return f"{name:50} {named(by)}"
+
+
+def named(by):
+    return "simulator" if by is SIMULATOR else f"{by[0].removeprefix('suyuan-')} {by[1]} {by[2]}"
 
 
 def main():
     flags = argparse.ArgumentParser(description=__doc__)
-    flags.add_argument("--seeds", type=int, default=100)
-    flags.add_argument("--target", type=pathlib.Path)
+    flags.add_argument("--seeds", type=int, default=100, help="played at most for one bug")
+    flags.add_argument("--only", default="", help="only bugs whose line in the list has this regular expression in it")
+    flags.add_argument("--list", action="store_true", help="says what would be planted")
+    flags.add_argument("--target", type=pathlib.Path, help="Cargo's target folder, kept for the next time")
     flags = flags.parse_args()
+    bugs = [bug for bug in BUGS if re.search(flags.only, line(*bug[:2]))]
+    if flags.list:
+        for name, by, _ in bugs:
+            print(line(name, by))
+        return
+    caught = 0
     with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(temporary) / "copy"
-        target = flags.target or pathlib.Path(temporary) / "target"
+        target = flags.target or pathlib.Path(temporary)
+        folder = target / "copy"
         copy(folder)
-        sound = play(folder, target, flags.seeds)
-        print(f"{'nothing planted':46} {len(sound['failures'])} of {flags.seeds} seeds fail", flush=True)
-        ok = not sound["failures"]
-        for name, changes in BUGS:
-            before = plant(folder, changes)
-            found = play(folder, target, flags.seeds)["failures"]
-            for file, text in before.items():
-                (folder / file).write_text(text)
-            first = f"first seed {found[0]['seed']}: {found[0]['invariant']}" if found else "NOT FOUND"
-            print(f"{name:46} {len(found)} of {flags.seeds} seeds fail; {first}", flush=True)
-            ok &= bool(found)
-    sys.exit(0 if ok else 1)
+        sound(folder, target, bugs, flags.seeds)
+        for number, (name, by, changes) in enumerate(bugs, 1):
+            begun = time.monotonic()
+            try:
+                before = plant(folder, changes)
+                try:
+                    verdict = f"caught: {catch(folder, target, by, flags.seeds)}"
+                    caught += 1
+                finally:
+                    restore(folder, before)
+            except NotCaught as why:
+                verdict = f"NOT CAUGHT: {why}"
+            print(f"{number:2}/{len(bugs)} {line(name, by)} ({time.monotonic() - begun:.0f} s) {verdict}", flush=True)
+    print(f"{caught} caught, {len(bugs) - caught} not")
+    sys.exit(0 if bugs and caught == len(bugs) else 1)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"{error}\n{error.stderr}")
+    main()

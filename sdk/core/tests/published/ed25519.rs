@@ -1,5 +1,8 @@
 //! Ed25519 (`specs/key.md`): whoever verifies strictly and without cofactor must reach these verdicts.
 
+use curve25519_dalek::scalar::{Scalar, clamp_integer};
+use ed25519_dalek::Verifier;
+use sha2::{Digest, Sha512};
 use suyuan_core::Fault;
 use suyuan_core::key::{PublicKey, SecretKey, Signature, usable_x25519};
 
@@ -64,6 +67,22 @@ fn speccheck_verdicts() {
         let wanted = if matches!(number, 6 | 7) { Fault::Signature } else { Fault::Key };
         assert_eq!(judge(&key, &message, &signature), Err(wanted), "case {number}");
     }
+}
+
+/// Who signs with the nonce 0 has the identity for `R`: the equation holds, and a program that does not look at `R` takes it.
+#[test]
+fn a_signature_without_a_nonce_is_refused() {
+    let (seed, message) = ([7; 32], b"message");
+    let public = SecretKey::from_seed(&seed).public().to_bytes();
+    let secret = clamp_integer(Sha512::digest(seed)[..32].try_into().unwrap());
+    let mut point = [0; 32];
+    point[0] = 1;
+    let hash = Sha512::new().chain_update(point).chain_update(public).chain_update(message).finalize();
+    let scalar = Scalar::from_bytes_mod_order_wide(&hash.into()) * Scalar::from_bytes_mod_order(secret);
+    let signature = [point, scalar.to_bytes()].concat();
+    let lax = ed25519_dalek::VerifyingKey::from_bytes(&public).unwrap();
+    assert!(lax.verify(message, &ed25519_dalek::Signature::from_slice(&signature).unwrap()).is_ok(), "the equation holds");
+    assert_eq!(judge(&public, message, &signature), Err(Fault::Signature));
 }
 
 /// The u-coordinates of the low-order points on Curve25519 and its twist, and the two that are congruent to one (RFC 7748 section 6.1).
