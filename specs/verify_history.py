@@ -202,7 +202,7 @@ def append(order, author, entry_id, time, entry):
     must((entry["takeover"] is not None) == (order["term"] > 1 and order["size"] == 0), "takeover")
     if entry["effect"]: order = take(order, entry["effect"], time)
     if entry["epoch"]:
-        must(not order["opening"] and entry["epoch"]["epoch"] > (order["epochs"] or (1,))[0], "epoch")
+        must(not order["opening"] and 0 < entry["epoch"]["epoch"] - (order["epochs"] or (1,))[0] <= 1024, "epoch")
         order = {**order, "opening": (order["size"], entry["epoch"])}
     peaks = (*order["peaks"], (1, sha256(b"\0", entry_id)))
     while len(peaks) > 1 and peaks[-1][0] == peaks[-2][0]: peaks = (*peaks[:-2], (2 * peaks[-1][0], node(peaks[-2][1], peaks[-1][1])))

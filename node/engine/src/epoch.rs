@@ -153,8 +153,7 @@ fn name(
 ) -> Result<(CircleId, Option<StatementId>, u64), Refusal> {
     let alliance = circle::alliance_circle(&ledger.alliance.id());
     let wanted = if request.tier == Tier::General { Some(alliance) } else { request.circle };
-    let own = ledger.own_log();
-    let begun = own.incarnation > 0 || ledger.logs.head(&own).size() > 0;
+    let begun = has_begun(ledger);
     let keeps = ledger.decisions.tip().keeper == ledger.me;
     match wanted {
         Some(id) => {
@@ -287,10 +286,16 @@ fn judged_by<'a>(statement: &StatementId, author: &MemberId, stated: &CircleCont
     named.or_else(|| (*author == decisions.tip().keeper).then_some(&*ledger.alliance))
 }
 
+/// Whether this member has written anything, in whichever of its logs.
+fn has_begun(ledger: &Ledger) -> bool {
+    let own = ledger.own_log();
+    own.incarnation > 0 || ledger.logs.head(&own).size() > 0
+}
+
 /// Whether this member still has to open the alliance circle: the leader's first act. A leader whose log has begun did so, even where the key is lost.
 pub fn alliance_is_unopened(circles: &Circles, ledger: &Ledger) -> bool {
     let leads = ledger.alliance.founder() == ledger.me;
-    let begun = ledger.logs.head(&ledger.own_log()).size() > 0;
+    let begun = has_begun(ledger);
     leads && !begun && circles.circle(&circle::alliance_circle(&ledger.alliance.id())).is_none()
 }
 

@@ -37,6 +37,8 @@ pub const MEMBERS: usize = 512;
 pub const INCARNATIONS: usize = 64;
 /// Marks on entries of one member that somebody else may have signed.
 pub const COMPROMISES: usize = 256;
+/// How much higher than the one before it the number of a circle's next epoch may be: whoever named the highest number of all would leave none to follow.
+pub const EPOCH_LEAP: u64 = 1024;
 /// Deputies of a charter.
 pub const DEPUTIES: usize = 8;
 /// A name of a member or an alliance.

@@ -92,7 +92,7 @@ pub enum EntryFault {
     Effect(Refused),
     /// Another change of the alliance waits to be settled.
     Pending,
-    /// Not a later epoch, or one while another waits to be settled.
+    /// Not a later epoch, one that leaves too many out, or one while another waits to be settled.
     Epoch,
 }
 
@@ -393,7 +393,8 @@ impl Order {
 
     fn open_epoch(&mut self, epoch: EpochEntry) -> Result<(), EntryFault> {
         let newest = self.newest_epoch();
-        if epoch.epoch <= newest || self.opening.is_some() || epoch.epoch > limits::INTEGER {
+        let next = newest.saturating_add(1)..=newest.saturating_add(limits::EPOCH_LEAP).min(limits::INTEGER);
+        if !next.contains(&epoch.epoch) || self.opening.is_some() {
             return Err(EntryFault::Epoch);
         }
         self.opening = Some((self.tree.size(), NamedEpoch { entry: epoch, alliance: self.alliance.clone() }));

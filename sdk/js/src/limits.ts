@@ -27,6 +27,8 @@ export const MAX_BODY = 1024 * 1024;
 /** Bytes of a section's ciphertext (section.md). */
 export const MAX_CIPHERTEXT = 2 ** 21;
 
+/** How much higher than the one before it the number of a circle's next epoch may be (order-log.md). */
+export const MAX_EPOCH_LEAP = 1024;
 /** Logs of one member that were closed before the one that it writes (membership.md). */
 export const MAX_INCARNATIONS = 64;
 /** Marks on entries of one member that somebody else may have signed (membership.md). */

@@ -6,6 +6,7 @@ import { Fault, asEntry, ensure, ensureEntry } from "./fault.js";
 import { id, list, nullable, readFields, record, string, uint } from "./fields.js";
 import type { Read } from "./fields.js";
 import { sha256 } from "./crypto.js";
+import { MAX_EPOCH_LEAP } from "./limits.js";
 import { witnessName } from "./log.js";
 import { voters } from "./membership.js";
 import type { Alliance } from "./membership.js";
@@ -193,7 +194,8 @@ async function take(order: Order, effect: Effect, time: number): Promise<Order> 
 
 function open(order: Order, epoch: Epoch): Order {
   const newest = order.epochs?.epoch.epoch ?? 1;
-  ensureEntry(order.opening === null && epoch.epoch > newest, "epoch", "not a later one, or another waits to be settled");
+  const next = epoch.epoch > newest && epoch.epoch <= newest + MAX_EPOCH_LEAP;
+  ensureEntry(order.opening === null && next, "epoch", "not a later one, one too far ahead, or another waits to be settled");
   return { ...order, opening: { index: order.size, epoch } };
 }
 

@@ -60,11 +60,13 @@ impl Ledger {
         Ok(void)
     }
 
-    /// Number of the newest epoch of the alliance circle that anybody has written.
+    /// Number of the newest epoch of the alliance circle that anybody has written, and after which there may be one more.
     pub fn newest_epoch(&self) -> u64 {
+        let newest = self.decisions.tip().newest_epoch();
         let written = self.epochs.values().filter_map(|(_, body)| circles::content(body)).map(|content| content.epoch);
+        let written = written.filter(|epoch| *epoch < newest.saturating_add(suyuan_core::limits::EPOCH_LEAP));
         // The first stands in no order log.
-        let ordered = Some(self.decisions.tip().newest_epoch()).filter(|epoch| *epoch > 1);
+        let ordered = Some(newest).filter(|epoch| *epoch > 1);
         written.chain(ordered).max().unwrap_or(0)
     }
 

@@ -186,6 +186,7 @@ pub fn history() -> Value {
     ok("entries are marked", &marked(&story, 2, 0, (3, 5)).in_force(&[1]));
     ok("an amendment", &story.clone().decide(amended(), &[0, 1]).settle(&[1]).in_force(&[1]));
     ok("a new leader", &story.clone().decide(Change::Chair(Chair { member: id(story.alliance(), 2) }), &[0, 2]).settle(&[1]).in_force(&[1]));
+    ok("an epoch as far ahead as it may be", &story.clone().epoch(1 + 1024).settle(&[1]).in_force(&[1]));
     ok("an epoch", &story.clone().epoch(2).settle(&[1]).epoch(7).settle(&[2]).in_force(&[1]));
     let (_, second, settled) = late_certificates(&story);
     ok("a late certificate of what three voters wrote", &settled.clone().push(&certified(&settled, head(&second.order, 0, &[1]))).in_force(&[1, 2]));
@@ -637,6 +638,8 @@ fn no_epochs(no: &mut impl FnMut(&str, &str, Value)) {
     of("an epoch while another waits", &opening, 4);
     of("an epoch that was", &settled, 3);
     of("an epoch before it", &settled, 2);
+    of("an epoch that leaves too many out", &settled, 3 + 1025);
+    of("an epoch after which none could follow", &settled, (1 << 53) - 1);
 }
 
 fn heads(cases: &mut Cases) {
