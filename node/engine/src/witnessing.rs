@@ -94,7 +94,7 @@ impl VerifiedCosignature {
     }
 
     /// Checks what a member tells of its own cosignatures. One that it made with a witness key that it had before is passed over: it had not heard yet, when it
-    /// told of it, that its change of keys is final.
+    /// told of it, that its change of keys is final; and so is one of the log of somebody who has left.
     ///
     /// # Errors
     /// Those of [`VerifiedCosignature::check`] for the first that does not hold, and [`Fault::Author`] for one of another member.
@@ -104,6 +104,9 @@ impl VerifiedCosignature {
             if found.witness != *by {
                 return Err(Fault::Author);
             }
+            if alliance.active(&found.log.member).is_none() && alliance.member(&found.log.member).is_some() {
+                continue;
+            }
             let former = found.is_by_former_key(alliance);
             match Self::check(found, alliance) {
                 Err(Fault::Cosignature) if former => {}
@@ -112,6 +115,11 @@ impl VerifiedCosignature {
         }
         Ok(checked)
     }
+}
+
+/// Whether what a member told may hold, by members or keys that this node has not heard of yet: only its history can tell.
+pub const fn is_doubtful(fault: Fault) -> bool {
+    matches!(fault, Fault::Author | Fault::CheckpointSignature | Fault::Cosignature)
 }
 
 impl std::ops::Deref for VerifiedCosignature {
