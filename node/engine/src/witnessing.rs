@@ -117,6 +117,11 @@ impl VerifiedCosignature {
     }
 }
 
+/// Whether what a member told may hold, by members, keys or of logs that this node has not heard of yet: only its history can tell.
+pub const fn is_doubtful(fault: Fault) -> bool {
+    matches!(fault, Fault::Author | Fault::Origin | Fault::CheckpointSignature | Fault::Cosignature)
+}
+
 impl std::ops::Deref for VerifiedCosignature {
     type Target = Cosignature;
 

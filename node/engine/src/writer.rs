@@ -89,6 +89,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     continue;
                 }
                 Command::Vote(request) => {
+                    self.commit_votes(&mut pending, now)?;
                     let drawn = self.draw_vote(request, now);
                     self.pend(ticket, drawn, &mut pending);
                     continue;

@@ -144,19 +144,20 @@ impl World {
         scene.present().map(|machine| machine.index).collect::<Vec<_>>().into_iter()
     }
 
-    /// Decisions that are final, terms after the first, and members that have left, by the newest that anybody honest knows.
-    fn decided(&self) -> [u64; 3] {
+    /// Decisions that are final, terms after the first, members that have left, and changes of keys, by the newest that anybody honest knows.
+    fn decided(&self) -> [u64; 4] {
         let orders = self.present().filter_map(|at| Some(self.machines[at].state()?.ledger.decisions.settled().clone()));
-        orders.max_by_key(Order::position).map_or([0; 3], |order| {
-            let decided = order.decided.iter().filter(|decided| order.is_settled(decided)).count();
-            [decided as u64, order.term - 1, order.alliance.former().len() as u64]
+        orders.max_by_key(Order::position).map_or([0; 4], |order| {
+            let decided: Vec<_> = order.decided.iter().filter(|decided| order.is_settled(decided)).collect();
+            let rekeyed = decided.iter().filter(|decided| matches!(decided.resolved.proposal.change, Change::Keys(_))).count();
+            [decided.len() as u64, order.term - 1, order.alliance.former().len() as u64, rekeyed as u64]
         })
     }
 
     /// How often what happened.
     pub fn played(&self) -> Played {
         let mut played = self.played.clone();
-        for (what, times) in ["decisions", "takeovers", "removals"].into_iter().zip(self.decided()) {
+        for (what, times) in ["decisions", "takeovers", "removals", "keyChanges"].into_iter().zip(self.decided()) {
             played.add(what, times);
         }
         played.add("beyond", u64::from(self.beyond));

@@ -55,6 +55,8 @@ pub enum Ticket {
     Evidence(Option<MemberId>),
     /// The sessions: a history that this member gave.
     History(MemberId),
+    /// The rounds of witnessing.
+    Round,
     /// Nobody waits.
     Nobody,
 }

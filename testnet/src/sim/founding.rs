@@ -24,6 +24,7 @@ pub struct Member {
     pub name: String,
     /// With which it asks to be admitted.
     pub admission: Admission,
+    pub root: SecretKey,
     pub log: SecretKey,
     pub witness: SecretKey,
     pub encryption: PrekeySecret,
@@ -78,6 +79,7 @@ impl Foundation {
             role: entry.role,
             admission: Admission::sign(&alliance.id(), &entry, [1, 2, 3, 4].map(|purpose| key(index, purpose)).each_ref()),
             name: entry.name,
+            root: key(index, 1),
             log: key(index, 2),
             witness: key(index, 3),
             encryption: encryption(index),

@@ -20,6 +20,7 @@ mod decisions;
 mod history;
 mod honour;
 mod removal;
+mod rounds;
 mod secrets;
 mod witness;
 
@@ -71,6 +72,7 @@ pub fn all(foundation: &Arc<Foundation>, plan: &Plan, count: usize) -> Vec<Box<d
         Box::new(removal::Removal::new(plan.clocks())),
         Box::new(admission::Admission::default()),
         Box::new(witness::OneTree::default()),
+        Box::new(rounds::Witnessed::new(plan.rounds && !plan.skewed)),
         Box::new(converged::Converged),
     ]
 }

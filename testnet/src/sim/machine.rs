@@ -17,6 +17,7 @@ use suyuan_engine::serve;
 use suyuan_engine::sync::{self, Limits, Sync};
 use suyuan_engine::view::StoreError;
 use suyuan_engine::wire::{Request, Response};
+use suyuan_engine::witnessing::Rounds;
 use suyuan_engine::writer::{Command, Fatal, RecoverError, State, Writer, recover};
 
 use super::disk::{Disk, Outlet, Platter, Power, Rows};
@@ -55,6 +56,8 @@ pub struct Running {
     pub free: bool,
     /// Who was told which heads of the order log.
     pub telling: Telling,
+    /// Its rounds of witnessing.
+    pub rounds: Rounds,
     /// How many changes the alliance had seen when its sessions began.
     pub version: u64,
 }
@@ -144,8 +147,8 @@ impl Machine {
         facts.borrow_mut().push(Fact::Booted(state.clone()));
         let ledger = state.ledger.clone();
         let writer = Writer::start(disk, Outlet { power, facts }, rng, state, self.clock.read(now)).map_err(NotStarted::Stopped)?;
-        let (sync, telling, version) = (sessions(&ledger, spread), Telling::default(), ledger.alliance.version());
-        self.running = Some(Running { writer, sync, queue: Vec::new(), due: false, free: false, telling, version });
+        let (sync, telling, rounds, version) = (sessions(&ledger, spread), Telling::default(), rounds(&ledger), ledger.alliance.version());
+        self.running = Some(Running { writer, sync, queue: Vec::new(), due: false, free: false, telling, rounds, version });
         Ok(())
     }
 
@@ -154,7 +157,8 @@ impl Machine {
         let Some(running) = &mut self.running else { return };
         let ledger = running.writer.state().ledger.clone();
         (running.sync, running.telling, running.version) = (sessions(&ledger, spread), Telling::default(), ledger.alliance.version());
-        for (ticket, _) in running.queue.iter_mut().filter(|(ticket, _)| matches!(ticket, Ticket::Batch(_) | Ticket::Gap)) {
+        running.rounds = rounds(&ledger);
+        for (ticket, _) in running.queue.iter_mut().filter(|(ticket, _)| matches!(ticket, Ticket::Batch(_) | Ticket::Gap | Ticket::Round)) {
             *ticket = Ticket::Nobody;
         }
     }
@@ -219,6 +223,10 @@ fn sessions(ledger: &Ledger, spread: u64) -> Sync {
     let mut sync = Sync::new(ledger.me, sync::followed(ledger), Limits::default(), spread);
     ledger.convictions.iter().for_each(|conviction| sync.convict(conviction));
     sync
+}
+
+fn rounds(ledger: &Ledger) -> Rounds {
+    Rounds::new(ledger.me, ledger.alliance.members().iter().map(|member| member.id))
 }
 
 /// A member's log.

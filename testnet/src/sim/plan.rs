@@ -29,6 +29,10 @@ pub struct Plan {
     pub astray: usize,
     /// T of the charter.
     pub seal: u64,
+    /// Whether members cosign each other's checkpoints.
+    pub rounds: bool,
+    /// Whether members exchange their keys.
+    pub rekeys: bool,
 }
 
 impl Plan {
@@ -72,6 +76,8 @@ impl Plan {
             skewed: chance.permille(150),
             astray: if chance.permille(300) { most - lying } else { 0 },
             seal: if count > 8 { 240_000 } else { [40_000, 100_000, 240_000][chance.index(3)] },
+            rounds: chance.permille(400),
+            rekeys: chance.permille(400),
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 /// Everything that is counted. What is not in a run is counted as none.
-const COUNTED: [&str; 11] = [
+const COUNTED: [&str; 13] = [
     "decisions",
     "takeovers",
     "removals",
+    "keyChanges",
     "admissions",
     // Entries of members that had left, which a node refused to propose again.
     "readmissionsRefused",
@@ -16,6 +17,8 @@ const COUNTED: [&str; 11] = [
     "crashes",
     // Checkpoints of logs outside the alliance.
     "cosigned",
+    // Cosignatures that members gave each other's logs.
+    "witnessed",
     // Runs that ended because the alliance had more liars than it bears.
     "beyond",
     // Seeds that were played twice.

@@ -11,6 +11,7 @@ pub mod admissions;
 pub mod checkpoints;
 mod circles;
 mod decisions;
+mod keys;
 mod records;
 
 /// Something that a client wants.
@@ -38,6 +39,7 @@ pub fn all(plan: &Plan) -> Vec<Box<dyn Workload>> {
         Box::new(decisions::Decisions),
         Box::new(admissions::Admissions { candidates: plan.candidates }),
         Box::new(checkpoints::Checkpoints::default()),
+        Box::new(keys::NewKeys { exchanged: plan.rekeys }),
     ]
 }
 

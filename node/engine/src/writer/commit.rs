@@ -1,6 +1,7 @@
 //! Submissions: as many as wait are written with one sync, and acknowledged after it.
 
 use rand_core::{CryptoRng, SeedableRng};
+use suyuan_core::resolution;
 
 use super::command::{Done, Idempotent, Receipt, SubmitError};
 use super::shell::{Disk, Fatal, Outlet};
@@ -65,6 +66,12 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         self.learn(ledger);
         self.outlet.tell(waiting.into_iter().map(|waiting| (waiting.ticket, Ok(Done::Written(waiting.receipt)))).collect());
         self.publish(now)
+    }
+
+    /// Writes what waits if there is a vote in it: what this member has just said to another proposal counts for what it says next.
+    pub(super) fn commit_votes(&mut self, waiting: &mut Vec<Pending<O::Ticket>>, now: u64) -> Result<(), Fatal> {
+        let votes = |pending: &Pending<_>| pending.submissions.iter().any(|submission| submission.kind == resolution::APPROVE);
+        if waiting.iter().any(votes) { self.commit(std::mem::take(waiting), now) } else { Ok(()) }
     }
 
     /// Lets in what may be written, and answers the rest.

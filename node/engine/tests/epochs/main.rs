@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
 
 mod admitted;
+mod ballots;
 #[path = "../replays/node.rs"]
 mod node;
 #[path = "../replays/world.rs"]

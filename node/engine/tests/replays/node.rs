@@ -188,8 +188,13 @@ impl Node {
     }
 
     pub fn ask(&mut self, command: Command, now: u64) -> Outcome {
-        self.writer.work(vec![((), command)], now).unwrap();
-        self.outcomes.borrow_mut().pop().unwrap()
+        self.ask_at_once(vec![command], now).pop().unwrap()
+    }
+
+    /// Asks for several things that wait together; says what was answered, in the order of the answers.
+    pub fn ask_at_once(&mut self, commands: Vec<Command>, now: u64) -> Vec<Outcome> {
+        self.writer.work(commands.into_iter().map(|command| ((), command)).collect(), now).unwrap();
+        self.outcomes.borrow_mut().drain(..).collect()
     }
 
     /// What was changed since it was counted anew.

@@ -11,7 +11,7 @@ mod recovery;
 mod world;
 
 use suyuan_core::log::LogId;
-use suyuan_core::membership::{Change, KeyChange};
+use suyuan_core::membership::{Change, KeyChange, Removal};
 use suyuan_core::note::UnverifiedCheckpoint;
 use suyuan_core::policy::checkpoint_key;
 use suyuan_core::{Fault, StatementId};
@@ -21,7 +21,7 @@ use suyuan_engine::ledger::Ledger;
 use suyuan_engine::limits;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::wire::{Request, Response};
-use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature};
+use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature, is_doubtful};
 use suyuan_engine::writer::{Command, Disk, Done, SubmitError, WantedKeys};
 
 use crate::node::key;
@@ -289,4 +289,23 @@ fn what_a_member_cosigned_before_it_heard_of_its_own_change_is_nobody_s_fault() 
     let forged = Cosignature { seconds: told.seconds + 1, ..told.clone() };
     assert_eq!(checked(&forged, &log.member), Err(Fault::Cosignature), "not so what neither key made");
     assert_eq!(checked(&told, &world.nodes[0].me()), Err(Fault::Author));
+}
+
+#[test]
+fn a_cosignature_is_nobody_s_fault_whose_log_is_a_newcomer_s_or_that_of_somebody_who_has_left() {
+    let mut world = founded();
+    let (founding, log) = (world.nodes[3].state().ledger.alliance.clone(), log(&world, 3));
+    world.submit(3, "public", 1);
+    let told = Cosignature::of_author(world.nodes[3].checkpoint().unwrap(), &log, &founding).unwrap();
+    let told = Cosignature { witness: world.nodes[2].me(), ..told };
+    let removal = Removal { member: log.member, size: 0, root: StatementId([0; 32]) };
+    world.decide(0, Change::Remove(removal));
+    let today = world.nodes[0].state().ledger.alliance.clone();
+    assert!(today.active(&log.member).is_none());
+    let checked = |told: Cosignature| VerifiedCosignature::check_told(vec![told], &world.nodes[2].me(), &today);
+    assert_eq!(checked(told.clone()), Ok(Vec::new()), "whoever told of it may not have heard yet");
+    let nobody = LogId { member: suyuan_core::MemberId([9; 32]), ..log };
+    let fault = checked(Cosignature { log: nobody, ..told }).unwrap_err();
+    assert!(is_doubtful(fault), "{fault}: it may be somebody who is new");
+    assert!(![Fault::Form, Fault::Origin].into_iter().any(is_doubtful));
 }

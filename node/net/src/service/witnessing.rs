@@ -4,7 +4,7 @@ use libp2p::request_response::ResponseChannel;
 use suyuan_core::{Fault, MemberId};
 use suyuan_engine::sync;
 use suyuan_engine::wire::{Request, Response};
-use suyuan_engine::witnessing::{Action, Cosignature, Event, Local, VerifiedCosignature};
+use suyuan_engine::witnessing::{self, Action, Cosignature, Event, Local, VerifiedCosignature};
 use tracing::warn;
 
 use super::{Done, Service};
@@ -60,8 +60,7 @@ impl Service {
         }
         match result {
             Ok(found) => self.round(Event::Heard(found)),
-            // It may be by keys, or of a log, that this node has not heard of yet.
-            Err(fault @ (Fault::CheckpointSignature | Fault::Cosignature | Fault::Origin)) => {
+            Err(fault) if witnessing::is_doubtful(fault) => {
                 self.step(sync::Event::Doubted { member, version, why: sync::Why::Cosignature(fault) });
             }
             Err(fault) => {

@@ -88,6 +88,8 @@ fn is_enough(change: &Change, signers: &[(MemberId, u64)], approvers: &[MemberId
     match change {
         Change::Admit(_) | Change::Remove(_) | Change::Charter(_) => 3 * reached >= 2 * electorate.len(),
         Change::Agree(_) => 2 * reached > signers.len(),
+        // Its own matter, a regulator's as well.
+        Change::Keys(change) => approvers.contains(&change.member),
         _ => 2 * reached > electorate.len(),
     }
 }
