@@ -15,4 +15,5 @@ mod restored;
 mod store;
 mod support;
 mod tls;
+mod waiting;
 mod witness;
