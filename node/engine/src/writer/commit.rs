@@ -96,9 +96,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         }
         let mut draft = self.draft();
         let Turn { plans, mut planned, queue, mut changes, mut after, at_once, .. } = self.judge_all(group, &draft, now)?;
-        if !at_once.is_empty() {
-            self.outlet.tell(at_once);
-        }
+        self.tell(at_once);
         let mut written = self.write_up(plans, &mut draft)?;
         let mut ids = written.iter().map(|written| written.id);
         for planned in &mut planned {
@@ -108,24 +106,33 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             }
         }
         if written.is_empty() && changes.is_empty() {
+            self.tell(after);
             return Ok(());
         }
-        let mut ledger = self.state.ledger.as_ref().clone();
+        let before = self.state.ledger.clone();
         if !written.is_empty() {
-            save(&mut written, &mut draft, &ledger, self.disk.keys().local, &mut changes);
-            ledger = grown(&ledger, draft);
+            save(&mut written, &mut draft, &before, self.disk.keys().local, &mut changes);
         }
         self.disk.write(&changes)?;
-        for record in written.iter().filter_map(|written| written.protocol.as_ref()) {
-            ledger.learn(record, &self.state.secrets)?;
-        }
         self.state.waiting = Arc::new(queue);
-        self.learn(ledger);
-        after.extend(planned.into_iter().filter_map(|planned| Some((planned.source.ticket()?, Ok(Done::Written(planned.receipt))))));
-        if !after.is_empty() {
-            self.outlet.tell(after);
+        if written.is_empty() {
+            self.outlet.show(&self.state);
+        } else {
+            let mut ledger = grown(&before, draft);
+            for record in written.iter().filter_map(|written| written.protocol.as_ref()) {
+                ledger.learn(record, &self.state.secrets)?;
+            }
+            self.learn(ledger);
         }
+        after.extend(planned.into_iter().filter_map(|planned| Some((planned.source.ticket()?, Ok(Done::Written(planned.receipt))))));
+        self.tell(after);
         if written.is_empty() { Ok(()) } else { self.publish(now) }
+    }
+
+    fn tell(&mut self, answers: Vec<(O::Ticket, Outcome)>) {
+        if !answers.is_empty() {
+            self.outlet.tell(answers);
+        }
     }
 
     /// Lets in what may be written, lets wait what may not yet, and answers the rest.
@@ -241,6 +248,8 @@ impl<T> Turn<T> {
     /// An answer that changes nothing. What has waited and was written before waits no more.
     pub fn answer(&mut self, source: Source<T>, outcome: Outcome) {
         match source {
+            // It may wait since this very group.
+            Source::Asked(ticket) if matches!(outcome, Ok(Done::Waiting(_))) => self.after.push((ticket, outcome)),
             Source::Asked(ticket) => self.at_once.push((ticket, outcome)),
             Source::Waited(id) if matches!(outcome, Ok(Done::Written(_))) => self.strike(&id),
             Source::Waited(_) => {}
