@@ -233,7 +233,8 @@ async fn ingest(handle: &Handle, records: usize) -> Result<f64, String> {
                 let Some(body) = next else { return Ok::<(), String>(()) };
                 let parsed: Vec<Submission> =
                     submission::parse(body.as_bytes(), &state.ledger.alliance, &state.ledger.me).map_err(|refusal| refusal.to_string())?;
-                handle.submit(parsed, None).await.map_err(|error| error.to_string())?;
+                let submitted = handle.submit(parsed, None).await.map_err(|error| error.to_string())?;
+                submitted.written().ok_or("a submission waits")?;
             }
         }));
     }

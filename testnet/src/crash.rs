@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
-use suyuan_client::{Client, Filter};
+use suyuan_client::{Client, Filter, Submitted};
 use suyuan_core::StatementId;
 
 use crate::cluster::{Cluster, Founder, Ground, NodeProcess};
@@ -129,9 +129,9 @@ impl Load {
                 let body = r#"{"records":[{"type":"load","sections":[{"for":"public","fields":{"a":1}},{"for":"alliance","fields":{"b":2}}]}]}"#;
                 while !stop.load(Ordering::Relaxed) {
                     match client.submit(body, None) {
-                        Ok(written) => acknowledged.add(written.records.iter().map(|record| (record.id, record.sequence))),
-                        // The node is gone, or not ready yet.
-                        Err(_) => std::thread::sleep(Duration::from_millis(2)),
+                        Ok(Submitted::Written(written)) => acknowledged.add(written.records.iter().map(|record| (record.id, record.sequence))),
+                        // It has no id yet, or the node is gone or not ready yet.
+                        Ok(Submitted::Waiting(_)) | Err(_) => std::thread::sleep(Duration::from_millis(2)),
                     }
                 }
             }));

@@ -175,7 +175,8 @@ fn histories(cluster: &Cluster, ids: &[String]) -> Result<Vec<String>, String> {
 
 fn write(node: &NodeProcess) -> Result<(), String> {
     let body = r#"{"records":[{"type":"load","sections":[{"for":"public","fields":{"a":1}}]}]}"#;
-    node.client()?.submit(body, None).map(|_| ()).map_err(|error| error.to_string())
+    let submitted = node.client()?.submit(body, None).map_err(|error| error.to_string())?;
+    submitted.written().map(|_| ()).ok_or_else(|| "the record waits".to_owned())
 }
 
 fn report(counts: &Counts, acknowledged: &Acknowledged, wrong: &[String], took: Duration, as_json: bool) {

@@ -205,7 +205,8 @@ fn size_at(node: &NodeProcess, member: &str) -> Result<u64, String> {
 /// Writes a note to the whole alliance.
 fn note(node: &NodeProcess, text: &str) -> Result<String, String> {
     let body = json!({ "records": [{ "type": "note", "sections": [{ "for": "alliance", "fields": { "text": text } }] }] });
-    let written = node.client()?.submit(&body.to_string(), None).map_err(|error| error.to_string())?;
+    let submitted = node.client()?.submit(&body.to_string(), None).map_err(|error| error.to_string())?;
+    let written = submitted.written().ok_or("the record waits")?;
     written.records.first().map(|record| record.id.to_string()).ok_or_else(|| "nothing was written".to_owned())
 }
 

@@ -232,7 +232,8 @@ fn write(node: &NodeProcess, records: u32) -> Result<(), String> {
     while left > 0 {
         let now = left.min(AT_ONCE);
         let body = format!(r#"{{"records":[{}]}}"#, vec![one.as_str(); now].join(","));
-        client.submit(&body, None).map_err(|error| format!("{}: {error}", node.founder.name))?;
+        let submitted = client.submit(&body, None).map_err(|error| format!("{}: {error}", node.founder.name))?;
+        submitted.written().ok_or_else(|| format!("{}: a submission waits", node.founder.name))?;
         left -= now;
     }
     Ok(())

@@ -192,7 +192,8 @@ fn write(cluster: &Cluster) -> Result<(), String> {
     let body = format!(r#"{{"records":[{}]}}"#, [one; RECORDS / 4].join(","));
     for node in &cluster.nodes {
         for _ in 0..4 {
-            node.client()?.submit(&body, None).map_err(|error| error.to_string())?;
+            let submitted = node.client()?.submit(&body, None).map_err(|error| error.to_string())?;
+            submitted.written().ok_or("a submission waits")?;
         }
     }
     Ok(())

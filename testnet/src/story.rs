@@ -124,6 +124,7 @@ impl Teller<'_> {
                 other => break other.map_err(|error| format!("{author} {kind}: {error}"))?,
             }
         };
+        let written = written.written().ok_or_else(|| format!("{author} {kind}: the record waits"))?;
         let id = written.records.first().map(|record| record.id).ok_or("nothing was written")?;
         self.told.records.push((author, id, holders.to_vec()));
         Ok(id)

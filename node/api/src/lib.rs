@@ -35,6 +35,7 @@ mod tokens;
 mod trouble;
 mod urlencoded;
 pub mod verify;
+mod waiting;
 mod witness;
 
 pub use routes::{admin_router, public_router};

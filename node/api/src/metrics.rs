@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::waiting::Unsealed;
 
 /// Upper ends of the classes of durations, seconds.
 const CLASSES: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
@@ -39,6 +40,8 @@ pub struct Metrics {
     missing: Gauge<u64, AtomicU64>,
     connected: Gauge<u64, AtomicU64>,
     convicted: Gauge<u64, AtomicU64>,
+    waiting: Gauge<u64, AtomicU64>,
+    failed: Gauge<u64, AtomicU64>,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -66,7 +69,9 @@ impl Default for Metrics {
         let missing = gauge("records_missing", "Records addressed to this node that are known to exist and not held");
         let connected = gauge("peers_connected", "Other members' nodes that are connected");
         let convicted = gauge("logs_with_two_histories", "Logs of which their member signed two histories; more than none is an alarm");
-        Self { registry, requests, duration, entries, published, logs, circles, missing, connected, convicted }
+        let waiting = gauge("records_waiting", "Records on the disk that cannot be sealed yet");
+        let failed = gauge("submissions_failed", "Submissions that have waited and cannot be written any more; somebody has to take them out");
+        Self { registry, requests, duration, entries, published, logs, circles, missing, connected, convicted, waiting, failed }
     }
 }
 
@@ -82,6 +87,9 @@ impl Metrics {
         self.missing.set(circles.iter().flat_map(|circle| ledger.counters.in_circle(circle)).map(|(_, counter)| counter.missing()).sum());
         self.connected.set(state.peers.borrow().iter().filter(|peer| peer.connected).count() as u64);
         self.convicted.set(ledger.convictions.iter().count() as u64);
+        let unsealed = Unsealed::of(&now.waiting);
+        self.waiting.set(unsealed.records as u64);
+        self.failed.set(unsealed.failed as u64);
     }
 
     fn text(&self) -> Result<String, std::fmt::Error> {

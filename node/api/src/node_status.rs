@@ -10,6 +10,7 @@ use crate::alarms::AlarmJson;
 use crate::records::view::MemberName;
 use crate::state::AppState;
 use crate::trouble::{Trouble, TroubleJson};
+use crate::waiting::Unsealed;
 
 /// This node.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,6 +36,8 @@ pub(crate) struct NodeStatus {
     circles: usize,
     /// Open proposals that wait for this member's word.
     waiting: usize,
+    /// Records that are on its disk and cannot be sealed yet.
+    unsealed: Unsealed,
     /// What keeps it from writing, or will be missed one day; empty where all is well.
     trouble: Vec<TroubleJson>,
     /// What of the witnessing should alarm the operator; empty where all is well.
@@ -97,6 +100,7 @@ pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus
         },
         circles: ledger.circles.iter().count(),
         waiting: ledger.decisions.waiting_for(&ledger.me, now()).len(),
+        unsealed: Unsealed::of(&current.waiting),
         trouble: Trouble::all(&state).into_iter().map(Trouble::json).collect(),
         alarms: state.alarms.borrow().iter().map(|alarm| AlarmJson::new(alarm, ledger)).collect(),
     })

@@ -56,6 +56,7 @@ pub(crate) fn table() -> Vec<Page> {
         Page::get("/records", Operator, records::page),
         Page::get("/records/{id}", Operator, record::page),
         Page::post("/records/{id}/disclose", Operator, record::disclose),
+        Page::post("/waiting/{id}", Operator, records::take_out),
         Page::get("/circles", Operator, circles::list),
         Page::post("/circles", Operator, circle_form::create),
         Page::get("/circles/new", Operator, circle_form::page),

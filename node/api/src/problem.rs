@@ -8,6 +8,7 @@ use serde::Serialize;
 use suyuan_engine::author::AuthorError;
 use suyuan_engine::submission::{Refusal, RefusalKind};
 use suyuan_engine::view::StoreError;
+use suyuan_engine::waiting::Reason;
 use suyuan_runtime::SubmitError;
 use tracing::error;
 use utoipa::ToSchema;
@@ -290,9 +291,16 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Refused(refusal) => refusal.into(),
             SubmitError::Conflict => Self::new(Kind::IdempotencyConflict, error.to_string()),
-            SubmitError::Author(AuthorError::NotFresh) => Self::passing(Kind::NotFresh, 5, error.to_string()),
-            SubmitError::Author(AuthorError::NoKey(_) | AuthorError::Left(_)) => Self::passing(Kind::NoKey, 5, error.to_string()),
-            SubmitError::Author(AuthorError::KeyChange(_)) => Self::passing(Kind::Unavailable, 5, error.to_string()),
+            SubmitError::Author(AuthorError::NotFresh) | SubmitError::Full(Reason::Unconfirmed) => {
+                Self::passing(Kind::NotFresh, 5, error.to_string())
+            }
+            SubmitError::Author(AuthorError::NoKey(_) | AuthorError::Left(_)) | SubmitError::Full(Reason::Epoch) => {
+                Self::passing(Kind::NoKey, 5, error.to_string())
+            }
+            SubmitError::Author(AuthorError::KeyChange(_)) | SubmitError::Full(Reason::KeyChange) => {
+                Self::passing(Kind::Unavailable, 5, error.to_string())
+            }
+            SubmitError::NotWaiting => Self::new(Kind::NotFound, error.to_string()),
             SubmitError::Author(AuthorError::Form(_)) => Self::new(Kind::Limit, error.to_string()),
             SubmitError::Held | SubmitError::Stopped => Self::passing(Kind::Unavailable, 5, error.to_string()),
             SubmitError::Convicted => Self::passing(Kind::Unavailable, 3600, error.to_string()),

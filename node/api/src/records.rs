@@ -4,6 +4,7 @@ pub(crate) mod view;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use suyuan_core::{CircleId, StatementId, circle};
 use suyuan_engine::ledger::Ledger;
@@ -11,16 +12,17 @@ use suyuan_engine::query::{Filter, RecordView};
 use suyuan_engine::schema::Row;
 use suyuan_engine::submission;
 use suyuan_engine::writer::Idempotent;
-use suyuan_runtime::Receipt;
+use suyuan_runtime::{Receipt, Submitted};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::body::{Param, Parameters, Submitted};
+use crate::body::{Param, Parameters, Submitted as Body};
 use crate::limits;
 use crate::members;
 use crate::problem::{Kind, Problem};
 use crate::reads::{self, Purpose};
 use crate::state::{AppState, PeerStatus, blocking};
 use crate::trouble::check_room;
+use crate::waiting::Accepted;
 use view::{LogName, Record};
 
 /// What became durable.
@@ -97,15 +99,12 @@ enum Audience {
 
 /// Write records in one durable commit.
 ///
-/// All records of the request are written together, or none is. When the answer arrives, they are on the disk.
+/// All records of the request are written together, or none is. When the answer arrives, they are on the disk: in the log (201), or waiting there until they can be
+/// sealed (202).
 #[utoipa::path(post, path = "/api/v1/records", tag = "records", request_body = Submission,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; the same request under the same key is written once")),
-    responses((status = 201, description = "Durable", body = Written)))]
-pub(crate) async fn submit(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    Submitted(body, _room): Submitted,
-) -> Result<(StatusCode, axum::Json<Written>), Problem> {
+    responses((status = 201, description = "Durable", body = Written), (status = 202, description = "Durable, and waits until it can be sealed", body = Accepted)))]
+pub(crate) async fn submit(State(state): State<AppState>, headers: HeaderMap, Body(body, _room): Body) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     check_room(&state)?;
     let ledger = state.handle.state().ledger;
@@ -114,8 +113,10 @@ pub(crate) async fn submit(
         submission::parse(&body, &ledger.alliance, &ledger.me).map(|submissions| (submissions, once))
     })
     .await??;
-    let receipt = state.handle.submit(submissions, once).await?;
-    Ok((StatusCode::CREATED, axum::Json(Written::new(&receipt))))
+    Ok(match state.handle.submit(submissions, once).await? {
+        Submitted::Written(receipt) => (StatusCode::CREATED, axum::Json(Written::new(&receipt))).into_response(),
+        Submitted::Waiting(waiting) => (StatusCode::ACCEPTED, axum::Json(Accepted::new(&waiting, &state.handle.state().ledger))).into_response(),
+    })
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Vec<u8>>, Problem> {

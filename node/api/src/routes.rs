@@ -19,7 +19,7 @@ use crate::problem::{Document, MEDIA_TYPE, Problem};
 use crate::state::AppState;
 use crate::{
     addresses, audit, charter, circles, equivocation, export, guard, health, invitations, keys, logs, members, metrics, node_status, records,
-    resolutions, sessions, tiles, tokens, verify,
+    resolutions, sessions, tiles, tokens, verify, waiting,
 };
 
 /// One row of the table.
@@ -148,6 +148,8 @@ pub fn table() -> Vec<Route> {
         row(Write, records::__path_submit, records::submit),
         row(Read, records::__path_list, records::list),
         row(Read, records::__path_one, records::one),
+        row(Read, waiting::__path_list, waiting::list),
+        row(Write, waiting::__path_remove, waiting::remove),
         row(Write, export::__path_disclose, export::disclose),
         row(Read, export::__path_bundle, export::bundle),
         row(Read, export::__path_proof, export::proof),

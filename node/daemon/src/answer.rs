@@ -79,6 +79,11 @@ impl Failure {
         Self { message: message.into(), kind: FailureKind::Usage }
     }
 
+    /// What was asked for is not complete: the node keeps a part of it until it can be sealed.
+    pub fn waits(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: FailureKind::Refused }
+    }
+
     /// A failure on this machine, with its reasons.
     pub fn local(error: impl Into<Box<dyn Error>>) -> Self {
         let error = error.into();

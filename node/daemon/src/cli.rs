@@ -55,6 +55,8 @@ pub enum Command {
     /// Write, read, list and disclose records.
     #[command(subcommand)]
     Record(Record),
+    /// Records that are on the node's disk and wait until they can be sealed: list them, or take some out.
+    Waiting(Waiting),
     /// Circles 协作圈: who may read what.
     #[command(subcommand)]
     Circle(Circle),
@@ -283,7 +285,7 @@ pub enum KeyPurpose {
 /// `suyuan record`.
 #[derive(Debug, Subcommand)]
 pub enum Record {
-    /// Write records; durable when it returns.
+    /// Write records; durable when it returns. What cannot be sealed yet waits at the node.
     Put {
         /// A JSON file with `{"records":[…]}`, or - for standard input.
         file: PathBuf,
@@ -328,6 +330,31 @@ pub enum Record {
     /// Put an imported EPCIS document together again.
     Export {
         /// Id of the envelope's record.
+        id: StatementId,
+    },
+}
+
+/// `suyuan waiting`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Waiting {
+    /// `next` of the page before.
+    #[arg(long)]
+    pub after: Option<StatementId>,
+    /// Submissions of a page.
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
+    /// What to do with one of them.
+    #[command(subcommand)]
+    pub action: Option<WaitingAction>,
+}
+
+/// What is done with a submission that waits.
+#[derive(Debug, Subcommand)]
+pub enum WaitingAction {
+    /// Take it out: it is not written any more.
+    TakeOut {
+        /// Its id, as the list shows it.
         id: StatementId,
     },
 }

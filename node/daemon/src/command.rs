@@ -21,6 +21,7 @@ mod run;
 mod status;
 mod verify;
 mod versions;
+mod waiting;
 
 use std::path::Path;
 
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<Answer, Failure> {
         }
         Command::Log(Log { member, action: None }) => status::logs(&client(&at, &cli.node)?, member.as_deref()),
         Command::Record(command) => record::run(&client(&at, &cli.node)?, command),
+        Command::Waiting(command) => waiting::run(&client(&at, &cli.node)?, command),
         Command::Circle(command) => circle::run(&client(&at, &cli.node)?, command),
         Command::History(flags) => history::run(&at, &flags),
         Command::Invite(flags) => join::invite(&client(&at, &cli.node)?, flags),

@@ -105,23 +105,7 @@ impl Plan {
     /// # Errors
     /// [`AuthorError::NoKey`], [`AuthorError::Left`], [`AuthorError::NotFresh`].
     pub fn new(submission: Submission, ledger: &Ledger, secrets: &EpochSecrets, now: u64) -> Result<Self, AuthorError> {
-        let epoch = |circle: &CircleId| -> Result<(CircleId, u64), AuthorError> {
-            if *circle == PUBLIC {
-                return Ok((PUBLIC, 0));
-            }
-            // What only this member reads is nobody else's.
-            if circle.0 != ledger.me.0 && now > ledger.decisions.fresh_until() {
-                return Err(AuthorError::NotFresh);
-            }
-            // A circle without epoch statements is `self`, whose one epoch is the first.
-            let known = ledger.circles.circle(circle);
-            let epoch = known.map_or(1, crate::circles::Circle::epoch);
-            if known.and_then(crate::circles::Circle::newest).is_some_and(|epoch| epoch.is_outdated(&ledger.alliance)) {
-                return Err(AuthorError::Left(*circle));
-            }
-            let held = secrets.of(circle, epoch).is_some();
-            if held { Ok((*circle, epoch)) } else { Err(AuthorError::NoKey(*circle)) }
-        };
+        let epoch = |circle: &CircleId| epoch(circle, ledger, secrets, now);
         let sections = submission
             .sections
             .into_iter()
@@ -157,6 +141,28 @@ impl Plan {
         }
         Ok(Prepared { place, kind, references, time, blind: random(rng), sections })
     }
+}
+
+/// The epoch under which something is sealed for a circle now.
+///
+/// # Errors
+/// [`AuthorError::NoKey`], [`AuthorError::Left`], [`AuthorError::NotFresh`].
+pub(crate) fn epoch(circle: &CircleId, ledger: &Ledger, secrets: &EpochSecrets, now: u64) -> Result<(CircleId, u64), AuthorError> {
+    if *circle == PUBLIC {
+        return Ok((PUBLIC, 0));
+    }
+    // What only this member reads is nobody else's.
+    if circle.0 != ledger.me.0 && now > ledger.decisions.fresh_until() {
+        return Err(AuthorError::NotFresh);
+    }
+    // A circle without epoch statements is `self`, whose one epoch is the first.
+    let known = ledger.circles.circle(circle);
+    let epoch = known.map_or(1, crate::circles::Circle::epoch);
+    if known.and_then(crate::circles::Circle::newest).is_some_and(|epoch| epoch.is_outdated(&ledger.alliance)) {
+        return Err(AuthorError::Left(*circle));
+    }
+    let held = secrets.of(circle, epoch).is_some();
+    if held { Ok((*circle, epoch)) } else { Err(AuthorError::NoKey(*circle)) }
 }
 
 fn random<const N: usize>(rng: &mut impl CryptoRng) -> [u8; N] {

@@ -19,6 +19,7 @@ use crate::schema::{Row, Table, index_key, log_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
 use crate::void::VoidEntry;
+use crate::waiting::Queue;
 use crate::witnessing;
 
 /// Entries that are checked between two reports of progress.
@@ -110,6 +111,7 @@ pub fn check(
     }
     indexed.check(view)?;
     witnessing::check(ledger, view)?;
+    Queue::load(view, local)?;
     Ok(report)
 }
 

@@ -28,6 +28,7 @@ pub mod submission;
 pub mod sync;
 pub mod view;
 pub mod void;
+pub mod waiting;
 pub mod wire;
 pub mod witnessing;
 pub mod writer;

@@ -12,6 +12,12 @@ pub const CLOCK_AHEAD: u64 = 5 * 60 * 1000;
 pub const JSON_DEPTH: usize = 32;
 /// Bytes of an idempotency key.
 pub const IDEMPOTENCY_KEY: usize = 255;
+/// Submissions that wait, failed ones included.
+pub const WAITING: usize = 1000;
+/// Bytes of all their rows.
+pub const WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// Records of those that have waited that are written with one sync, unless a single submission has more.
+pub const WAITING_GROUP: usize = 1000;
 /// Members of a circle.
 pub const CIRCLE_MEMBERS: usize = 512;
 /// Bytes of each text of a circle.

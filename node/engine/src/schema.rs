@@ -64,11 +64,13 @@ pub enum Table {
     Gathered = b'g',
     /// Log of a convicted member to what convicts it.
     Evidence = b'f',
+    /// Name of a submission that waits to the submission, sealed.
+    Waiting = b'u',
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
@@ -91,6 +93,7 @@ impl Table {
         Self::Cosigned,
         Self::Gathered,
         Self::Evidence,
+        Self::Waiting,
     ];
 }
 

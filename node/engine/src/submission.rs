@@ -102,6 +102,10 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] =
+        [Self::Malformed, Self::Type, Self::Identifier, Self::UnknownCircle, Self::NotAWriter, Self::Limit, Self::Clock, Self::Decision];
+
     /// The code in problem documents.
     pub const fn code(self) -> &'static str {
         match self {

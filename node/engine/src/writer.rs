@@ -29,6 +29,7 @@ mod once;
 mod own;
 mod recover;
 mod shell;
+mod wait;
 mod witness;
 mod work;
 
@@ -37,7 +38,7 @@ pub use keys::WantedKeys;
 pub use recover::{FROM_PEERS, RecoverError, check_anchor, check_owner, own_entries, recover};
 pub use shell::{Disk, Fatal, Keys, NewKeys, Notice, Outlet, Published, SecretError, State};
 
-use commit::Pending;
+use commit::{Pending, Source};
 use witness::Submitted;
 
 /// The writer of one node, with its disk, its outlet and its generator.
@@ -76,11 +77,11 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             let ledger = self.state.ledger.clone();
             let outcome = match command {
                 Command::Submit { submissions, once } => {
-                    pending.push(Pending { ticket, submissions, once, protocol: false });
+                    pending.push(Pending { source: Source::Asked(ticket), submissions, once, protocol: false });
                     continue;
                 }
                 Command::Protocol(submission) => {
-                    pending.push(Pending { ticket, submissions: vec![submission], once: None, protocol: true });
+                    pending.push(Pending::protocol(ticket, submission));
                     continue;
                 }
                 Command::Propose(request) => {
@@ -111,7 +112,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 }
                 Command::Freeze(term) => self.silence.ask(term, &ledger.decisions, &ledger.me).map(|()| Done::Decided).map_err(SubmitError::from),
                 Command::Heads(heads) => self.take_heads(&heads).map(|()| Ok(Done::Decided))?,
-                Command::Decide(reached) => self.decide(&reached, now).map(|()| Ok(Done::Decided))?,
+                Command::Decide(reached) => self.decide(&reached, now).and_then(|()| self.release(now)).map(|()| Ok(Done::Decided))?,
                 Command::AddCheckpoint { request, named } => {
                     submitted.push(Submitted { ticket, request, named });
                     continue;
@@ -125,7 +126,8 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 Command::Convict(evidence) => self.convict(*evidence, now)?.map(Done::Convicted),
                 Command::Learn(history) => Ok(Done::Learned(self.learn_history(&history)?)),
                 Command::Keys(wanted) => self.draw_keys(wanted)?.map(|change| Done::Keys(Box::new(change))),
-                Command::Found => self.found_alliance(now).map(|()| Ok(Done::Founded))?,
+                Command::Found => self.found_alliance(now).and_then(|()| self.release(now)).map(|()| Ok(Done::Founded))?,
+                Command::TakeOut(id) => self.take_out(&id)?.map(|waiting| Done::TakenOut(Box::new(waiting))),
             };
             self.outlet.tell(vec![(ticket, outcome)]);
         }
@@ -136,7 +138,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
     /// A statement of the protocol's own that was drawn up waits with the others; a refusal is told at once.
     fn pend(&mut self, ticket: O::Ticket, drawn: Result<Submission, Refusal>, pending: &mut Vec<Pending<O::Ticket>>) {
         match drawn {
-            Ok(submission) => pending.push(Pending { ticket, submissions: vec![submission], once: None, protocol: true }),
+            Ok(submission) => pending.push(Pending::protocol(ticket, submission)),
             Err(refusal) => self.outlet.tell(vec![(ticket, Err(refusal.into()))]),
         }
     }

@@ -2,126 +2,36 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
+#[path = "support/power.rs"]
+mod power;
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
-use support::{Member, alliance, encryption, key};
-use suyuan_core::CircleId;
-use suyuan_core::circle::{CircleMember, EpochSecret, PrekeySecret, Rights, Terms, Tier};
-use suyuan_core::key::SecretKey;
+use support::{Member, alliance};
+use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::fsck;
-use suyuan_engine::local::LocalKeys;
 use suyuan_engine::schema::Table;
-use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::serve;
-use suyuan_engine::view::{Changes, MemoryView, StoreError, View};
-use suyuan_engine::wire::{LogSize, Request, Response};
-use suyuan_engine::writer::{Command, Disk, Fatal, Keys, NewKeys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
+use suyuan_engine::view::View;
+use suyuan_engine::wire::{Request, Response};
+use suyuan_engine::writer::{Command, Disk, Fatal, Writer};
+
+use crate::power::{Kept, Memory, Told, start};
 
 const LOT: &str = "https://id.gs1.org/01/06901234567892/10/L1";
 
-/// What a node keeps without power, and how many steps more its power lasts.
-#[derive(Clone, Default)]
-struct Kept {
-    rows: MemoryView,
-    secrets: EpochSecrets,
-    anchor: Option<Published>,
-}
-
-struct Memory {
-    rows: MemoryView,
-    kept: Rc<RefCell<Kept>>,
-    steps: Rc<Cell<usize>>,
-    log: SecretKey,
-    witness: SecretKey,
-    encryption: PrekeySecret,
-    local: LocalKeys,
-}
-
-impl Memory {
-    fn step(&self) -> Result<(), String> {
-        let left = self.steps.get().checked_sub(1).ok_or("the power is gone")?;
-        self.steps.set(left);
-        Ok(())
-    }
-}
-
-impl Disk for Memory {
-    type Rows = MemoryView;
-
-    fn rows(&self) -> &MemoryView {
-        &self.rows
-    }
-
-    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.step().map_err(StoreError)?;
-        self.rows.apply(changes);
-        self.kept.borrow_mut().rows = self.rows.clone();
-        Ok(())
-    }
-
-    fn keys(&self) -> Keys<'_> {
-        Keys { log: vec![&self.log], witness: vec![&self.witness], transport: Vec::new(), encryption: vec![&self.encryption], local: &self.local }
-    }
-
-    fn add_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
-        self.step().map_err(SecretError::Failed)?;
-        self.kept.borrow_mut().secrets.insert(circle, epoch, secret);
-        Ok(())
-    }
-
-    fn add_keys(&mut self, _: NewKeys) -> Result<(), SecretError> {
-        unreachable!("nobody exchanges keys here")
-    }
-
-    fn replace_epoch_secret(&mut self, circle: CircleId, epoch: u64, secret: EpochSecret) -> Result<(), SecretError> {
-        self.add_epoch_secret(circle, epoch, secret)
-    }
-
-    fn anchor(&mut self, published: &Published) -> Result<(), String> {
-        self.step()?;
-        self.kept.borrow_mut().anchor = Some(published.clone());
-        Ok(())
-    }
-}
-
-struct Silent;
-
-impl Outlet for Silent {
-    type Ticket = ();
-    fn show(&mut self, _: &State) {}
-    fn tell(&mut self, answers: Vec<((), Outcome)>) {
-        answers.into_iter().for_each(|((), outcome)| drop(outcome.unwrap()));
-    }
-    fn announce(&mut self, _: Vec<LogSize>) {}
-    fn notice(&mut self, notice: Notice) {
-        panic!("{notice:?}");
-    }
-}
-
-/// Starts the reader's node from what it has kept; its power lasts for so many steps.
-fn start(kept: &Rc<RefCell<Kept>>, steps: usize) -> Writer<Memory, Silent, StdRng> {
-    let Kept { rows, secrets, anchor } = kept.borrow().clone();
-    let steps = Rc::new(Cell::new(steps));
-    let (kept, local) = (kept.clone(), LocalKeys::new(&[1; 32]));
-    let mut disk = Memory { rows, kept, steps, log: key(1, 2), witness: key(1, 3), encryption: encryption(1), local };
-    let (alliance, mut rng) = (alliance(), StdRng::seed_from_u64(1));
-    let me = alliance.members()[1].id;
-    let state = recover(alliance, me, secrets, anchor, &mut disk, &mut rng).unwrap();
-    Writer::start(disk, Silent, rng, state, 1000).unwrap()
-}
-
-fn work(writer: &mut Writer<Memory, Silent, StdRng>, command: Command) -> Result<(), Fatal> {
-    writer.work(vec![((), command)], 1000)
+fn work(writer: &mut Writer<Memory, Told, StdRng>, command: Command) -> Result<(), Fatal> {
+    let done = writer.work(vec![((), command)], 1000);
+    assert!(writer.outlet().0.iter().all(Result::is_ok));
+    done
 }
 
 /// Everything in the store that can be recomputed is what it ought to be, and so many records are found under the lot.
-fn check(writer: &Writer<Memory, Silent, StdRng>, found: usize, when: &str) {
+fn check(writer: &Writer<Memory, Told, StdRng>, found: usize, when: &str) {
     let (state, disk) = (writer.state(), writer.disk());
     fsck::check(&state.ledger, disk.rows(), &disk.local, &state.secrets, |_| {}).unwrap_or_else(|error| panic!("{when}: {error}"));
     assert_eq!(disk.rows().rows(Table::BySubject, &[], &[0xff; 64], 10).unwrap().len(), found, "{when}");

@@ -149,7 +149,8 @@ impl writer::Outlet for Outlet {
     }
 
     fn tell(&mut self, answers: Vec<(Self::Ticket, Outcome)>) {
-        let written = answers.iter().any(|(_, outcome)| matches!(outcome, Ok(Done::Written(receipt)) if !receipt.replayed));
+        let new = |done: &Done| matches!(done, Done::Waiting(_)) || matches!(done, Done::Written(receipt) if !receipt.replayed);
+        let written = answers.iter().any(|(_, outcome)| outcome.as_ref().is_ok_and(new));
         for (reply, outcome) in answers {
             // Who has gone away in the meantime finds it written.
             let _ = reply.map(|reply| reply.send(outcome));

@@ -17,6 +17,7 @@ use suyuan_engine::decisions::{InvitationRequest, InvitationSecret, ProposalRequ
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::submission::Submission;
+use suyuan_engine::waiting::{Waiting, WaitingId};
 use suyuan_engine::wire::{Batch, Item, LogSize};
 use suyuan_engine::witnessing::VerifiedCosignature;
 use suyuan_engine::writer::{self, Done, Idempotent, Outcome, Receipt, State, SubmitError, TakenIn, WantedKeys, Witnessed};
@@ -43,6 +44,25 @@ pub(crate) enum Command {
     Stop(oneshot::Sender<()>),
 }
 
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is written, now or before.
+    Written(Receipt),
+    /// It waits, durably and unsealed.
+    Waiting(Waiting),
+}
+
+impl Submitted {
+    /// The receipt of what is written.
+    pub fn written(self) -> Option<Receipt> {
+        match self {
+            Self::Written(receipt) => Some(receipt),
+            Self::Waiting(_) => None,
+        }
+    }
+}
+
 /// A cloneable handle to a running node.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -60,13 +80,28 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Writes records. When it returns, they are durable.
+    /// Writes records, or lets them wait until they can be sealed. When it returns, they are durable.
     ///
     /// # Errors
-    /// [`SubmitError`]: nothing was written.
-    pub async fn submit(&self, submissions: Vec<Submission>, once: Option<Idempotent>) -> Result<Receipt, SubmitError> {
+    /// [`SubmitError`]: nothing was written, and nothing waits.
+    pub async fn submit(&self, submissions: Vec<Submission>, once: Option<Idempotent>) -> Result<Submitted, SubmitError> {
         self.gate.pass().await?;
-        self.write(writer::Command::Submit { submissions, once }).await
+        match self.ask(writer::Command::Submit { submissions, once }).await? {
+            Done::Written(receipt) => Ok(Submitted::Written(receipt)),
+            Done::Waiting(waiting) => Ok(Submitted::Waiting(*waiting)),
+            _ => Err(SubmitError::Stopped),
+        }
+    }
+
+    /// Takes out a submission that waits or has failed.
+    ///
+    /// # Errors
+    /// [`SubmitError::NotWaiting`]: it was written, or taken out before.
+    pub async fn take_out(&self, waiting: WaitingId) -> Result<Waiting, SubmitError> {
+        match self.ask(writer::Command::TakeOut(waiting)).await? {
+            Done::TakenOut(waiting) => Ok(*waiting),
+            _ => Err(SubmitError::Stopped),
+        }
     }
 
     /// Writes a record of one of the protocol's own types, such as that a regulator reads.

@@ -11,6 +11,6 @@ pub mod node;
 pub mod random;
 
 pub use error::StartError;
-pub use handle::Handle;
+pub use handle::{Handle, Submitted};
 pub use node::{Node, NodeConfig};
 pub use suyuan_engine::writer::{Receipt, State, SubmitError};

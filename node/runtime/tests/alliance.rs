@@ -17,7 +17,7 @@ use suyuan_engine::wire::{Batch, Request, Response};
 use suyuan_engine::writer::Idempotent;
 use suyuan_engine::writer::RecoverError;
 use suyuan_runtime::keyring::{Keyring, Passphrase};
-use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, StartError, SubmitError};
+use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, StartError, SubmitError, Submitted};
 
 struct Founder {
     folder: tempfile::TempDir,
@@ -82,7 +82,11 @@ fn three() -> (Vec<Founder>, CharterFile) {
 async fn put(handle: &Handle, body: &str) -> Result<Receipt, SubmitError> {
     let state = handle.state();
     let submissions = submission::parse(body.as_bytes(), &state.ledger.alliance, &state.ledger.me)?;
-    handle.submit(submissions, None).await
+    handle.submit(submissions, None).await.map(written)
+}
+
+fn written(submitted: Submitted) -> Receipt {
+    submitted.written().unwrap()
 }
 
 /// Waits until the node has published everything that it wrote.
@@ -285,8 +289,8 @@ async fn a_request_that_comes_twice_is_written_once() {
     let body = br#"{"records":[{"type":"note","sections":[{"for":"self","fields":{"a":1}}]}]}"#;
     let submissions = submission::parse(body, &state.ledger.alliance, &state.ledger.me).unwrap();
     let once = |digest| Some(Idempotent { key: b"k1".to_vec(), digest });
-    let first = node.handle.submit(submissions.clone(), once([1; 32])).await.unwrap();
-    let again = node.handle.submit(submissions.clone(), once([1; 32])).await.unwrap();
+    let first = node.handle.submit(submissions.clone(), once([1; 32])).await.map(written).unwrap();
+    let again = node.handle.submit(submissions.clone(), once([1; 32])).await.map(written).unwrap();
     assert_eq!((first.ids.clone(), again.replayed), (again.ids, true));
     assert_eq!(node.handle.submit(submissions, once([2; 32])).await.unwrap_err(), SubmitError::Conflict);
     assert_eq!(node.handle.state().ledger.logs.head(&first.log).size(), 1);

@@ -13,7 +13,8 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 pub use error::{ClientError, Problem};
-pub use model::{CircleMember, Filter, Named, NewCircle, NewEpoch, NodeStatus, Page, Published, Written, WrittenRecord};
+use model::Accepted;
+pub use model::{CircleMember, Filter, Named, NewCircle, NewEpoch, NodeStatus, Page, Published, Submitted, Waiting, Written, WrittenRecord};
 pub use witness::{Answer as WitnessAnswer, WitnessClient};
 
 /// Longest answer that is read, bytes.
@@ -50,16 +51,29 @@ impl Client {
         self.read(&[], "/api/v1/node")
     }
 
-    /// Writes records: `body` is the JSON of a submission, whose values arrive byte for byte. A key makes it safe to send it again.
+    /// Writes records, or lets them wait at the node until they can be sealed: `body` is the JSON of a submission, whose values arrive byte for byte. A key makes
+    /// it safe to send it again.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn submit(&self, body: &str, idempotency_key: Option<&str>) -> Result<Written, ClientError> {
+    pub fn submit(&self, body: &str, idempotency_key: Option<&str>) -> Result<Submitted, ClientError> {
         let mut request = self.agent.post(self.url("/api/v1/records")).header("authorization", self.bearer()).content_type("application/json");
         if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        parse(request.send(body))
+        let (status, answer) = answered(request.send(body))?;
+        if status == StatusCode::ACCEPTED {
+            return decoded::<Accepted>(&answer).map(|accepted| Submitted::Waiting(accepted.waiting));
+        }
+        decoded(&answer).map(Submitted::Written)
+    }
+
+    /// Takes out a submission that waits or has failed; returns it as JSON text.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn take_out(&self, waiting: &str) -> Result<String, ClientError> {
+        text(self.agent.delete(self.url(&format!("/api/v1/waiting/{waiting}"))).header("authorization", self.bearer()).call())
     }
 
     /// One record as the node shows it: the JSON text of `specs/http-api.md`, so that numbers keep their spelling.
@@ -272,11 +286,16 @@ impl Public {
 type Sent = Result<Response<Body>, ureq::Error>;
 
 fn bytes(sent: Sent) -> Result<Vec<u8>, ClientError> {
+    answered(sent).map(|(_, body)| body)
+}
+
+/// Status and body of an answer that is no refusal.
+fn answered(sent: Sent) -> Result<(StatusCode, Vec<u8>), ClientError> {
     let mut response = sent.map_err(|error| ClientError::Unreachable(error.to_string()))?;
     let status = response.status();
     let body = response.body_mut().with_config().limit(ANSWER).read_to_vec().map_err(|error| ClientError::Unreachable(error.to_string()))?;
     if status.is_success() {
-        return Ok(body);
+        return Ok((status, body));
     }
     match serde_json::from_slice(&body) {
         Ok(problem) => Err(ClientError::Refused(problem)),
@@ -289,7 +308,11 @@ fn text(sent: Sent) -> Result<String, ClientError> {
 }
 
 fn parse<T: DeserializeOwned>(sent: Sent) -> Result<T, ClientError> {
-    serde_json::from_slice(&bytes(sent)?).map_err(|error| ClientError::Answer(error.to_string()))
+    decoded(&bytes(sent)?)
+}
+
+fn decoded<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(body).map_err(|error| ClientError::Answer(error.to_string()))
 }
 
 impl Problem {

@@ -16,6 +16,46 @@ pub struct Written {
     pub replayed: bool,
 }
 
+/// What became of records that were submitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// They are written.
+    Written(Written),
+    /// They wait on the node's disk, unsealed, and are written as soon as they can be.
+    Waiting(Waiting),
+}
+
+impl Submitted {
+    /// What is written.
+    pub fn written(self) -> Option<Written> {
+        match self {
+            Self::Written(written) => Some(written),
+            Self::Waiting(_) => None,
+        }
+    }
+}
+
+/// A submission that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Waiting {
+    /// Its name, for taking it out.
+    pub id: String,
+    /// When it came, milliseconds since 1970-01-01 UTC.
+    pub since: u64,
+    /// `unconfirmed`, `key-change` or `epoch`.
+    pub reason: String,
+    /// What is waited for and what to do.
+    pub detail: String,
+    /// Records in it.
+    pub records: u64,
+}
+
+/// The answer 202.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Accepted {
+    pub waiting: Waiting,
+}
+
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct WrittenRecord {

@@ -3,24 +3,32 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use suyuan_core::CircleId;
 use suyuan_core::circle::PUBLIC;
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::query::{Filter, RecordView, SectionContent, SectionView};
 use suyuan_engine::schema::Row;
+use suyuan_engine::waiting::{Queue, Reason, Waiting};
 use suyuan_trace::ProductPage;
 
 use super::frame::{self, Frame, filters};
 use super::lenient::Lenient;
 use super::text::{clean, stamp};
 use super::words::Lang;
+use crate::body::{Fields, Param};
 use crate::problem::{Kind, Problem};
 use crate::reads::{self, Purpose};
 use crate::records::circle_named;
-use crate::records::view::is_compromised;
+use crate::records::view::{CircleName, is_compromised};
 use crate::state::AppState;
+use crate::waiting::{self, Unsealed};
 
+/// What waits, on one page.
+const WAITING: usize = 50;
+/// Types and circles that are named of each.
+const CHIPS: usize = 8;
 /// Records of one page.
 const LIMIT: usize = 50;
 /// Pages of the engine that are looked through for one of the console's, where only some types are wanted.
@@ -40,6 +48,24 @@ struct Records {
     why: Option<String>,
     records: Vec<Listed>,
     next: Option<String>,
+    waiting: Option<Waits>,
+}
+
+/// What waits until it can be sealed, where anything does.
+struct Waits {
+    lead: String,
+    lines: Vec<WaitLine>,
+    more: usize,
+}
+
+struct WaitLine {
+    id: String,
+    since: String,
+    kinds: Vec<String>,
+    circles: Vec<String>,
+    records: usize,
+    why: String,
+    failed: bool,
 }
 
 struct Choice {
@@ -77,6 +103,43 @@ pub(crate) struct Wanted {
     circle: String,
     log: String,
     after: String,
+}
+
+impl Waits {
+    fn new(queue: &Queue, ledger: &Ledger, lang: Lang) -> Option<Self> {
+        let first = queue.iter().next()?;
+        let Unsealed { records, failed, .. } = Unsealed::of(queue);
+        let lead = if records > 0 { lang.fill("waiting.lead", &[&records.to_string(), &stamp(first.since)]) } else { String::new() };
+        let failed = if failed > 0 { lang.fill("waiting.lead-failed", &[&failed.to_string()]) } else { String::new() };
+        let lines: Vec<_> = queue.iter().take(WAITING).map(|waiting| WaitLine::new(waiting, ledger, lang)).collect();
+        Some(Self { lead: format!("{lead}{failed}"), more: queue.len().saturating_sub(lines.len()), lines })
+    }
+}
+
+impl WaitLine {
+    fn new(waiting: &Waiting, ledger: &Ledger, lang: Lang) -> Self {
+        let why = match (&waiting.failed, waiting.reason) {
+            (Some(refusal), _) => lang.fill("waiting.failed", &[&clean(&refusal.detail)]),
+            (None, Reason::Unconfirmed) => lang.t("waiting.unconfirmed").to_owned(),
+            (None, Reason::KeyChange) => lang.t("waiting.key-change").to_owned(),
+            (None, Reason::Epoch) => lang.t("waiting.epoch").to_owned(),
+        };
+        let circle = |id: &CircleId| match CircleName::of(id, ledger).name.as_str() {
+            "" => id.to_string(),
+            _ if *id == PUBLIC => lang.t("circles.public").to_owned(),
+            _ if id.0 == ledger.me.0 => lang.t("circles.self").to_owned(),
+            name => clean(name),
+        };
+        Self {
+            id: waiting.id.to_string(),
+            since: stamp(waiting.since),
+            kinds: waiting.kinds.iter().take(CHIPS).map(|kind| lang.kind(kind)).collect(),
+            circles: waiting.circles.iter().take(CHIPS).map(circle).collect(),
+            records: waiting.records,
+            why,
+            failed: waiting.failed.is_some(),
+        }
+    }
 }
 
 /// State of a section for its colour, and words for it.
@@ -178,9 +241,18 @@ pub(crate) async fn page(State(state): State<AppState>, headers: HeaderMap, uri:
         kind: clean(&wanted.r#type),
         circle: wanted.circle,
         log: wanted.log,
+        waiting: Waits::new(&state.handle.state().waiting, &ledger, frame.lang),
         frame: frame.clone(),
     };
     frame::finish(frame, Ok(page))
+}
+
+/// Takes out something that waits, and shows the page again.
+pub(crate) async fn take_out(State(state): State<AppState>, Param(id): Param, headers: HeaderMap, _given: Fields) -> Response {
+    match waiting::take_out(&state, &id).await {
+        Ok(_) => Redirect::to("/records").into_response(),
+        Err(problem) => Frame::new(&state, &headers, &Uri::from_static("/records")).problem(&problem),
+    }
 }
 
 /// The records that match, and where to go on. Whatever a regulator sees of sealed sections here is in its log first.

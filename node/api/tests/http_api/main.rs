@@ -16,3 +16,4 @@ mod smuggling;
 mod support;
 mod tiles;
 mod tls;
+mod waiting;

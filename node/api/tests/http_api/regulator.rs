@@ -9,7 +9,7 @@ use crate::support::{TestNode, sync, three};
 /// The reads that a node has logged: fields of each, in order.
 async fn logged(node: &TestNode) -> Vec<Vec<Field>> {
     let log = node.node.handle.state().ledger.own_log();
-    let page = node.state.read(move |reading| Ok(reading.reader().page(&Filter::Log(Some(log)), None, 200)?)).await.unwrap();
+    let page = node.state.read(move |reading| Ok(reading.reader().page(&Filter::Author(log.member), None, 200)?)).await.unwrap();
     let reads = page.records.into_iter().filter(|record| record.kind == "suyuan.read");
     reads
         .map(|record| match record.sections.into_iter().next().unwrap().content {

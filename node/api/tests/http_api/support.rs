@@ -82,7 +82,7 @@ fn founder(folder: &std::path::Path, name: &str, role: Role, seed: u8) -> (Entry
     (Entry { name: name.into(), role, keys, addresses: Vec::new(), scope }, root)
 }
 
-fn charter(founders: &[(tempfile::TempDir, Entry, SecretKey)]) -> CharterFile {
+fn charter(founders: &[(tempfile::TempDir, Entry, SecretKey)], seal: u64) -> CharterFile {
     let charter = Charter {
         nonce: [1; 32],
         name: "链".into(),
@@ -91,7 +91,7 @@ fn charter(founders: &[(tempfile::TempDir, Entry, SecretKey)]) -> CharterFile {
         time: now(),
         members: founders.iter().map(|founder| founder.1.clone()).collect(),
         deputies: Vec::new(),
-        seal: 86_400_000,
+        seal,
         terms: String::new(),
     };
     let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };
@@ -106,6 +106,11 @@ fn charter(founders: &[(tempfile::TempDir, Entry, SecretKey)]) -> CharterFile {
 
 /// G the leader, Z downstream, R the regulator of inspections.
 pub async fn three() -> [TestNode; 3] {
+    three_within(86_400_000).await
+}
+
+/// The same, where members have to be confirmed within so many milliseconds before anything is sealed.
+pub async fn three_within(seal: u64) -> [TestNode; 3] {
     let founders: Vec<_> = [("G", Role::Leader), ("Z", Role::Downstream), ("R", Role::Regulator)]
         .into_iter()
         .zip(1..)
@@ -115,7 +120,7 @@ pub async fn three() -> [TestNode; 3] {
             (folder, entry, root)
         })
         .collect();
-    let charter = charter(&founders);
+    let charter = charter(&founders, seal);
     let nodes: Vec<TestNode> = founders.into_iter().map(|(folder, entry, _)| start(folder, entry.member(), &charter)).collect();
     let nodes: [TestNode; 3] = nodes.try_into().unwrap_or_else(|_| panic!("three"));
     settled(&nodes[0].node.handle).await;

@@ -138,7 +138,7 @@ impl Site {
         let state = handle.state();
         let body = format!(r#"{{"records":[{record}]}}"#);
         let submissions = submission::parse(body.as_bytes(), &state.ledger.alliance, &state.ledger.me).unwrap();
-        handle.submit(submissions, None).await.unwrap();
+        handle.submit(submissions, None).await.unwrap().written().unwrap();
     }
 
     /// Brings every log to every member.

@@ -4,11 +4,12 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
-use suyuan_client::{Client, Filter};
+use suyuan_client::{Client, Filter, Submitted};
 use suyuan_core::StatementId;
 use suyuan_engine::json::Members;
 use suyuan_engine::{limits, submission};
 
+use super::waiting;
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli::Import;
 
@@ -171,8 +172,13 @@ struct Quantity {
 
 fn submit(client: &Client, records: &[String], key: &str) -> Result<Vec<StatementId>, Failure> {
     let body = format!(r#"{{"records":[{}]}}"#, records.join(","));
-    let written = client.submit(&body, Some(key)).map_err(|error| Failure::from_client(&error))?;
-    Ok(written.records.into_iter().map(|record| record.id).collect())
+    match client.submit(&body, Some(key)).map_err(|error| Failure::from_client(&error))? {
+        Submitted::Written(written) => Ok(written.records.into_iter().map(|record| record.id).collect()),
+        Submitted::Waiting(waiting) => Err(Failure::waits(format!(
+            "{}. Run the same import again when nothing waits any more: what is written by then is not written twice",
+            waiting::sentence(&waiting)
+        ))),
+    }
 }
 
 #[derive(Deserialize)]

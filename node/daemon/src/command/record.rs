@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::json;
-use suyuan_client::{Client, Filter};
+use suyuan_client::{Client, Filter, Submitted};
 use suyuan_core::StatementId;
 
-use super::{epcis, status};
+use super::{epcis, status, waiting};
 use crate::answer::{Answer, Failure, read_file, write_new};
 use crate::cli::Record;
 
@@ -41,7 +41,10 @@ fn put(client: &Client, file: &Path, key: Option<&str>) -> Result<Answer, Failur
         read_file(file, SUBMISSION)?
     };
     let body = String::from_utf8(body).map_err(|error| Failure::local(format!("the submission is not UTF-8: {error}")))?;
-    let written = client.submit(&body, key).map_err(refused)?;
+    let written = match client.submit(&body, key).map_err(refused)? {
+        Submitted::Written(written) => written,
+        Submitted::Waiting(waiting) => return Ok(waiting::answer(&waiting)),
+    };
     let mut text =
         format!("{} record(s) durable from entry {} on{}\n", written.records.len(), written.first, if written.replayed { ", as before" } else { "" });
     for record in &written.records {

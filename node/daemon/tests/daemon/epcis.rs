@@ -1,5 +1,7 @@
 //! EPCIS documents in and out through a running node.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::support::{Node, found, said};
@@ -21,6 +23,12 @@ fn a_document_comes_out_as_it_went_in() {
         node.ask(&["--json", "import", "--for", "alliance", file.to_str().unwrap()])
     };
     let size = || node.status()["size"].as_u64().unwrap();
+
+    // The leader opens the alliance circle once it runs.
+    let begun = Instant::now();
+    while size() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", node.journal());
+    }
 
     // Of what cannot become a record, nothing is written, the envelope neither.
     let before = size();

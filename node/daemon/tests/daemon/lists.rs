@@ -35,8 +35,8 @@ fn json_is_one_object_whatever_is_asked() {
         let json = ask(words);
         assert!(json.is_object() && json[name].as_array().is_some_and(|list| !list.is_empty()), "{words:?}: {json}");
     }
-    for (words, name) in [(["resolution", "list"], "resolutions"), (["invite", "list"], "invitations")] {
-        assert_eq!(ask(&words)[name], serde_json::json!([]));
+    for (words, name) in [(&["resolution", "list"][..], "resolutions"), (&["invite", "list"], "invitations"), (&["waiting"], "waiting")] {
+        assert_eq!(ask(words)[name], serde_json::json!([]));
     }
     for words in [&["status"][..], &["log", "member 0"]] {
         assert!(ask(words).is_object(), "{words:?}");

@@ -18,4 +18,5 @@ mod restored;
 mod store;
 mod support;
 mod tls;
+mod waiting;
 mod witness;

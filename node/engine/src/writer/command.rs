@@ -17,22 +17,26 @@ use crate::author::AuthorError;
 use crate::circles::Circle;
 use crate::decisions::{InvitationRequest, InvitationSecret, ProposalRequest, VoteRequest};
 use crate::epoch::CircleRequest;
+use crate::limits;
 use crate::replica::BatchError;
 use crate::submission::{Refusal, Submission};
 use crate::view::StoreError;
+use crate::waiting::{Reason, Waiting, WaitingId};
 use crate::wire::{Batch, Item, LogSize};
 use crate::witnessing::VerifiedCosignature;
 
 /// What the writer is asked for.
 #[derive(Debug)]
 pub enum Command {
-    /// Write records.
+    /// Write records, now or as soon as they can be sealed.
     Submit {
         /// The records.
         submissions: Vec<Submission>,
         /// Whether a request that comes again is the same one.
         once: Option<Idempotent>,
     },
+    /// Take out a submission that waits.
+    TakeOut(WaitingId),
     /// Write a record of one of the protocol's own types.
     Protocol(Submission),
     /// Open a circle, or its next epoch.
@@ -60,7 +64,7 @@ pub enum Command {
     Heads(Vec<(u64, String)>),
     /// Vote for the next term of the order log, at the next opportunity.
     Freeze(u64),
-    /// Do what is due for the decisions of the alliance, while these members are reached.
+    /// Do what is due for the decisions of the alliance, while these members are reached, and write what has waited and can be written.
     Decide(BTreeSet<MemberId>),
     /// Cosign a checkpoint, if it continues what was cosigned before.
     AddCheckpoint {
@@ -91,7 +95,7 @@ pub enum Command {
     Learn(Vec<u8>),
     /// Make new keys for this member and draw up the change that asks for them.
     Keys(WantedKeys),
-    /// Open the alliance circle, where this member has to: nothing holds authoring back any longer.
+    /// Open the alliance circle, where this member has to, and write what has waited and can be written: nothing holds authoring back any longer.
     Found,
 }
 
@@ -100,6 +104,10 @@ pub enum Command {
 pub enum Done {
     /// Records were written, now or before.
     Written(Receipt),
+    /// Records wait, durably, until they can be sealed.
+    Waiting(Box<Waiting>),
+    /// This waits no more.
+    TakenOut(Box<Waiting>),
     /// A circle or its next epoch was opened.
     Opened(Box<Circle>),
     /// A batch was taken in.
@@ -137,7 +145,7 @@ pub struct Witnessed {
 pub type Outcome = Result<Done, SubmitError>;
 
 /// A submission to be written once.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotent {
     /// The client's key, 1 to 255 bytes.
     pub key: Vec<u8>,
@@ -176,6 +184,10 @@ pub enum SubmitError {
     Conflict,
     /// It cannot be written now.
     Author(AuthorError),
+    /// It cannot be written now for this reason, and no more may wait.
+    Full(Reason),
+    /// Nothing of this name waits.
+    NotWaiting,
     /// A batch of another member's log was not taken in.
     Batch(BatchError),
     /// Evidence that was offered convicts nobody: the fault of who offered it.
@@ -196,6 +208,14 @@ impl fmt::Display for SubmitError {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Conflict => f.write_str("this idempotency key was used for another request; use a new one"),
             Self::Author(error) => error.fmt(f),
+            Self::Full(reason) => write!(
+                f,
+                "this cannot be sealed now, and as much waits already as may ({} submissions, {} MiB): {}; try again later, or take something out with `suyuan waiting take-out`",
+                limits::WAITING,
+                limits::WAITING_BYTES >> 20,
+                reason.explain()
+            ),
+            Self::NotWaiting => f.write_str("nothing of this name waits: it was written or taken out; `suyuan waiting` lists what waits, `suyuan record list` what was written"),
             Self::Batch(error) => error.fmt(f),
             Self::Evidence(fault) => write!(f, "the evidence convicts nobody: {fault}"),
             Self::Convicted => f.write_str(

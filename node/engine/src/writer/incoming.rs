@@ -1,5 +1,7 @@
 //! Other members' logs, and the parts of them that came late: verified, written, and given effect.
 
+use std::sync::Arc;
+
 use rand_core::{CryptoRng, SeedableRng};
 use suyuan_core::CircleId;
 use suyuan_core::circle::{TYPE as CIRCLE_TYPE, alliance_circle};
@@ -40,13 +42,19 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             Err(BatchError::Store(error)) => return Err(error.into()),
             Err(error) => return Ok(Err(SubmitError::Batch(error))),
         };
+        let mut doubted = None;
         if let Some(note) = &own {
             self.keep_returned(note, &mut verified.changes)?;
+            doubted = Some(self.doubt_waiting(&mut verified.changes)?);
         }
         let replica::Verified { changes, head, counters, records, voids, given } = verified;
         self.tell_void(log, voids);
         let taken = TakenIn { log: LogSize { log, size: head.size() }, held: records.len() };
         self.accept(Accepted { changes, head: Some(head), counters, records, given })?;
+        if let Some(queue) = doubted {
+            self.state.waiting = Arc::new(queue);
+            self.outlet.show(&self.state);
+        }
         self.publish(now)?;
         Ok(Ok(taken))
     }

@@ -16,6 +16,7 @@ use crate::logs::{self, Logs};
 use crate::schema::{IDENTITY_ROW, Table};
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
+use crate::waiting::Queue;
 
 /// What to do where there is no copy of the data folder, as the end of a sentence.
 pub const FROM_PEERS: &str = "let the other members' nodes give the logs back: move `store` and `anchor` out of the data folder, and start the node with \
@@ -88,7 +89,8 @@ pub fn recover(
     if let Some(published) = &published {
         check_anchor(published, &ledger, disk.rows())?;
     }
-    Ok(State { ledger: Arc::new(ledger), secrets: Arc::new(secrets), published: published.map(Arc::new) })
+    let waiting = Arc::new(Queue::load(disk.rows(), disk.keys().local)?);
+    Ok(State { ledger: Arc::new(ledger), secrets: Arc::new(secrets), published: published.map(Arc::new), waiting })
 }
 
 /// Marks a new store as this member's; refuses another's.

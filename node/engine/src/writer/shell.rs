@@ -17,6 +17,7 @@ use crate::local::LocalKeys;
 use crate::secrets::EpochSecrets;
 use crate::view::{Changes, StoreError, View};
 use crate::void::VoidEntry;
+use crate::waiting::Queue;
 use crate::wire::LogSize;
 use crate::witnessing::Contradiction;
 
@@ -143,6 +144,8 @@ pub struct State {
     pub secrets: Arc<EpochSecrets>,
     /// What this member published last.
     pub published: Option<Arc<Published>>,
+    /// Submissions that cannot be sealed yet.
+    pub waiting: Arc<Queue>,
 }
 
 /// A checkpoint of the own log that left, or is about to.

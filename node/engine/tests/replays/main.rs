@@ -10,6 +10,7 @@
 // The tests are not pure: they look at the environment and a clock.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[allow(dead_code)]
 mod node;
 mod world;
 

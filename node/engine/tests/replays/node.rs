@@ -197,6 +197,13 @@ impl Node {
         self.outcomes.borrow_mut().drain(..).collect()
     }
 
+    /// Several commands at once; the answers in the order in which they were given.
+    pub fn ask_all(&mut self, commands: Vec<Command>, now: u64) -> Vec<Outcome> {
+        self.outcomes.borrow_mut().clear();
+        self.writer.work(commands.into_iter().map(|command| ((), command)).collect(), now).unwrap();
+        self.outcomes.take()
+    }
+
     /// What was changed since it was counted anew.
     pub fn touched(&self) -> Vec<String> {
         self.touched.borrow().clone()

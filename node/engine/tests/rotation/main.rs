@@ -15,11 +15,11 @@ use suyuan_core::membership::{Change, KeyChange, Removal};
 use suyuan_core::note::UnverifiedCheckpoint;
 use suyuan_core::policy::checkpoint_key;
 use suyuan_core::{Fault, StatementId};
-use suyuan_engine::author::AuthorError;
 use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::limits;
 use suyuan_engine::replica::BatchError;
+use suyuan_engine::waiting::Reason;
 use suyuan_engine::wire::{Request, Response};
 use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature, is_doubtful};
 use suyuan_engine::writer::{Command, Disk, Done, SubmitError, WantedKeys};
@@ -108,23 +108,53 @@ fn nothing_is_written_where_it_is_not_known_which_key_signs() {
     let mut world = founded();
     let change = drawn(&mut world, 1);
     approve(&mut world, 1, change.clone());
-    let mut refused = None;
+    let mut waiting = 0;
     for number in 0..2 * limits::KEY_CHANGE_ROOM {
         let body = format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"public","fields":{{"n":{number}}}}}]}}]}}"#);
         let node = &world.nodes[1];
         let submissions = suyuan_engine::submission::parse(body.as_bytes(), &node.state().ledger.alliance, &node.me()).unwrap();
-        let now = world.now;
-        let outcome = world.nodes[1].ask(Command::Submit { submissions, once: None }, now);
-        refused = refused.or(outcome.err());
+        match world.ask(1, Command::Submit { submissions, once: None }) {
+            Done::Written(_) => assert_eq!(waiting, 0, "nothing overtakes what waits"),
+            Done::Waiting(waits) => {
+                assert_eq!(waits.reason, Reason::KeyChange);
+                waiting += 1;
+            }
+            other => panic!("{other:?}"),
+        }
     }
-    assert_eq!(refused, Some(SubmitError::Author(AuthorError::KeyChange(change.size))));
+    assert!(waiting > 0);
     let own = log(&world, 1);
     assert_eq!(world.nodes[1].size(&own), change.size - limits::KEY_CHANGE_RESERVE, "the last entries are the protocol's");
     world.settle();
+    assert!(world.nodes[1].state().waiting.is_empty(), "once it is settled, what has waited is written");
     world.submit(1, "public", 20);
-    assert!(world.nodes[1].size(&own) > change.size, "once it is settled the member writes on");
+    assert!(world.nodes[1].size(&own) > change.size, "and the member writes on");
     world.settle();
     assert!(world.nodes.iter().all(|node| node.size(&own) == world.nodes[1].size(&own)));
+}
+
+/// Records that are committed together with the approval of a change of keys stay before it.
+#[test]
+fn records_that_come_with_an_approval_leave_room_before_the_new_key() {
+    let mut world = founded();
+    let change = drawn(&mut world, 1);
+    let request =
+        ProposalRequest { change: Change::Keys(change.clone()), expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
+    let Done::Written(receipt) = world.ask(1, Command::Propose(Box::new(request))) else { panic!("not proposed") };
+    let vote = VoteRequest { proposal: receipt.ids[0], choice: Choice::Approve, comment: String::new() };
+    let body = r#"{"records":[{"type":"note","sections":[{"for":"public","fields":{"n":1}}]}]}"#;
+    let node = &world.nodes[1];
+    let submissions = suyuan_engine::submission::parse(body.as_bytes(), &node.state().ledger.alliance, &node.me()).unwrap();
+    let note = || Command::Submit { submissions: submissions.clone(), once: None };
+    let commands = (0..limits::KEY_CHANGE_ROOM).map(|_| note()).chain([Command::Vote(vote)]).chain((0..limits::KEY_CHANGE_ROOM).map(|_| note()));
+    let now = world.now;
+    let told = world.nodes[1].ask_all(commands.collect(), now);
+    assert!(told.iter().all(Result::is_ok), "{told:?}");
+    let own = log(&world, 1);
+    assert_eq!(world.nodes[1].size(&own), change.size - limits::KEY_CHANGE_RESERVE);
+    world.settle();
+    assert!(world.nodes[1].state().waiting.is_empty());
+    assert!(world.nodes.iter().all(|node| node.size(&own) == world.nodes[1].size(&own)), "everybody takes all of it");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use suyuan_core::StatementId;
 use suyuan_core::membership::{Agreement, Change, Removal};
 use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
-use suyuan_runtime::SubmitError;
+use suyuan_engine::waiting::Reason;
+use suyuan_runtime::{SubmitError, Submitted};
 
 use super::support::{Alliance, Running, own_head_known, wait};
 
@@ -97,14 +98,18 @@ async fn nothing_is_sealed_while_nobody_confirms_the_members() {
     a.put(sealed).await.expect("two other voters confirm who the members are");
     b.stop().await;
     c.stop().await;
-    wait("nobody has confirmed it for T", PATIENCE, async || a.put(sealed).await.is_err()).await;
-    let refused = a.put(sealed).await.unwrap_err();
-    assert_eq!(refused, suyuan_runtime::SubmitError::Author(suyuan_engine::author::AuthorError::NotFresh));
+    wait("nobody has confirmed it for T", PATIENCE, async || matches!(a.submit(sealed).await, Ok(Submitted::Waiting(_)))).await;
+    let Ok(Submitted::Waiting(waiting)) = a.submit(sealed).await else { panic!("it does not wait") };
+    assert_eq!(waiting.reason, Reason::Unconfirmed);
     a.put(own).await.expect("what is for this member alone is nobody else's");
     a.put_notes(1).await;
+    let before = (a.size(&alliance.log(0)), a.handle().state().waiting.len() as u64);
+    assert!(before.1 >= 2, "what waits is not in the log");
     let b = alliance.run(1);
     let c = alliance.run(3);
-    wait("it is confirmed again", PATIENCE, async || a.put(sealed).await.is_ok()).await;
+    wait("it is confirmed again", PATIENCE, async || a.handle().state().waiting.is_empty()).await;
+    wait("what has waited is with the others", PATIENCE, async || b.size(&alliance.log(0)) >= before.0 + before.1).await;
+    a.put(sealed).await.expect("nothing waits any more");
     for node in [a, b, c] {
         node.stop().await;
     }

@@ -18,7 +18,7 @@ use suyuan_engine::{query, submission, sync};
 use suyuan_net::status::PeerStatus;
 use suyuan_net::{Multiaddr, NetConfig, Network};
 use suyuan_runtime::keyring::{Keyring, Passphrase};
-use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, StartError, SubmitError};
+use suyuan_runtime::{Handle, Node, NodeConfig, Receipt, StartError, SubmitError, Submitted};
 
 use super::ports::free_port;
 
@@ -195,7 +195,12 @@ impl Running {
         self.net.status().await.peers.into_iter().find(|peer| peer.member == member).unwrap()
     }
 
+    /// Writes records that nothing keeps from being sealed.
     pub async fn put(&self, records: &str) -> Result<Receipt, SubmitError> {
+        self.submit(records).await.map(|submitted| submitted.written().unwrap())
+    }
+
+    pub async fn submit(&self, records: &str) -> Result<Submitted, SubmitError> {
         let state = self.handle().state();
         let body = format!(r#"{{"records":[{records}]}}"#);
         let submissions = submission::parse(body.as_bytes(), &state.ledger.alliance, &state.ledger.me)?;
