@@ -31,6 +31,7 @@ EFFECT, ENTRY = core("decisions", "effects::every_reason_against_an_effect"), co
 VECTORS, CHANGE = core("vectors", "every_case_holds"), core("decisions", "changes::every_reason_against_a_change")
 RULE = core("decisions", "changes::no_rule_is_kept_by_one_less")
 MISSED = engine("circles", "an_epoch_that_came_without_its_secret_is_asked_for_after_a_later_one_has_come_with_it")
+ORDERLY = engine("writer", "a_record_is_acknowledged_after_its_write_and_published_after_its_anchor")
 
 BUGS = [
     # Decisions.
@@ -83,7 +84,7 @@ BUGS = [
     ("a head cosigned after a vote to freeze its term", SIMULATOR, [
         (ACT, "        if tip.keeper == *me || self.promise.term > tip.term {\n", "        if tip.keeper == *me {\n"),
     ]),
-    ("a promise that is not durable", SIMULATOR, [
+    ("a promise that is not durable", engine("writer", "a_voter_is_bound_before_its_vote_to_freeze_is_written"), [
         (DECIDE, "promise.to_bytes());\n        self.disk.write(&changes)?;\n        let mut ledger", "promise.to_bytes());\n        let mut ledger"),
     ]),
     ("no next epoch when a member has left", SIMULATOR, [
@@ -149,11 +150,11 @@ BUGS = [
         (WITNESS, DESK, ""),
         (WITNESS, TOLD, TOLD.replace(";\n", ";\n" + DESK, 1)),
     ]),
-    ("acknowledged before the write", SIMULATOR, [(COMMIT, TELL, ""), (COMMIT, WRITE, TELL + WRITE)]),
-    ("published without the anchor", SIMULATOR, [
+    ("acknowledged before the write", ORDERLY, [(COMMIT, TELL, ""), (COMMIT, WRITE, TELL + WRITE)]),
+    ("published without the anchor", ORDERLY, [
         (WRITER, "            self.disk.anchor(&published).map_err", "            Ok::<(), String>(()).map_err"),
     ]),
-    ("the statement before its secret", SIMULATOR, [
+    ("the statement before its secret", engine("writer", "a_secret_is_kept_before_the_statement_that_needs_it"), [
         (CIRCLE, KEEP, ""),
         (CIRCLE, "        let ledger = self.write_epoch(new)?;\n",
          "        let secret = new.secret.clone();\n        let ledger = self.write_epoch(new)?;\n"
@@ -163,7 +164,7 @@ BUGS = [
         (COMMIT, "                once::remember(once,", "                let _ = |changes| once::remember(once,"),
         (COMMIT, "self.disk.keys().local, &mut changes);\n            }\n", "self.disk.keys().local, changes);\n            }\n"),
     ]),
-    ("authoring before the own tail is back", SIMULATOR, [
+    ("authoring before the own tail is back", engine("lib", "sync::tests::the_own_head_is_known_once_somebody_answered_and_nobody_has_more"), [
         ("node/engine/src/sync/own.rs", "heard && everybody && !more &&", "heard && everybody && (!more || heard) &&"),
     ]),
     ("a batch taken without checking the tree", SIMULATOR, [

@@ -5,6 +5,7 @@
 mod support;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rand::SeedableRng;
@@ -18,7 +19,7 @@ use suyuan_core::tree;
 use suyuan_core::witness::AddCheckpoint;
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
-use suyuan_engine::schema::Table;
+use suyuan_engine::schema::{PROMISE_ROW, Table};
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::submission;
 use suyuan_engine::view::{Changes, MemoryView, StoreError, View};
@@ -165,6 +166,17 @@ fn a_secret_is_kept_before_the_statement_that_needs_it() {
     let mut bench = Bench::new();
     let (done, steps) = bench.do_it(Command::Found);
     assert_eq!((done, steps), (Ok(()), vec!["secret", "show", "write", "show", "anchor", "show", "announce", "tell"]));
+}
+
+#[test]
+fn a_voter_is_bound_before_its_vote_to_freeze_is_written() {
+    let mut bench = Bench::new();
+    bench.do_it(Command::Found).0.unwrap();
+    bench.do_it(Command::Decide(BTreeSet::new())).0.unwrap();
+    bench.do_it(Command::Freeze(2)).0.unwrap();
+    let (done, steps) = bench.do_it(Command::Decide(BTreeSet::new()));
+    assert_eq!((done, steps), (Ok(()), vec!["write", "show", "write", "show", "anchor", "show", "announce", "tell"]));
+    assert!(bench.writer.disk().rows.row(Table::Meta, PROMISE_ROW).unwrap().is_some());
 }
 
 #[test]
