@@ -152,6 +152,16 @@ impl Node {
         }
     }
 
+    /// Waits until the leader's node has opened the alliance circle, which it does by itself once it takes records.
+    pub fn founded(&self) {
+        self.ready();
+        let begun = Instant::now();
+        while self.status()["size"] == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{}", self.journal());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Stops it as a service manager does.
     pub fn stop(mut self) {
         let pid = self.process.id().to_string();
