@@ -168,7 +168,7 @@ impl Decisions {
         let holds = |(id, held): &(&_, &HeldProposal)| {
             let proposal = &held.proposal;
             let open = proposal.check(&self.circle, &held.author, &state.alliance, &state.slots, time).is_ok();
-            open && proposal.tally(self.approvals(id).keys(), &state.alliance).is_enough() && state.alliance.changed(&proposal.change).is_ok()
+            open && proposal.tally(self.approvals(id).keys(), &state.alliance).is_enough() && self.is_makeable(id, held, state)
         };
         self.proposals.iter().filter(holds).min_by_key(|(id, held)| (held.time, **id))
     }
