@@ -199,6 +199,8 @@ pub struct Decisions {
     tip: Arc<Order>,
     /// Up to the newest certified head that is here.
     settled: Arc<Order>,
+    /// Of proposals that stand in the newest state, whether what they ask for can be made of this alliance, which is that state's: signatures are judged once.
+    makeable: (Arc<Alliance>, BTreeMap<StatementId, bool>),
     /// The states between a head that is known to be certified and the tip, oldest first.
     states: Vec<Arc<Order>>,
     /// What this node is bound to.
@@ -220,6 +222,7 @@ impl Decisions {
             tip: founding.clone(),
             settled: founding.clone(),
             states: vec![founding.clone()],
+            makeable: (founding.alliance.clone(), BTreeMap::new()),
             founding,
             promise: Promise::default(),
         })
@@ -379,6 +382,7 @@ impl Decisions {
                 disclosed: disclosed(),
                 invitation,
             });
+            self.judge_change(&id);
         }
     }
 

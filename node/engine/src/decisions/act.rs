@@ -170,8 +170,7 @@ impl Decisions {
             let proposal = &held.proposal;
             let open = speaks(&state.alliance, &held.author, held.incarnation)
                 && proposal.check(&self.circle, &held.author, &state.alliance, &state.slots, time).is_ok();
-            open && proposal.tally(&self.approvers(id, &state.alliance), &state.alliance).is_enough()
-                && state.alliance.changed(&proposal.change).is_ok()
+            open && proposal.tally(&self.approvers(id, &state.alliance), &state.alliance).is_enough() && self.is_makeable(id, held, state)
         };
         self.proposals.iter().filter(holds).min_by_key(|(id, held)| (held.time, **id))
     }

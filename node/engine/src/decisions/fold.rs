@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use suyuan_core::StatementId;
 use suyuan_core::note::{self, Checkpoint, TreeHead, UnverifiedCheckpoint};
 use suyuan_core::order::{Order, Position, origin};
 
-use super::{Decisions, HeldEntry};
+use super::{Decisions, HeldEntry, HeldProposal};
 use crate::limits;
 
 /// The newest notes that are known of each term's head.
@@ -171,7 +172,27 @@ impl Decisions {
             self.tip = Arc::new(next);
             self.states.push(self.tip.clone());
         }
+        if !Arc::ptr_eq(&self.makeable.0, &self.tip.alliance) {
+            self.makeable = (self.tip.alliance.clone(), BTreeMap::new());
+            let all: Vec<StatementId> = self.proposals.keys().copied().collect();
+            all.iter().for_each(|proposal| self.judge_change(proposal));
+        }
         self.settle();
+    }
+
+    /// Judges whether what a proposal asks for can be made of the newest state's alliance, if it stands there.
+    pub(super) fn judge_change(&mut self, id: &StatementId) {
+        let (Some(held), tip) = (self.proposals.get(id), &self.tip) else { return };
+        if held.proposal.check(&self.circle, &held.author, &tip.alliance, &tip.slots, held.time).is_ok() {
+            self.makeable.1.insert(*id, self.makeable.0.changed(&held.proposal.change).is_ok());
+        }
+    }
+
+    /// Whether what a proposal asks for can be made of a state's alliance.
+    pub(super) fn is_makeable(&self, id: &StatementId, held: &HeldProposal, state: &Order) -> bool {
+        let (alliance, judged) = &self.makeable;
+        let known = judged.get(id).filter(|_| Arc::ptr_eq(alliance, &state.alliance)).copied();
+        known.unwrap_or_else(|| state.alliance.changed(&held.proposal.change).is_ok())
     }
 
     fn next(&self) -> Option<Order> {
