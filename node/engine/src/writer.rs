@@ -9,7 +9,8 @@ use std::sync::Arc;
 use rand_core::{CryptoRng, SeedableRng};
 use suyuan_core::StatementId;
 use suyuan_core::log::{LogId, witness_name};
-use suyuan_core::note::{TreeHead, sign_checkpoint};
+use suyuan_core::note::{TreeHead, UnverifiedCheckpoint, sign_checkpoint};
+use suyuan_core::policy::witness_key;
 
 use crate::decisions::{self, Silence};
 use crate::ledger::Ledger;
@@ -169,8 +170,10 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let tree = head.tree_head();
         let returned = self.returned()?.filter(|returned| returned.size >= tree.size);
         let behind = returned.as_ref().is_some_and(|returned| returned.size > tree.size);
-        if !behind && tree.size > self.state.published.as_ref().map_or(0, |published| published.size) {
-            let checkpoint = returned.map_or_else(|| self.sign(&head.id, &tree, now), |returned| Ok(returned.note))?;
+        let grown = tree.size > self.state.published.as_ref().map_or(0, |published| published.size);
+        if !behind && (grown || self.is_signed_formerly(&tree)) {
+            let again = returned.filter(|_| grown);
+            let checkpoint = again.map_or_else(|| self.sign(&head.id, &tree, now), |returned| Ok(returned.note))?;
             let published = Published { size: tree.size, root: tree.root, checkpoint };
             self.disk.anchor(&published).map_err(|why| Fatal(format!("the anchor cannot be written: {why}")))?;
             self.state.published = Some(Arc::new(published));
@@ -179,6 +182,15 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let sizes = self.state.ledger.logs.iter().map(|head| LogSize { log: head.id, size: head.size() }).collect();
         self.outlet.announce(sizes);
         Ok(())
+    }
+
+    /// Whether the newest checkpoint, of this tree, bears this member's cosignature by a witness key that it has exchanged since: nobody would take it for one.
+    fn is_signed_formerly(&self, tree: &TreeHead) -> bool {
+        let ledger = &self.state.ledger;
+        let (Some(published), Some(me)) = (&self.state.published, ledger.alliance.active(&ledger.me)) else { return false };
+        let key = witness_key(&ledger.alliance, me);
+        let signed = UnverifiedCheckpoint::parse(&published.checkpoint).is_ok_and(|note| note.claimed_cosignature(&key).is_some());
+        published.size == tree.size && tree.size > 0 && !signed
     }
 
     fn sign(&self, log: &LogId, tree: &TreeHead, now: u64) -> Result<String, Fatal> {

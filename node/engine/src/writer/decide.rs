@@ -53,7 +53,9 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 break;
             }
         }
-        self.close_out(now)
+        self.close_out(now)?;
+        let tree = self.state.ledger.logs.head(&self.state.ledger.own_log()).tree_head();
+        if self.is_signed_formerly(&tree) { self.publish(now) } else { Ok(()) }
     }
 
     /// Opens the next epoch of this member's circles that somebody is in who has left: before the next record is sealed for them.

@@ -13,7 +13,7 @@ mod world;
 use suyuan_core::log::LogId;
 use suyuan_core::membership::{Change, KeyChange, Removal};
 use suyuan_core::note::UnverifiedCheckpoint;
-use suyuan_core::policy::checkpoint_key;
+use suyuan_core::policy::{checkpoint_key, witness_key};
 use suyuan_core::{Fault, StatementId};
 use suyuan_engine::decisions::{Choice, ProposalRequest, VoteRequest};
 use suyuan_engine::ledger::Ledger;
@@ -101,6 +101,30 @@ fn whoever_exchanges_all_keys_writes_on_and_everybody_follows() {
         assert_eq!(reader.state().ledger.circles.circle(&circle).unwrap().epoch(), 2, "the new key opens the slip of the second epoch");
         assert!(reader.state().secrets.of(&circle, 2).is_some());
     }
+}
+
+/// The end of a log is witnessed though its member exchanges the key that it cosigns with right after it.
+#[test]
+fn the_newest_checkpoint_is_cosigned_anew_when_its_member_has_another_witness_key() {
+    let mut world = founded();
+    world.submit(1, "public", 3);
+    world.settle();
+    let alliance = world.nodes[1].state().ledger.alliance.id();
+    let wanted = WantedKeys { witness: true, ..WantedKeys::default() };
+    let Done::Keys(change) = world.ask(1, Command::Keys(wanted)) else { panic!("no keys") };
+    approve(&mut world, 1, change.with_root(&alliance, &key(1, 1)));
+    world.settle();
+    let node = &world.nodes[1];
+    let known = node.state().ledger.alliance.member(&node.me()).unwrap();
+    assert_ne!(known.witness, key(1, 3).public());
+    let note = UnverifiedCheckpoint::parse(node.checkpoint().unwrap()).unwrap();
+    assert_eq!(note.claimed_size(), node.size(&node.own_log()));
+    assert!(note.claimed_cosignature(&witness_key(&node.state().ledger.alliance, known)).is_some(), "by the key of today");
+    let reloaded = reloaded(&world, 1);
+    assert_eq!(
+        reloaded.gathered.of(&node.own_log()).and_then(|gathered| gathered.witnessed.as_ref()).map(|one| one.head.size),
+        Some(note.claimed_size())
+    );
 }
 
 #[test]
@@ -337,5 +361,5 @@ fn a_cosignature_is_nobody_s_fault_whose_log_is_a_newcomer_s_or_that_of_somebody
     let nobody = LogId { member: suyuan_core::MemberId([9; 32]), ..log };
     let fault = checked(Cosignature { log: nobody, ..told }).unwrap_err();
     assert!(is_doubtful(fault), "{fault}: it may be somebody who is new");
-    assert!(![Fault::Form, Fault::Origin].into_iter().any(is_doubtful));
+    assert!(![Fault::Form, Fault::Note].into_iter().any(is_doubtful));
 }

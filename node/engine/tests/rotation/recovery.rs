@@ -10,13 +10,13 @@ use suyuan_core::log::LogId;
 use suyuan_core::membership::{Agreement, Change};
 use suyuan_core::recovery::{Compromise, Recovery};
 use suyuan_core::{Fault, StatementId};
-use suyuan_engine::author::AuthorError;
 use suyuan_engine::decisions::{Choice, VoteRequest};
 use suyuan_engine::ledger::Founded;
 use suyuan_engine::replica::BatchError;
+use suyuan_engine::waiting::Reason;
 use suyuan_engine::wire::{Gap, Request, Response};
 use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature};
-use suyuan_engine::writer::{Command, SubmitError};
+use suyuan_engine::writer::{Command, Done, SubmitError};
 
 use crate::node::{Node, encryption, key};
 use crate::world::World;
@@ -138,7 +138,9 @@ fn a_steward_has_its_circles_again_and_opens_their_next_epochs() {
     let submissions = suyuan_engine::submission::parse(refused.as_bytes(), &node.state().ledger.alliance, &node.me()).unwrap();
     let now = world.now;
     let outcome = world.nodes[1].ask(Command::Submit { submissions, once: None }, now);
-    assert!(matches!(outcome, Err(SubmitError::Author(AuthorError::Left(of))) if of == circle), "nothing is sealed for who has the lost keys");
+    let waits = |outcome: &_| matches!(outcome, Ok(Done::Waiting(waiting)) if waiting.reason == Reason::Epoch);
+    assert!(waits(&outcome), "nothing is sealed for who has the lost keys: {outcome:?}");
+    let size = world.nodes[1].size(&log(&world, 1));
     world.nodes[3] = anew(&world, 3, NEW);
     world.away.clear();
     pull(&mut world, 0, 3, lost).unwrap();
@@ -149,6 +151,7 @@ fn a_steward_has_its_circles_again_and_opens_their_next_epochs() {
         let known = world.nodes[node].state().ledger.circles.circle(&circle).unwrap();
         assert_eq!((known.epoch(), known.steward), (2, lost.member), "at {node}");
     }
+    assert!(world.nodes[1].size(&log(&world, 1)) > size, "what has waited is written under the next epoch");
     world.submit(1, &circle.to_string(), 1);
 }
 
