@@ -168,6 +168,8 @@ pub struct Order {
     pub decided: Vec<Decided>,
     /// Time of the newest entry.
     pub time: u64,
+    /// Time of the newest entry that is settled, or of the founding.
+    pub settled_time: u64,
     /// Time of the first entry of the term.
     pub opened: u64,
     /// The founding charter.
@@ -178,6 +180,8 @@ pub struct Order {
     tree: Frontier,
     /// Root of each head of this term, by size.
     roots: Vec<Hash>,
+    /// Time of each entry of this term.
+    times: Vec<u64>,
     /// The entries of every term up to here, by term.
     entries: BTreeMap<u64, Arc<Vec<StatementId>>>,
     /// Entries of this term that are covered by the largest certificate in it.
@@ -208,10 +212,12 @@ impl Order {
             epochs: Vec::new(),
             decided: Vec::new(),
             time,
+            settled_time: time,
             opened: time,
             last: StatementId([0; 32]),
             tree: Frontier::default(),
             roots: vec![tree::root(&[])],
+            times: Vec::new(),
             entries: BTreeMap::new(),
             certified: 0,
             pending: None,
@@ -313,6 +319,7 @@ impl Order {
         }
         next.last = id;
         next.time = time;
+        next.times.push(time);
         next.tree.push(tree::leaf_hash(&id.0));
         next.roots.push(next.tree.root());
         Arc::make_mut(next.entries.entry(next.term).or_default()).push(id);
@@ -363,6 +370,8 @@ impl Order {
     /// Settles what a certificate covers that honest voters had seen by then.
     fn settle(&mut self, size: u64, seen: Option<u64>) {
         self.certified = size;
+        let newest = size.checked_sub(1).and_then(|index| self.times.get(usize::try_from(index).ok()?));
+        self.settled_time = newest.copied().unwrap_or(self.settled_time);
         if let Some((index, alliance)) = self.pending.take_if(|(index, _)| *index < size) {
             let at = Position { term: self.term, size: index.saturating_add(1) };
             let written = self.decided.iter().rev().find(|decided| decided.at == at).map_or(self.time, |decided| decided.time);

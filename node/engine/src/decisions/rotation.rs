@@ -3,6 +3,7 @@
 use suyuan_core::MemberId;
 use suyuan_core::charter::Member;
 use suyuan_core::membership::Change;
+use suyuan_core::resolution::Slot;
 
 use super::{Choice, Decisions};
 
@@ -56,14 +57,19 @@ impl Decisions {
     /// The sequence from which another log key would sign for this member, where it has approved such a change and that may still take effect. An entry from
     /// there on must not be written before that is settled: whether its old key or its new one signs it is not known yet.
     ///
-    /// A change is out of the question once a rival of it is settled, or an entry that is later than it may take effect.
+    /// A change is out of the question once a rival of it is settled, or an entry that is later than it may take effect. What is certified and not settled counts
+    /// for neither: it may come into force, and it may be lost when another keeper takes over.
     pub fn key_change_at(&self, me: &MemberId) -> Option<u64> {
         let settled = self.settled();
+        let decided = |slot: &Slot| {
+            let same = |of: &Slot| of.subject == slot.subject && of.version == slot.version;
+            settled.decided.iter().any(|decided| same(&decided.resolved.proposal.slot) && settled.is_settled(decided))
+        };
         let undecided = self.proposals.iter().filter_map(|(id, held)| {
             let Change::Keys(keys) = &held.proposal.change else { return None };
             let slot = &held.proposal.slot;
             let approved = || self.votes(id).any(|(voter, vote)| voter == me && vote.choice == Choice::Approve);
-            let open = settled.slots.get(&slot.subject).copied().unwrap_or(0) == slot.version && settled.time <= held.proposal.expires;
+            let open = !decided(slot) && settled.settled_time <= held.proposal.expires;
             (keys.member == *me && keys.log.is_some() && open && approved()).then_some(keys.size)
         });
         undecided.min()

@@ -103,6 +103,27 @@ fn whoever_exchanges_all_keys_writes_on_and_everybody_follows() {
     }
 }
 
+/// A change that is certified and not settled may still be lost, and may still come into force: which key signs is known from when it is settled, not before.
+#[test]
+fn from_its_approval_until_it_is_in_force_a_change_of_the_log_key_binds_its_member() {
+    let mut world = founded();
+    let change = drawn(&mut world, 1);
+    approve(&mut world, 1, change.clone());
+    let mut certified = false;
+    loop {
+        let ledger = &world.nodes[1].state().ledger;
+        let known = ledger.alliance.member(&change.member).unwrap().log.to_bytes();
+        let in_force = known == change.log.unwrap().0;
+        assert_eq!(ledger.decisions.key_change_at(&change.member).is_none(), in_force);
+        certified |= !in_force && ledger.decisions.settled().is_pending();
+        if in_force {
+            break;
+        }
+        world.exchange();
+    }
+    assert!(certified, "there was a moment at which it was certified, and waited to be settled");
+}
+
 /// The end of a log is witnessed though its member exchanges the key that it cosigns with right after it.
 #[test]
 fn the_newest_checkpoint_is_cosigned_anew_when_its_member_has_another_witness_key() {

@@ -139,7 +139,7 @@ impl Order {
         let keeper = next.next_keeper(term)?;
         next.fence = self.position();
         (next.term, next.keeper, next.certified, next.before) = (term, keeper, 0, None);
-        (next.last, next.tree, next.roots) = (StatementId([0; 32]), Frontier::default(), vec![tree::root(&[])]);
+        (next.last, next.tree, next.roots, next.times) = (StatementId([0; 32]), Frontier::default(), vec![tree::root(&[])], Vec::new());
         Some(next)
     }
 }
