@@ -91,8 +91,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     continue;
                 }
                 Command::Vote(request) => {
-                    self.commit_votes(&mut pending, now)?;
-                    let drawn = self.draw_vote(request, now);
+                    let drawn = self.commit_votes(&mut pending, now).map(|()| self.draw_vote(request, now))?;
                     self.pend(ticket, drawn, &mut pending);
                     continue;
                 }

@@ -99,7 +99,7 @@ fn a_log_is_pulled_from_where_it_ends_and_the_next_batch_while_one_is_verified()
 #[test]
 fn what_little_many_logs_have_grown_by_is_pulled_at_once() {
     let pulled = |sizes: &dyn Fn(u8) -> u64| {
-        let mut sync = Sync::new(member(0), (0..48).map(|author| size(author, 100)).collect(), Limits::default(), 7);
+        let mut sync = Sync::new(member(0), (0..48).map(|author| size(author, 100)).collect::<Vec<_>>(), Limits::default(), 7);
         let mut asked = Vec::new();
         for who in 1..48 {
             sync.handle(Event::Connected(member(who)), 0);
