@@ -24,7 +24,7 @@ fn wait(what: &str, node: &Node, done: impl Fn() -> bool) {
 fn put(node: &Node, folder: &Path, number: u32) -> String {
     let body = folder.join("body");
     std::fs::write(&body, format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"public","fields":{{"n":{number}}}}}]}}]}}"#)).unwrap();
-    json(node, &["record", "put", body.to_str().unwrap()])["records"][0]["id"].as_str().unwrap().to_owned()
+    json(node, &["record", "put", body.to_str().unwrap()])["ids"][0].as_str().unwrap().to_owned()
 }
 
 /// Whether a node has a record.

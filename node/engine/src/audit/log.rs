@@ -245,7 +245,8 @@ impl<'a, V: View> LogAudit<'a, V> {
             self.report.cosigned = all.map(signed).collect();
         }
         let asked = LogPolicy::of(&ledger.alliance, &log.member).quorum.cosigners() > 0;
-        if self.report.former || !asked || self.head.size() == 0 {
+        let closed = self.owner.is_some_and(|owner| owner.pin(log.incarnation).is_some());
+        if closed || !asked || self.head.size() == 0 {
             return;
         }
         let newest = self.report.cosigned.iter().filter_map(|one| one.standing.time).max();

@@ -8,6 +8,7 @@ use suyuan_core::key::PublicKey;
 use suyuan_core::membership::{join_message, keys_message};
 use suyuan_core::note::{TreeHead, checkpoint_body};
 use suyuan_core::order::origin;
+use suyuan_core::recovery::recovery_message;
 
 use crate::world::{Place, SECONDS, Side, newcomer, rotation};
 
@@ -34,6 +35,7 @@ pub enum Kind {
     Charter,
     Join,
     Keys,
+    Recovery,
     /// The head of a member's log.
     Checkpoint,
     /// Of the same log after it was begun anew.
@@ -56,6 +58,7 @@ impl Kind {
             Self::Charter,
             Self::Join,
             Self::Keys,
+            Self::Recovery,
             Self::Checkpoint,
             Self::LaterIncarnation,
             Self::OthersCheckpoint,
@@ -95,6 +98,7 @@ impl Kind {
             Self::Charter => Charter::message(&side.file.charter, key.id()),
             Self::Join => join_message(&alliance.id(), &newcomer().to_bytes(), key.id()),
             Self::Keys => keys_message(&alliance.id(), &rotation(side), key.id()),
+            Self::Recovery => recovery_message(&alliance.id(), &me, &newcomer().keys, key.id()),
             Self::Checkpoint => body(&side.log(0).origin(), &Side::head()),
             Self::LaterIncarnation => body(&side.log(1).origin(), &Side::head()),
             Self::OthersCheckpoint => {

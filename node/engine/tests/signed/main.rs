@@ -71,11 +71,18 @@ fn the_list_of_kinds_is_complete() {
     assert_eq!(types, listed, "types of statements");
     let frames: BTreeSet<&str> =
         sources.values().flat_map(|text| kinds::quoted(text, "\"application/suyuan-")).filter(|typ| typ.ends_with("+cbor")).collect();
-    let known = ["charter", "join", "keys", "statement"].map(|name| format!("application/suyuan-{name}+cbor"));
+    let known = ["charter", "join", "keys", "recovery", "statement"].map(|name| format!("application/suyuan-{name}+cbor"));
     assert_eq!(frames, known.iter().map(String::as_str).collect(), "COSE types");
     // Where a key signs at all: frames, statements and notes, and nothing beside them.
     let signing: Vec<&str> = sources.iter().filter(|(_, text)| kinds::signs(text)).map(|(path, _)| path.as_str()).collect();
-    let known = ["sdk/core/src/charter.rs", "sdk/core/src/key.rs", "sdk/core/src/membership.rs", "sdk/core/src/note.rs", "sdk/core/src/statement.rs"];
+    let known = [
+        "sdk/core/src/charter.rs",
+        "sdk/core/src/key.rs",
+        "sdk/core/src/membership.rs",
+        "sdk/core/src/note.rs",
+        "sdk/core/src/recovery.rs",
+        "sdk/core/src/statement.rs",
+    ];
     let elsewhere = [
         "node/daemon/src/command/charter.rs",
         "node/engine/src/author.rs",

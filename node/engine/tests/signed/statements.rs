@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::BTreeMap;
 
 use suyuan_core::bundle::BundleRecord;
-use suyuan_core::charter::CharterFile;
+use suyuan_core::charter::{CharterFile, Pin};
 use suyuan_core::history::{History, HistoryEntry, HistoryFault};
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::witness_name;
@@ -13,6 +13,7 @@ use suyuan_core::membership::{Admission, Agreement, Change};
 use suyuan_core::note::{TreeHead, sign_checkpoint};
 use suyuan_core::order::{Entry, EpochEntry, Freeze};
 use suyuan_core::proof::LogProof;
+use suyuan_core::recovery::Recovery;
 use suyuan_core::resolution::{Disclosed, Effect, Proposal, Signed, Slot, to_fields};
 use suyuan_core::section::Field;
 use suyuan_engine::void::{Judgement, judge};
@@ -34,6 +35,7 @@ pub fn places() -> Vec<Place> {
         frame("a signature of a charter", |kind| *kind == Kind::Charter, on_charter, "charter-signature"),
         frame("a signature of an admission", |kind| *kind == Kind::Join, on_admission, "Possession"),
         frame("a signature of a change of keys", |kind| *kind == Kind::Keys, on_keys, "Possession"),
+        frame("a signature of a recovery", |kind| *kind == Kind::Recovery, on_recovery, "Possession"),
     ]
 }
 
@@ -160,4 +162,13 @@ fn on_keys(here: &Side, kind: &Kind, side: &Side) -> Result<(), String> {
     let mut change = rotation(here).signed(&here.alliance.id(), &[&root, &new]);
     change.signatures[0] = BASE64.encode(side.signed(kind, &root).1);
     here.alliance.changed(&Change::Keys(change)).map(|_| ()).map_err(|fault| format!("{fault:?}"))
+}
+
+fn on_recovery(here: &Side, kind: &Kind, side: &Side) -> Result<(), String> {
+    let keys: [SecretKey; 4] = [1, 2, 3, 4].map(|purpose| key(7, purpose));
+    let [root, log, witness, transport] = &keys;
+    let at = Pin { size: 9, root: [9; 32] };
+    let mut recovery = Recovery::sign(&here.alliance.id(), &here.me(), newcomer().keys.encryption, [root, log, witness, transport], at);
+    recovery.signatures[0] = BASE64.encode(side.signed(kind, root).1);
+    here.alliance.changed(&Change::Recover(recovery)).map(|_| ()).map_err(|fault| format!("{fault:?}"))
 }

@@ -96,7 +96,10 @@ pub struct Public {
 
 impl Public {
     pub fn new(alliance: &Alliance, author: usize, kind: &str, references: Vec<StatementId>, fields: Vec<Field>) -> Self {
-        Self::signed_with(&secret(author, "log"), alliance, author, kind, references, fields)
+        // Whoever has recovered speaks by its new key alone; by a former one that was exchanged it is heard as well.
+        let recovered =
+            Some(secret(author, "log new")).filter(|key| alliance.member(&id(alliance, author)).is_some_and(|known| known.log == key.public()));
+        Self::signed_with(&recovered.unwrap_or_else(|| secret(author, "log")), alliance, author, kind, references, fields)
     }
 
     pub fn signed_with(key: &SecretKey, alliance: &Alliance, author: usize, kind: &str, references: Vec<StatementId>, fields: Vec<Field>) -> Self {
