@@ -55,10 +55,12 @@ fn install(at: &Place<'_>, flags: &cli::Run, keyring: &Keyring) -> Result<Charte
         let alliance = file
             .verify(None)
             .map_err(|fault| Failure::local(format!("{}: {fault}; `suyuan charter check` shows what is missing", given.display())))?;
-        // Before anything is kept: another alliance's charter would bind this keyring for good.
-        member_of(&alliance, keyring).ok_or_else(|| Failure::local(StartError::NotAMember))?;
         match kept.exists() {
-            false => write_new(&kept, &file.to_bytes())?,
+            false => {
+                // Before anything is kept: another alliance's charter would bind this keyring for good.
+                member_of(&alliance, keyring).ok_or_else(|| Failure::local(StartError::NotAMember))?;
+                write_new(&kept, &file.to_bytes())?;
+            }
             true if charter::read(&kept)? == file => {}
             true => return Err(Failure::local(format!("{} holds another charter already", at.data.display()))),
         }

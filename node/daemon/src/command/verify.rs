@@ -30,6 +30,7 @@ fn refused(fault: Fault) -> Answer {
     Answer::no(text, json!({ "proven": false, "fault": fault.code(), "explanation": fault.explain() }))
 }
 
+const CAUTION: &str = "  CAUTION 注意: the members have decided that others may have had the key that signed it\n";
 const UNPINNED: &str = "  ! Nobody said which alliance this should be. Compare the id with your printed code or contract, or use --alliance.\n";
 
 /// Who signed two histories, and of what.
@@ -77,7 +78,7 @@ fn words(verified: &VerifiedBundle, pinned: bool) -> String {
         text.push_str(&record_words(record));
         text.push_str(&witness_words(record, alliance));
     }
-    let unwitnessed = verified.records.iter().filter(|record| !record.standing.witnessed()).count();
+    let unwitnessed = verified.records.iter().filter(|record| !is_vouched_for(record)).count();
     text.push_str("\nNot proven: that what the authors say is true; that there are no other records; that a record names the right chain value before it, without \
          which nodes that hold the whole log call it void; ");
     if unwitnessed > 0 {
@@ -87,8 +88,18 @@ fn words(verified: &VerifiedBundle, pinned: bool) -> String {
     text
 }
 
+/// Whether others stand for the log: as many witnesses as have to, or the members who decided where it was closed.
+fn is_vouched_for(record: &VerifiedRecord) -> bool {
+    record.closed || record.standing.witnessed()
+}
+
 /// Who else has cosigned the checkpoint, and whether that suffices.
 fn witness_words(record: &VerifiedRecord, alliance: &Alliance) -> String {
+    if record.closed {
+        let why = if record.left { "has left 已退出" } else { "goes on with another log 已改用新的日志" };
+        let caution = if record.compromised { CAUTION } else { "" };
+        return format!("  accepted by the alliance 已由联盟认可: the first {} entries of this log, whose author {why}\n{caution}", record.size);
+    }
     let name = |(id, seconds): &(MemberId, u64)| {
         alliance.member(id).map(|member| {
             let regulator = if member.entry.role == Role::Regulator { ", a regulator, not counted" } else { "" };
@@ -98,23 +109,24 @@ fn witness_words(record: &VerifiedRecord, alliance: &Alliance) -> String {
     let names: Vec<String> = record.witnesses.iter().filter_map(name).collect();
     let by = if names.is_empty() { String::new() } else { format!(": {}", names.join("; ")) };
     let (count, needed) = (record.standing.count, record.standing.needed);
-    match record.standing.time {
+    let words = match record.standing.time {
         Some(time) => format!("  witnessed 已见证, witness time {}, by {count} other members of {needed} needed{by}\n", utc(time)),
         None if needed == 0 => format!("  not witnessed 未见证: nobody else in the alliance counts as a witness{by}\n"),
         None => format!("  not witnessed 未见证: {count} of the {needed} members needed have cosigned{by}\n"),
-    }
+    };
+    if record.compromised { words + CAUTION } else { words }
 }
 
 fn record_words(record: &VerifiedRecord) -> String {
     let statement = &record.statement;
     let mut text = format!(
-        "\n{} by {} ({}), stated time {}\n  entry {} of its log, which had {} entries{}\n",
+        "\n{} by {} ({}), stated time {}\n  entry {} of its log{}{}\n",
         statement.kind,
         visible(&record.author_name),
         record.role,
         utc(statement.time / 1000),
         statement.place.sequence,
-        record.size,
+        if record.closed { String::new() } else { format!(", which had {} entries", record.size) },
         record.seconds.map_or(String::new(), |seconds| format!(" when its author signed it at {}", utc(seconds))),
     );
     for field in record.sections.iter().flat_map(|section| &section.fields) {
@@ -140,11 +152,12 @@ fn report(verified: &VerifiedBundle, pinned: bool) -> Value {
             json!({ "id": record.id(), "author": record.author, "name": record.author_name, "role": record.role,
             "type": record.statement.kind, "time": record.statement.time, "sequence": record.statement.place.sequence,
             "size": record.size, "checkpointTime": record.seconds, "fields": fields, "withheld": record.withheld(),
+            "left": record.left, "closed": record.closed, "compromised": record.compromised,
             "witnessed": record.standing.time, "witnessesNeeded": record.standing.needed,
             "witnesses": record.witnesses.iter().map(|(id, time)| json!({ "member": id, "time": time })).collect::<Vec<_>>() })
         })
         .collect();
-    let witnessed = verified.records.iter().all(|record| record.standing.witnessed());
+    let witnessed = verified.records.iter().all(is_vouched_for);
     let mut not_proven = vec!["truth", "completeness", "previous"];
     if !witnessed {
         not_proven.push("same-log-for-everybody");

@@ -41,7 +41,15 @@ fn begin(folder: &Path, old: &Path) -> PathBuf {
 }
 
 fn decide(proposer: &Node, others: &[&Node], words: &[&str]) -> String {
-    let id = json(proposer, &[&["resolution", "propose"], words].concat())["id"].as_str().unwrap().to_owned();
+    // While the circle's next epoch is not in force, nothing is sealed for it.
+    let proposed = std::cell::RefCell::new(Vec::new());
+    wait("it is proposed", proposer, || {
+        let output = proposer.ask(&[&["--json", "resolution", "propose"], words].concat());
+        *proposed.borrow_mut() = output.stdout;
+        output.status.success()
+    });
+    let proposal: Value = serde_json::from_slice(&proposed.borrow()).unwrap();
+    let id = proposal["id"].as_str().unwrap().to_owned();
     for node in std::iter::once(&proposer).chain(others) {
         wait("the proposal comes", node, || node.ask(&["resolution", "approve", &id]).status.success());
     }
