@@ -94,7 +94,7 @@ fn change(change: &Value) -> String {
     let part = text(change, "part");
     match part.as_str() {
         "terms" => part,
-        "keys" => format!("{part}{about}"),
+        "keys" | "compromised" => format!("{part}{about}"),
         "joined" | "left" => format!("{} {part}", change.pointer("/member/name").map(plain).unwrap_or_default()),
         _ => format!("{part}{about}: {} -> {}", text(change, "before"), text(change, "after")),
     }
