@@ -77,6 +77,8 @@ pub const RIVALS: usize = 8;
 pub const KEY_CHANGE_ROOM: u64 = 16;
 /// Of them, those that are left to the protocol's own statements.
 pub const KEY_CHANGE_RESERVE: u64 = 8;
+/// Of these, those that are left to what the alliance cannot come unstuck without: votes to freeze a term, and entries of the order log without an effect.
+pub const KEY_CHANGE_LAST: u64 = 4;
 /// Entries that are tried when a head is not on the way that this node followed.
 pub const SEARCH: usize = 65_536;
 /// How far ahead of the newest term a head may be.

@@ -10,7 +10,7 @@ use super::workload::{self, Wish};
 use super::world::World;
 
 /// How long a change of keys is open, milliseconds.
-const OPEN: u64 = 600_000;
+const OPEN: u64 = 100_000;
 
 impl World {
     /// A client of one machine wants something.

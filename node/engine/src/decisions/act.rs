@@ -118,7 +118,7 @@ impl Decisions {
 
     /// Whether something has what it needs, and is not settled.
     pub fn waits(&self, now: u64) -> bool {
-        self.tip.is_open() || self.settled.position() < self.tip.position() || self.ready(&self.tip, now).is_some()
+        self.tip.is_open() || self.settled.position() < self.tip.position() || self.ready(&self.tip, now).is_some() || self.lapses(now)
     }
 
     /// Whether the head in force was not confirmed for half of the time in which it has to be.
@@ -141,7 +141,8 @@ impl Decisions {
         let ready = self.ready(&state, now).filter(|(_, held)| !state.is_pending() || !held.proposal.change.alters());
         let effect = ready.map(|(id, held)| Box::new(self.effect(id, held, &state.alliance)));
         let epoch = circle.written.filter(|epoch| epoch.epoch > tip.newest_epoch() && !state.is_opening());
-        let closes = tip.is_open() && certificate.is_some();
+        // Where nothing else is to be decided, an entry that carries a certificate and nothing else also tells how late it is.
+        let closes = certificate.is_some() && (tip.is_open() || self.lapses(now));
         if effect.is_none() && epoch.is_none() && !closes {
             let settled = !tip.is_open() && self.settled.position() == tip.position();
             return (settled && circle.written.is_none() && circle.is_outdated(tip)).then_some(Act::Epoch);

@@ -2,7 +2,7 @@
 
 use suyuan_core::MemberId;
 use suyuan_core::charter::Member;
-use suyuan_core::membership::Change;
+use suyuan_core::membership::{Change, ChangeFault, KeyChange};
 use suyuan_core::resolution::Slot;
 
 use super::{Choice, Decisions};
@@ -56,22 +56,32 @@ impl Decisions {
 
     /// The sequence from which another log key would sign for this member, where it has approved such a change and that may still take effect. An entry from
     /// there on must not be written before that is settled: whether its old key or its new one signs it is not known yet.
-    ///
-    /// A change is out of the question once a rival of it is settled, or an entry that is later than it may take effect. What is certified and not settled counts
-    /// for neither: it may come into force, and it may be lost when another keeper takes over.
     pub fn key_change_at(&self, me: &MemberId) -> Option<u64> {
+        self.undecided_log_keys().filter(|(keys, _)| keys.member == *me).map(|(keys, _)| keys.size).min()
+    }
+
+    /// Whether a member waits for nothing but the date: its change of the log key is too late by now, and only a later entry that is settled proves that.
+    pub(super) fn lapses(&self, now: u64) -> bool {
+        self.undecided_log_keys().any(|(_, expires)| expires < now)
+    }
+
+    /// Changes of log keys that their members have approved and that may still take effect, each with its end, milliseconds since 1970-01-01 UTC.
+    ///
+    /// A change is out of the question once a rival of it is settled, or its keys have come into use by another change, or an entry is settled that is later than
+    /// it may take effect. What is certified and not settled counts for neither: it may come into force, and it may be lost when another keeper takes over.
+    fn undecided_log_keys(&self) -> impl Iterator<Item = (&KeyChange, u64)> {
         let settled = self.settled();
         let decided = |slot: &Slot| {
             let same = |of: &Slot| of.subject == slot.subject && of.version == slot.version;
             settled.decided.iter().any(|decided| same(&decided.resolved.proposal.slot) && settled.is_settled(decided))
         };
-        let undecided = self.proposals.iter().filter_map(|(id, held)| {
+        self.proposals.iter().filter_map(move |(id, held)| {
             let Change::Keys(keys) = &held.proposal.change else { return None };
-            let slot = &held.proposal.slot;
-            let approved = || self.votes(id).any(|(voter, vote)| voter == me && vote.choice == Choice::Approve);
-            let open = !decided(slot) && settled.settled_time <= held.proposal.expires;
-            (keys.member == *me && keys.log.is_some() && open && approved()).then_some(keys.size)
-        });
-        undecided.min()
+            let (slot, expires) = (&held.proposal.slot, held.proposal.expires);
+            let approved = || self.votes(id).any(|(voter, vote)| *voter == keys.member && vote.choice == Choice::Approve);
+            let makeable = || settled.alliance.changed(&held.proposal.change).err() != Some(ChangeFault::Key);
+            let open = keys.log.is_some() && !decided(slot) && settled.settled_time <= expires && approved() && makeable();
+            open.then_some((keys, expires))
+        })
     }
 }

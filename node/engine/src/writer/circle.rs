@@ -14,6 +14,7 @@ use crate::author::Plan;
 use crate::circles::Circle;
 use crate::epoch::{self, CircleRequest, NewEpoch};
 use crate::ledger::Ledger;
+use crate::limits;
 use crate::schema::{Table, slip_key};
 use crate::view::Changes;
 
@@ -33,7 +34,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             return Ok(Err(why));
         }
         let head = self.state.ledger.logs.head(&self.state.ledger.own_log());
-        if let Err(error) = self.check_room(head.size().saturating_add(1), true) {
+        if let Err(error) = self.check_room(head.size().saturating_add(1), limits::KEY_CHANGE_LAST) {
             return Ok(Err(error.into()));
         }
         let (new, drawn_up) = match epoch::draw_up(request, &self.state.ledger, &self.state.secrets, now, &mut self.rng) {

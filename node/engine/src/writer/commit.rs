@@ -13,6 +13,7 @@ use super::shell::{Disk, Fatal, Outlet};
 use super::work::{Author, Written, grown, save, write_up};
 use super::{Writer, once};
 use crate::author::{self, AuthorError, Draft, Plan};
+use crate::limits;
 use crate::submission::{self, Submission};
 use crate::view::Changes;
 use crate::waiting::{self, Blocked, Queue, Reason, Waiting, WaitingId};
@@ -207,7 +208,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
 
     /// Why nothing for these circles can be written now, if it cannot; the log would have this size.
     pub(super) fn obstacle(&self, circles: &BTreeSet<CircleId>, size: u64, protocol: bool, now: u64) -> Result<(), AuthorError> {
-        self.check_room(size, protocol)?;
+        self.check_room(size, if protocol { limits::KEY_CHANGE_LAST } else { limits::KEY_CHANGE_RESERVE })?;
         circles.iter().try_for_each(|circle| author::epoch(circle, &self.state.ledger, &self.state.secrets, now).map(|_| ()))
     }
 

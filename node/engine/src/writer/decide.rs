@@ -121,7 +121,10 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         let ledger = self.state.ledger.clone();
         let tip = ledger.decisions.tip();
         match act {
-            Act::Entry(entry, after) => self.state_publicly(order::ENTRY, &entry, now.max(after), now),
+            Act::Entry(entry, after) => {
+                let reserve = if entry.effect.is_some() { limits::KEY_CHANGE_LAST } else { 0 };
+                self.state_publicly(order::ENTRY, &entry, now.max(after), reserve, now)
+            }
             Act::Head => {
                 let Some(key) = tip.keeper_key() else { return Ok(false) };
                 let secret = keys::private(&self.disk.keys().log, &key.key)?;
@@ -138,7 +141,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             }
             Act::Freeze(freeze) => {
                 self.promise(Promise { term: freeze.term, ..ledger.decisions.promise })?;
-                self.state_publicly(order::FREEZE, &freeze, now, now)
+                self.state_publicly(order::FREEZE, &freeze, now, 0, now)
             }
             Act::Epoch => Ok(self.open_circle(epoch::alliance_request(&ledger), now)?.is_ok()),
         }
@@ -170,23 +173,23 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Ok(true)
     }
 
-    /// Writes a statement that anybody may check.
-    fn state_publicly(&mut self, kind: &str, content: &impl serde::Serialize, time: u64, now: u64) -> Result<bool, Fatal> {
+    /// Writes a statement that anybody may check, where so many entries are left before a change of the own log key.
+    fn state_publicly(&mut self, kind: &str, content: &impl serde::Serialize, time: u64, reserve: u64, now: u64) -> Result<bool, Fatal> {
         let Some(fields) = to_fields(content) else { return Ok(false) };
         let sections = vec![SubmittedSection { audiences: vec![PUBLIC], fields }];
         let submission = Submission { kind: kind.to_owned(), about: Vec::new(), references: Vec::new(), time: Some(time), sections };
-        Ok(self.write_own(submission, now)?.is_ok())
+        Ok(self.write_own(submission, reserve, now)?.is_ok())
     }
 
     /// Writes one statement of the protocol's own and gives it effect.
-    fn write_own(&mut self, submission: Submission, now: u64) -> Result<Result<(), SubmitError>, Fatal> {
+    fn write_own(&mut self, submission: Submission, reserve: u64, now: u64) -> Result<Result<(), SubmitError>, Fatal> {
         let plan = match Plan::new(submission, &self.state.ledger, &self.state.secrets, now) {
             Ok(plan) => plan,
             Err(AuthorError::Store(error)) => return Err(error.into()),
             Err(error) => return Ok(Err(error.into())),
         };
         let mut draft = self.draft();
-        if let Err(error) = self.check_room(draft.place(1).sequence, true) {
+        if let Err(error) = self.check_room(draft.place(1).sequence, reserve) {
             return Ok(Err(error.into()));
         }
         let mut written = self.write_up(vec![plan], &mut draft)?;

@@ -109,11 +109,10 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         Ok(())
     }
 
-    /// Whether the own log may grow to this size while a change of its key is not decided. What keeps the alliance going has the last entries for itself.
-    pub(super) fn check_room(&self, size: u64, protocol: bool) -> Result<(), AuthorError> {
+    /// Whether the own log may grow to this size while a change of its key is not decided, with so many entries left for what keeps the alliance going.
+    pub(super) fn check_room(&self, size: u64, reserve: u64) -> Result<(), AuthorError> {
         let ledger = &self.state.ledger;
         let Some(end) = ledger.decisions.key_change_at(&ledger.me) else { return Ok(()) };
-        let reserve = if protocol { 0 } else { limits::KEY_CHANGE_RESERVE };
         if size.saturating_add(reserve) <= end { Ok(()) } else { Err(AuthorError::KeyChange(end)) }
     }
 

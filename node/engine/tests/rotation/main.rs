@@ -11,7 +11,7 @@ mod recovery;
 mod world;
 
 use suyuan_core::log::LogId;
-use suyuan_core::membership::{Change, KeyChange, Removal};
+use suyuan_core::membership::{Agreement, Change, KeyChange, Removal};
 use suyuan_core::note::UnverifiedCheckpoint;
 use suyuan_core::policy::{checkpoint_key, witness_key};
 use suyuan_core::{Fault, StatementId};
@@ -176,6 +176,83 @@ fn nothing_is_written_where_it_is_not_known_which_key_signs() {
     assert!(world.nodes[1].size(&own) > change.size, "and the member writes on");
     world.settle();
     assert!(world.nodes.iter().all(|node| node.size(&own) == world.nodes[1].size(&own)));
+}
+
+/// Proposes one thing after another, until there is no room for that before the new key.
+fn fill(world: &mut World, member: usize) {
+    for number in 0..limits::KEY_CHANGE_ROOM {
+        let agreement = Change::Agree(Agreement { title: format!("matter {number}"), text: String::new() });
+        let request = ProposalRequest { change: agreement, expires: 1 << 50, reason: String::new(), signers: Vec::new(), threshold: None };
+        let now = world.now;
+        if let Err(refused) = world.nodes[member].ask(Command::Propose(Box::new(request)), now) {
+            assert!(refused.to_string().contains("log key"), "{refused}");
+            return;
+        }
+    }
+    panic!("a change of the log key binds nobody");
+}
+
+/// The member proposes and approves what nobody decides in time, writes until there is no room, and says from where on it may not.
+fn late(world: &mut World, member: usize) -> Option<u64> {
+    let change = drawn(world, member);
+    let expires = world.now + 1000;
+    let request = ProposalRequest { change: Change::Keys(change), expires, reason: String::new(), signers: Vec::new(), threshold: None };
+    let Done::Written(receipt) = world.ask(member, Command::Propose(Box::new(request))) else { panic!("not proposed") };
+    world.ask(member, Command::Vote(VoteRequest { proposal: receipt.ids[0], choice: Choice::Approve, comment: String::new() }));
+    fill(world, member);
+    world.now += 2000;
+    world.settle();
+    world.nodes[member].state().ledger.decisions.key_change_at(&world.nodes[member].me())
+}
+
+/// What proves that it is too late is an entry that is later: without one its member would be silent for good.
+#[test]
+fn a_change_of_keys_that_came_too_late_binds_its_member_no_longer() {
+    for member in [0, 1] {
+        let mut world = founded();
+        let first = drawn(&mut world, 2);
+        approve(&mut world, 2, first);
+        world.settle();
+        assert_eq!(late(&mut world, member), None, "{member}");
+        world.submit(member, "public", 40);
+        world.settle();
+    }
+}
+
+/// Before anything was decided no entry can say how late it is; the first of the next term does.
+#[test]
+fn where_nothing_was_decided_yet_another_term_frees_the_member() {
+    for member in [0, 1] {
+        let mut world = founded();
+        assert!(late(&mut world, member).is_some());
+        let decisions = &world.nodes[member].state().ledger.decisions;
+        assert_eq!(decisions.tip().term, 1);
+        world.now += decisions.patience();
+        world.settle();
+        world.now += 1000;
+        world.settle();
+        let decisions = &world.nodes[member].state().ledger.decisions;
+        assert_eq!((decisions.tip().term, decisions.key_change_at(&world.nodes[member].me())), (2, None));
+        world.submit(member, "public", 40);
+        world.settle();
+    }
+}
+
+/// Keys that were drawn twice, since they were still free the first time, and came into use by the first change: the second can never take effect.
+#[test]
+fn a_change_to_keys_that_are_in_use_by_now_binds_nobody() {
+    let mut world = founded();
+    let (first, second) = (drawn(&mut world, 1), drawn(&mut world, 1));
+    assert_eq!(first.log, second.log);
+    approve(&mut world, 1, first);
+    while !world.nodes[1].state().ledger.decisions.tip().is_pending() {
+        world.exchange();
+    }
+    approve(&mut world, 1, second);
+    world.settle();
+    assert_eq!(world.nodes[1].state().ledger.decisions.key_change_at(&world.nodes[1].me()), None);
+    world.submit(1, "public", 40);
+    world.settle();
 }
 
 /// Records that are committed together with the approval of a change of keys stay before it.
