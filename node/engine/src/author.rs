@@ -155,8 +155,12 @@ pub(crate) fn epoch(circle: &CircleId, ledger: &Ledger, secrets: &EpochSecrets, 
     if circle.0 != ledger.me.0 && now > ledger.decisions.fresh_until() {
         return Err(AuthorError::NotFresh);
     }
-    // A circle without epoch statements is `self`, whose one epoch is the first.
+    // A circle without epoch statements is `self`, whose one epoch is the first. Of another one those that were here have lost their effect: their author was
+    // convicted, and what is sealed under their secrets would reach nobody.
     let known = ledger.circles.circle(circle);
+    if known.is_none() && circle.0 != ledger.me.0 {
+        return Err(AuthorError::NoKey(*circle));
+    }
     let epoch = known.map_or(1, crate::circles::Circle::epoch);
     if known.and_then(crate::circles::Circle::newest).is_some_and(|epoch| epoch.is_outdated(&ledger.alliance)) {
         return Err(AuthorError::Left(*circle));

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use suyuan_core::CircleId;
+use suyuan_core::circle::TYPE as CIRCLE_TYPE;
 use suyuan_core::id::StatementId;
 use suyuan_core::key::Signature;
 use suyuan_core::log::LogId;
+use suyuan_core::section::AudienceHeader;
 use suyuan_core::tile::WIDTH;
 
 use crate::counters::Counters;
@@ -269,7 +271,7 @@ impl<'a, V: View> LogCheck<'a, V> {
                     return Err(format!("section {}: {fault}", section.index));
                 }
                 Opened::Void(_) => report.void = report.void.saturating_add(1),
-                Opened::Sealed if self.has_key(section) => return Err(format!("section {}: no wrap opens", section.index)),
+                Opened::Sealed if self.has_key(record, section) => return Err(format!("section {}: no wrap opens", section.index)),
                 Opened::Sealed => {}
             }
         }
@@ -301,9 +303,14 @@ impl<'a, V: View> LogCheck<'a, V> {
         Ok(())
     }
 
-    /// Whether this member's own section lacks nothing to be opened. Of others' sections the wraps are not kept where they do not open.
-    fn has_key(&self, section: &HeldSection) -> bool {
-        let opens = |audience: &HeldAudience| audience.wrap.is_some() && self.secrets.of(&audience.header.circle, audience.header.epoch).is_some();
+    /// Whether this member's own section lacks nothing to be opened. Of others' sections the wraps are not kept where they do not open, and of an epoch in whose
+    /// place the order log has put another one of the same number, the secret has given way to that one's.
+    fn has_key(&self, record: &HeldRecord, section: &HeldSection) -> bool {
+        let named = |header: &AudienceHeader| Some(self.ledger.circles.circle(&header.circle)?.epochs().get(&header.epoch)?.statement);
+        let gave_way =
+            |header: &AudienceHeader| record.statement.kind == CIRCLE_TYPE && named(header).is_some_and(|named| named != record.statement.id());
+        let held = |header: &AudienceHeader| self.secrets.of(&header.circle, header.epoch).is_some() && !gave_way(header);
+        let opens = |audience: &HeldAudience| audience.wrap.is_some() && held(&audience.header);
         self.head.id.member == self.ledger.me && section.audiences.iter().any(opens)
     }
 

@@ -74,7 +74,11 @@ impl Cosignature {
 
 /// A cosignature of which both signatures were checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedCosignature(Cosignature);
+pub struct VerifiedCosignature {
+    found: Cosignature,
+    /// The witness key that made it: by the time it is kept the witness may have another one.
+    key: PublicKey,
+}
 
 impl VerifiedCosignature {
     /// Checks that log and witness are members' current ones, and both signatures.
@@ -90,7 +94,18 @@ impl VerifiedCosignature {
         let key = author.log_at(found.log.incarnation, found.head.size.saturating_sub(1)).ok_or(Fault::Origin)?;
         key.verify(body.as_bytes(), &found.signed).map_err(|_| Fault::CheckpointSignature)?;
         note::verify_cosignature(&body, &witness.witness, found.seconds, &found.signature)?;
-        Ok(Self(found))
+        Ok(Self { key: witness.witness.clone(), found })
+    }
+
+    /// The author's own cosignature of a checkpoint that this node signed itself, with both keys.
+    fn own(note: &str, log: &LogId, alliance: &Alliance) -> Option<Self> {
+        let key = alliance.member(&log.member)?.witness.clone();
+        Some(Self { found: Cosignature::of_author(note, log, alliance)?, key })
+    }
+
+    /// Whether the witness still has the key that made it.
+    fn is_by_key_of_today(&self, alliance: &Alliance) -> bool {
+        alliance.member(&self.found.witness).is_some_and(|witness| witness.witness == self.key)
     }
 
     /// Checks what a member tells of its own cosignatures. One that it made with a witness key that it had before is passed over, and one of a log that was closed:
@@ -126,7 +141,7 @@ impl std::ops::Deref for VerifiedCosignature {
     type Target = Cosignature;
 
     fn deref(&self) -> &Cosignature {
-        &self.0
+        &self.found
     }
 }
 

@@ -12,11 +12,13 @@ use suyuan_core::charter::Alliance;
 use suyuan_core::circle::{CircleMember, Rights, Terms, Tier};
 use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::log::LogId;
+use suyuan_engine::author::{AuthorError, Plan};
 use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::equivocation::{self, CompareError, Comparison, Convictions};
 use suyuan_engine::ledger::Ledger;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::serve;
+use suyuan_engine::submission::{Submission, SubmittedSection};
 use suyuan_engine::view::Changes;
 use suyuan_engine::wire::{Head, Request, Response, ShownEntry};
 
@@ -152,6 +154,10 @@ fn what_a_convicted_member_stated_beyond_the_common_point_has_no_effect() {
     assert!(r.ledger.circles.circle(&circle).is_none(), "not even at once");
     reload(&mut r);
     assert!(r.ledger.circles.circle(&circle).is_none());
+    let sections = vec![SubmittedSection { audiences: vec![circle], fields: Vec::new() }];
+    let late = Submission { kind: "note".into(), about: Vec::new(), references: Vec::new(), time: None, sections };
+    let refused = Plan::new(late, &r.ledger, &r.secrets, 1000).unwrap_err();
+    assert_eq!(refused, AuthorError::NoKey(circle), "its key is here, and what is sealed under it would reach nobody");
     assert!(r.ledger.circles.iter().count() > 0, "what others stated has");
 }
 

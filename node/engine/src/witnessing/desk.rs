@@ -213,7 +213,8 @@ impl Desk {
 impl Cosigned {
     /// The cosignature of a member's log, as it is told to others: verified, since this node has just made it.
     pub fn told(&self, shown: &VerifiedCosignature, me: MemberId, key: &SecretKey) -> VerifiedCosignature {
-        VerifiedCosignature(Cosignature { witness: me, seconds: self.seconds, signature: self.sign(key), ..shown.0.clone() })
+        let found = Cosignature { witness: me, seconds: self.seconds, signature: self.sign(key), ..shown.found.clone() };
+        VerifiedCosignature { found, key: key.public() }
     }
 }
 

@@ -169,7 +169,8 @@ impl Gatherings {
     /// [`StoreError`].
     pub fn merge(&mut self, found: &VerifiedCosignature, ledger: &Ledger, view: &impl View) -> Result<Merged, StoreError> {
         let alliance = &ledger.alliance;
-        let Some(witness) = alliance.member(&found.witness) else { return Ok(Merged::Known) };
+        // A line by a key that was exchanged meanwhile would count for nothing, and under the name of the new one it would be false.
+        let Some(witness) = alliance.member(&found.witness).filter(|_| found.is_by_key_of_today(alliance)) else { return Ok(Merged::Known) };
         match held_root(&found.log, found.head.size, ledger, view)? {
             None => return Ok(Merged::Waits),
             Some(root) if root != found.head.root => return Ok(Merged::Contradicts),

@@ -60,7 +60,7 @@ pub enum Action {
 #[derive(Clone, Debug, Default)]
 pub struct Local {
     /// This node's newest published checkpoint, with its own cosignature.
-    pub own: Option<Cosignature>,
+    pub own: Option<VerifiedCosignature>,
     /// Up to where its own log is witnessed.
     pub witnessed: u64,
     /// Whether the policy of its log asks for any witness.
@@ -73,7 +73,7 @@ impl Local {
     /// What a ledger says, with the newest checkpoint published.
     pub fn of(ledger: &Ledger, published: Option<&str>) -> Self {
         let log = ledger.own_log();
-        let own = published.and_then(|note| Cosignature::of_author(note, &log, &ledger.alliance));
+        let own = published.and_then(|note| VerifiedCosignature::own(note, &log, &ledger.alliance));
         let gathered = ledger.gathered.of(&log).and_then(|gathered| gathered.witnessed.as_ref());
         let policy = suyuan_core::policy::LogPolicy::of(&ledger.alliance, &ledger.me);
         Self {
@@ -202,7 +202,7 @@ impl Rounds {
                     self.waiting.entry((found.log, found.witness)).or_insert(found);
                 }
                 for found in cosigned {
-                    self.mine.insert(found.log, found.0.clone());
+                    self.mine.insert(found.log, found.found.clone());
                     self.inbox.insert((found.log, found.witness), found);
                 }
             }
@@ -275,9 +275,8 @@ impl Rounds {
         };
         if due {
             self.round = Some((own.head.size, now));
-            self.mine.insert(own.log, own.clone());
-            // Signed by this node itself, with both keys.
-            self.inbox.insert((own.log, self.me), VerifiedCosignature(own.clone()));
+            self.mine.insert(own.log, own.found.clone());
+            self.inbox.insert((own.log, self.me), own.clone());
         }
         match (self.round, self.unwitnessed) {
             (Some((size, _)), _) if local.witnessed >= size || !local.needed => self.unwitnessed = None,

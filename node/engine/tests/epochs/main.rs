@@ -16,7 +16,7 @@ use suyuan_core::circle::{EpochSecret, alliance_circle};
 use suyuan_core::membership::{Change, Removal};
 use suyuan_engine::epoch;
 use suyuan_engine::wire::{Request, Response};
-use suyuan_engine::writer::Command;
+use suyuan_engine::writer::{Command, Disk};
 use world::{Message, World};
 
 const REGULATOR: usize = 4;
@@ -139,6 +139,8 @@ fn of_two_epochs_of_one_number_the_one_in_the_order_counts() {
     world.settle();
     ask_again(&mut world, 1, 0);
     assert_eq!(newest(&world, 0), (epoch, secret), "the first keeper has given its own up");
+    let (node, disk) = (&world.nodes[0], world.nodes[0].disk());
+    suyuan_engine::fsck::check(&node.state().ledger, disk.rows(), disk.keys().local, &node.state().secrets, |_| {}).unwrap();
 }
 
 #[test]

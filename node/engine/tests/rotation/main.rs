@@ -21,7 +21,7 @@ use suyuan_engine::limits;
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::waiting::Reason;
 use suyuan_engine::wire::{Request, Response};
-use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature, is_doubtful};
+use suyuan_engine::witnessing::{Cosignature, Gatherings, Merged, VerifiedCosignature, is_doubtful};
 use suyuan_engine::writer::{Command, Disk, Done, SubmitError, WantedKeys};
 
 use crate::node::key;
@@ -431,6 +431,7 @@ fn what_a_member_cosigned_before_it_heard_of_its_own_change_is_nobody_s_fault() 
     world.submit(1, "public", 1);
     let note = world.nodes[1].checkpoint().unwrap().to_owned();
     let told = Cosignature::of_author(&note, &log, &founding).unwrap();
+    let early = VerifiedCosignature::check(told.clone(), &founding).unwrap();
     let change = drawn(&mut world, 1);
     approve(&mut world, 1, change);
     world.settle();
@@ -441,6 +442,11 @@ fn what_a_member_cosigned_before_it_heard_of_its_own_change_is_nobody_s_fault() 
     let forged = Cosignature { seconds: told.seconds + 1, ..told.clone() };
     assert_eq!(checked(&forged, &log.member), Err(Fault::Cosignature), "not so what neither key made");
     assert_eq!(checked(&told, &world.nodes[0].me()), Err(Fault::Author));
+    // One that was checked before, and waited for its entries or for the writer, does not become one by the new key.
+    let node = &world.nodes[2];
+    let mut gathered = Gatherings::default();
+    assert_eq!(gathered.merge(&early, &node.state().ledger, node.disk().rows()).unwrap(), Merged::Known);
+    assert!(gathered.of(&log).is_none());
 }
 
 #[test]
