@@ -7,6 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use suyuan_core::charter::{CharterFile, Role};
 use suyuan_core::key::SecretKey;
+use suyuan_core::note::{NamedKey, TreeHead, sign_head};
+use suyuan_core::tree;
+use suyuan_core::witness::{AddCheckpoint, origin_hash};
 use suyuan_engine::schema::Table;
 use suyuan_engine::submission::{self, Submission};
 use suyuan_engine::view::Changes;
@@ -23,6 +26,10 @@ const RECORD: usize = 1024;
 const BATCH: usize = 500;
 /// Submissions under way at once.
 const CLIENTS: usize = 4;
+/// Logs outside the alliance that the node witnesses when it is started again.
+const WITNESSED: u64 = 10_000;
+/// Of them, those that ask at once.
+const ASKING: u64 = 64;
 
 /// `suyuan-testnet bench`.
 #[derive(Debug, Args)]
@@ -162,6 +169,8 @@ async fn measure(folder: &Path, records: usize, signing: f64, puts: f64, say: &i
     let replication = replicate(&a.handle, &b.handle).await?;
     say("auditing");
     let audit = audit(&b.handle, records).await?;
+    say("witnessing");
+    let witnessing = witness(&a.handle).await?;
     say("compacting");
     let size = a.handle.store().compact().map_err(|error| error.to_string())?;
     a.stop().await?;
@@ -169,6 +178,8 @@ async fn measure(folder: &Path, records: usize, signing: f64, puts: f64, say: &i
     say("starting again");
     let begun = Instant::now();
     let again = start(&founders[0], &file)?;
+    let last = again.handle.last_cosigned(origin_hash(&witnessed_log(WITNESSED - 1).0.name)).await.map_err(|error| error.to_string())?;
+    last.ok_or("the node has forgotten a log that it witnesses")?;
     let ready = begun.elapsed().as_secs_f64();
     again.stop().await?;
     let signs = ("Ed25519 signing, all cores", signing);
@@ -178,7 +189,8 @@ async fn measure(folder: &Path, records: usize, signing: f64, puts: f64, say: &i
         Row::share("durable ingest, engine and store", ingest, signs, 0.25),
         replication_row(replication, puts),
         Row::cost("bytes on disk per byte posted, compacted", size as f64 / posted, "bytes", 2.1),
-        Row::cost("ready after a start", ready, "s", 1.0),
+        Row { work: "checkpoints of other logs cosigned, 64 at once", value: witnessing, unit: "1/s", reference: None, must: None, met: None },
+        Row::cost("ready after a start, with 10,000 witnessed logs, one looked up", ready, "s", 1.0),
         Row::share("audit of another member's records", audit, signs, 0.18),
     ])
 }
@@ -253,6 +265,35 @@ async fn audit(handle: &Handle, records: usize) -> Result<f64, String> {
         return Err(format!("the audit found {:?}", report.findings.listed));
     }
     Ok(records as f64 / begun.elapsed().as_secs_f64())
+}
+
+fn witnessed_log(number: u64) -> (NamedKey, SecretKey) {
+    let secret = SecretKey::from_seed(&tree::leaf_hash(&number.to_be_bytes()));
+    (NamedKey::new(format!("example.com/log{number}"), secret.public()), secret)
+}
+
+/// First checkpoints of many logs cosigned in a second, each on the disk before its cosignature is out.
+async fn witness(handle: &Handle) -> Result<f64, String> {
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..ASKING)
+        .map(|client| {
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                for number in (client..WITNESSED).step_by(ASKING as usize) {
+                    let (key, secret) = witnessed_log(number);
+                    let head = TreeHead { size: 1, root: tree::leaf_hash(&number.to_be_bytes()) };
+                    let request = AddCheckpoint { old: 0, proof: Vec::new(), checkpoint: sign_head(&key.name, &head, &secret) };
+                    let answer = handle.add_checkpoint(request, Some(key)).await.map_err(|error| error.to_string())?;
+                    answer.map_err(|refusal| format!("{refusal:?}"))?;
+                }
+                Ok::<(), String>(())
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.map_err(|error| error.to_string())??;
+    }
+    Ok(WITNESSED as f64 / begun.elapsed().as_secs_f64())
 }
 
 /// Everything of A's log into B, over a connection between their listeners on this machine.

@@ -41,6 +41,8 @@ const PEACE: u64 = 300_000;
 const LOOK: u64 = 4_000;
 /// Steps of one run at most.
 const STEPS: u64 = 2_000_000;
+/// How many seeds are over between two words of progress.
+const PROGRESS: u64 = 1000;
 
 /// `suyuan-testnet sim`.
 #[derive(Debug, Args)]
@@ -97,6 +99,7 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
     let begun = Instant::now();
     let end = flags.first.saturating_add(flags.seeds);
     let (next, runs) = (AtomicU64::new(flags.first), Mutex::new(Vec::new()));
+    let (over, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..flags.jobs.max(1) {
             scope.spawn(|| {
@@ -114,6 +117,12 @@ pub fn run(flags: &Flags, as_json: bool) -> Result<bool, String> {
                     });
                     if let Ok(Run { breach: Some(breach), .. }) = &run {
                         eprintln!("seed {seed}: {}: {}", breach.invariant, breach.what);
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
+                    let played = over.fetch_add(1, Ordering::Relaxed) + 1;
+                    if played.is_multiple_of(PROGRESS) {
+                        let (failed, minutes) = (failed.load(Ordering::Relaxed), begun.elapsed().as_secs() / 60);
+                        eprintln!("{played} of {} seeds, {failed} failed, {minutes} min", flags.seeds);
                     }
                     runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((seed, run));
                 }

@@ -22,6 +22,7 @@ mod honour;
 mod removal;
 mod rounds;
 mod secrets;
+mod waiting;
 mod witness;
 
 /// What can be seen of a world.
@@ -73,6 +74,7 @@ pub fn all(foundation: &Arc<Foundation>, plan: &Plan, count: usize) -> Vec<Box<d
         Box::new(admission::Admission::default()),
         Box::new(witness::OneTree::default()),
         Box::new(rounds::Witnessed::new(plan.rounds && !plan.skewed)),
+        Box::new(waiting::Waits::new(!plan.skewed)),
         Box::new(converged::Converged),
     ]
 }

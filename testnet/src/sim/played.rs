@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Everything that is counted. What is not in a run is counted as none.
-const COUNTED: [&str; 13] = [
+const COUNTED: [&str; 14] = [
     "decisions",
     "takeovers",
     "removals",
@@ -15,6 +15,8 @@ const COUNTED: [&str; 13] = [
     "restored",
     "mixedUp",
     "crashes",
+    // Submissions that were kept, since they could not be sealed at the moment.
+    "waited",
     // Checkpoints of logs outside the alliance.
     "cosigned",
     // Cosignatures that members gave each other's logs.

@@ -12,7 +12,7 @@ pub mod checkpoints;
 mod circles;
 mod decisions;
 mod keys;
-mod records;
+pub mod records;
 
 /// Something that a client wants.
 pub struct Wish {

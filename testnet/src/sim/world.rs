@@ -213,6 +213,7 @@ impl World {
             Fact::Told(Ticket::History(member), Ok(Done::Learned(result))) => self.event(at, Event::Learned { member, result }),
             Fact::Announced(sizes) => self.event(at, Event::Local(sizes)),
             Fact::Told(Ticket::Wish(number), Ok(Done::Written(receipt))) => self.written(at, number, &receipt),
+            Fact::Told(Ticket::Wish(_), Ok(Done::Waiting(_))) => self.played.add("waited", 1),
             Fact::Told(Ticket::Wish(_), Ok(Done::Keys(change))) => self.propose_keys(at, &change),
             Fact::Told(Ticket::Round, Ok(Done::Witnessed(Witnessed { cosigned, waiting }))) => {
                 self.played.add("witnessed", cosigned.len() as u64);

@@ -224,7 +224,7 @@ fn readers(scene: &Scene<'_>) -> Result<BTreeMap<(CircleId, u64), Readers>, Stri
 }
 
 /// The audiences of a record that a machine holds and whose section it opens.
-fn opened(machine: &Machine, log: &LogId, sequence: u64) -> Result<Sections, String> {
+pub(super) fn opened(machine: &Machine, log: &LogId, sequence: u64) -> Result<Sections, String> {
     let state = running(machine)?;
     let mut sections = Sections::new();
     let Some(row) = machine.row(log, sequence) else { return Ok(sections) };
