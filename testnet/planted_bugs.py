@@ -156,6 +156,22 @@ BUGS = [
     ("a lost transport key connects for a while", engine("rotation", "recovery::whoever_has_the_lost_keys_writes_votes_and_connects_no_more"), [
         ("node/engine/src/decisions/rotation.rs", "Some((recovery.member, None))", "Some((recovery.member, Some(decided.time)))"),
     ]),
+    # Keys, and what waits.
+    ("a change of keys binds its member for good", engine("rotation", "a_change_of_keys_that_came_too_late_binds_its_member_no_longer"), [
+        (ACT, "(tip.is_open() || self.lapses(now))", "tip.is_open()"),
+    ]),
+    ("a cosignature gets the name of a later key", engine("rotation", "what_a_member_cosigned_before_it_heard_of_its_own_change_is_nobody_s_fault"), [
+        ("node/engine/src/witnessing/gather.rs", ".filter(|_| found.is_by_key_of_today(alliance))", ""),
+    ]),
+    ("sealed under an epoch without effect", engine("equivocation", "what_a_convicted_member_stated_beyond_the_common_point_has_no_effect"), [
+        ("node/engine/src/author.rs", "known.is_none() && circle.0 != ledger.me.0", "known.is_none() && circle.0 != ledger.me.0 && now == 0"),
+    ]),
+    ("what has waited stays in the queue", engine("waiting", "alone::what_has_waited_is_written_once_although_the_power_went"), [
+        ("node/engine/src/writer/wait.rs", "        self.changes.delete(Table::Waiting, id.0);\n", ""),
+    ]),
+    ("what waits is not on the disk", SIMULATOR, [
+        ("node/engine/src/writer/wait.rs", "        turn.changes.rows.append(&mut changes.rows);\n", ""),
+    ]),
     ("an invitation is good with any secret", SIMULATOR, [
         ("node/engine/src/decisions/invitation.rs", "    if !open || held.invitation.digest != digest(secret) {", "    if !open {"),
     ]),
