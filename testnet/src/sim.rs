@@ -18,6 +18,7 @@ mod chance;
 mod clients;
 mod disk;
 mod fact;
+mod fire;
 mod founding;
 mod invariant;
 mod machine;

@@ -288,10 +288,22 @@ pub fn check(submissions: &[Submission], alliance: &Alliance, circles: &Circles,
     Ok(())
 }
 
+/// Whether a circle comes to no other epoch, since its steward has left; that of the alliance always does, by its keeper.
+pub(crate) fn is_orphaned(id: &CircleId, alliance: &Alliance, circles: &Circles) -> bool {
+    let steward = circles.circle(id).filter(|_| *id != circle::alliance_circle(&alliance.id())).map(|circle| circle.steward);
+    steward.is_some_and(|steward| alliance.active(&steward).is_none())
+}
+
 fn check_audience(id: &CircleId, kind: &str, alliance: &Alliance, circles: &Circles, me: &MemberId, now: u64) -> Result<(), (RefusalKind, String)> {
     let known = *id == circle::PUBLIC || *id == circle::self_circle(me) || circles.circle(id).is_some();
     if !known {
         return Err((RefusalKind::UnknownCircle, format!("this node knows no circle {id}; `suyuan circle list` shows those that it is in")));
+    }
+    if is_orphaned(id, alliance, circles) {
+        let detail = format!(
+            "the steward of circle {id} has left the alliance, and nobody else can open the next epoch without it; open another circle with `suyuan circle new`"
+        );
+        return Err((RefusalKind::NotAWriter, detail));
     }
     if !access::may(alliance, circles, me, Action::Write, id, None, kind) {
         return Err((RefusalKind::NotAWriter, format!("this member may read but not write in circle {id}")));

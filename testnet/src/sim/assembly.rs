@@ -74,10 +74,12 @@ impl World {
     pub fn written(&mut self, at: usize, number: u64, receipt: &Receipt) {
         self.spread_rival(at, number, receipt);
         let Some(state) = self.machines[at].state() else { return };
-        let Some(id) = receipt.ids.first().copied().filter(|id| state.ledger.decisions.proposals().contains_key(id)) else { return };
+        let Some((id, held)) = receipt.ids.first().and_then(|id| state.ledger.decisions.proposals().get_key_value(id)) else { return };
+        let (id, rescue) = (*id, matches!(held.proposal.change, Change::Recover(_)));
         self.trace.note(self.now, format_args!("{at} has proposed {number}"));
         for voter in 0..self.machines.len() {
             let choice = match self.chance.between(0, 20) {
+                _ if rescue => Choice::Approve,
                 0 => Choice::Object,
                 1 => Choice::Comment,
                 2 | 3 => continue,
@@ -85,7 +87,7 @@ impl World {
             };
             let time = self.now + self.chance.between(100, 15_000);
             self.agenda.add(time, Due::Vote { at: voter, proposal: id, choice, tries: TRIES });
-            if self.chance.permille(50) {
+            if !rescue && self.chance.permille(50) {
                 self.agenda.add(time + 3000, Due::Vote { at: voter, proposal: id, choice: Choice::Withdraw, tries: 0 });
             }
         }
@@ -111,10 +113,13 @@ impl World {
 }
 
 impl World {
-    /// Whether an alliance bears its liars, those whose clocks are wrong by years, and newcomers whose nodes have not begun: nothing is promised of one with more
-    /// than f among its voters.
-    fn bears(&self, alliance: &Alliance) -> bool {
-        let is_wrong = |machine: &&Machine| machine.nature != Nature::Honest || machine.index < self.plan.astray || machine.founded.is_none();
+    /// Whether an alliance bears its liars, those whose clocks are wrong by years, newcomers whose nodes have not begun, and whoever has lost what it had promised
+    /// with its disk: nothing is promised of one with more than f among its voters.
+    pub fn bears(&self, alliance: &Alliance) -> bool {
+        let is_wrong = |machine: &&Machine| {
+            let lost = machine.founded.is_none() || machine.incarnation() > 0;
+            machine.nature != Nature::Honest || machine.index < self.plan.astray || lost
+        };
         let wrong = self.machines.iter().filter(is_wrong);
         let wrong = wrong.filter(|machine| alliance.voters().any(|voter| voter.id == machine.id)).count();
         wrong <= Quorum::of(alliance.voters().count()).liars()

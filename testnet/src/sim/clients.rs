@@ -46,7 +46,7 @@ impl World {
     /// New keys were made: the member signs the change with its root key, and proposes it.
     pub fn propose_keys(&mut self, at: usize, change: &KeyChange) {
         let machine = &self.machines[at];
-        let change = Change::Keys(change.clone().with_root(&machine.foundation.alliance.id(), &machine.foundation.members[at].root));
+        let change = Change::Keys(change.clone().with_root(&machine.foundation.alliance.id(), &machine.keys().root));
         let expires = machine.clock.read(self.now) + OPEN;
         let request = ProposalRequest { change, expires, reason: String::new(), signers: Vec::new(), threshold: None };
         let number = self.wishes;

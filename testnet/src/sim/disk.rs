@@ -23,8 +23,10 @@ pub struct Platter {
     unsynced: Vec<Changes>,
     pub secrets: BTreeMap<(CircleId, u64), EpochSecret>,
     pub anchor: Option<Published>,
-    /// Keys that came after the founding, oldest first.
+    /// Keys that came after the first ones, oldest first.
     pub keys: Vec<Arc<NewKeys>>,
+    /// Whose first keys are in the keyring: those of the founding, or of the member's recovery.
+    pub incarnation: usize,
 }
 
 impl Platter {
@@ -155,12 +157,12 @@ impl writer::Disk for Disk {
 
     fn keys(&self) -> Keys<'_> {
         let member = &self.foundation.members[self.index];
-        let new = &self.keys;
+        let (first, new) = (&member.keys[self.rows.0.borrow().incarnation], &self.keys);
         Keys {
-            log: [&member.log].into_iter().chain(new.iter().filter_map(|new| new.log.as_ref())).collect(),
-            witness: [&member.witness].into_iter().chain(new.iter().filter_map(|new| new.witness.as_ref())).collect(),
+            log: [&first.log].into_iter().chain(new.iter().filter_map(|new| new.log.as_ref())).collect(),
+            witness: [&first.witness].into_iter().chain(new.iter().filter_map(|new| new.witness.as_ref())).collect(),
             transport: new.iter().filter_map(|new| new.transport.as_ref()).collect(),
-            encryption: [&member.encryption].into_iter().chain(new.iter().filter_map(|new| new.encryption.as_ref())).collect(),
+            encryption: [&first.encryption].into_iter().chain(new.iter().filter_map(|new| new.encryption.as_ref())).collect(),
             local: &member.local,
         }
     }

@@ -22,6 +22,8 @@ pub enum Fact {
     Crashed,
     /// An operator has put back an earlier copy of store and anchor.
     Restored,
+    /// The disk is gone, and so are the keys.
+    Burned,
     /// Rows became durable: entries of logs, and statements of the protocol's own types.
     Wrote { entries: Vec<(Row, StatementId)>, system: Vec<Row> },
     /// A secret became durable.

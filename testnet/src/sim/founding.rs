@@ -15,6 +15,8 @@ pub const FOUNDED_AT: u64 = 1_900_000_000_000;
 
 /// Those beside the founders whose keys are known.
 const CANDIDATES: usize = 2;
+/// More than there are members: what is added to an index for a member's second keys.
+const SPARE: usize = 100;
 
 /// A member with its keys.
 #[derive(Debug)]
@@ -24,11 +26,26 @@ pub struct Member {
     pub name: String,
     /// With which it asks to be admitted.
     pub admission: Admission,
+    /// Its first keys, and those with which it begins anew where it has lost them, by the incarnation of its log.
+    pub keys: [KeySet; 2],
+    pub local: LocalKeys,
+}
+
+/// The keys of a member.
+#[derive(Debug)]
+pub struct KeySet {
     pub root: SecretKey,
     pub log: SecretKey,
     pub witness: SecretKey,
+    pub transport: SecretKey,
     pub encryption: PrekeySecret,
-    pub local: LocalKeys,
+}
+
+impl KeySet {
+    fn of(index: usize) -> Self {
+        let [root, log, witness, transport] = [1, 2, 3, 4].map(|purpose| key(index, purpose));
+        Self { root, log, witness, transport, encryption: encryption(index) }
+    }
 }
 
 /// An alliance with the keys of all its members, in the order of the charter, and of those who may be admitted after them.
@@ -79,10 +96,7 @@ impl Foundation {
             role: entry.role,
             admission: Admission::sign(&alliance.id(), &entry, [1, 2, 3, 4].map(|purpose| key(index, purpose)).each_ref()),
             name: entry.name,
-            root: key(index, 1),
-            log: key(index, 2),
-            witness: key(index, 3),
-            encryption: encryption(index),
+            keys: [KeySet::of(index), KeySet::of(index + SPARE)],
             local: LocalKeys::new(&seed(index, 6)),
         });
         Ok(Self { members: members.collect(), alliance, founders: count })

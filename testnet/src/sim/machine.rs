@@ -22,7 +22,7 @@ use suyuan_engine::writer::{Command, Fatal, RecoverError, State, Writer, recover
 
 use super::disk::{Disk, Outlet, Platter, Power, Rows};
 use super::fact::{Fact, Facts, Ticket};
-use super::founding::{FOUNDED_AT, Foundation};
+use super::founding::{FOUNDED_AT, Foundation, KeySet};
 use super::nature::Nature;
 use super::turncoat::Intrigue;
 
@@ -193,8 +193,18 @@ impl Machine {
         Rows(self.platter.clone())
     }
 
+    /// The log that it writes: the next one, where it has lost its disk and its keys.
     pub fn log(&self) -> LogId {
-        log_of(&self.foundation, self.id)
+        LogId { alliance: self.foundation.alliance.id(), member: self.id, incarnation: self.incarnation() as u64 }
+    }
+
+    pub fn incarnation(&self) -> usize {
+        self.platter.borrow().incarnation
+    }
+
+    /// Its keys of the founding, or of its recovery.
+    pub fn keys(&self) -> &KeySet {
+        &self.foundation.members[self.index].keys[self.incarnation()]
     }
 
     /// What it answers by the rules.
@@ -227,9 +237,4 @@ fn sessions(ledger: &Ledger, spread: u64) -> Sync {
 
 fn rounds(ledger: &Ledger) -> Rounds {
     Rounds::new(ledger.me, ledger.alliance.members().iter().map(|member| member.id))
-}
-
-/// A member's log.
-pub fn log_of(foundation: &Foundation, member: MemberId) -> LogId {
-    LogId { alliance: foundation.alliance.id(), member, incarnation: 0 }
 }

@@ -27,6 +27,10 @@ pub enum Due {
     Vote { at: usize, proposal: StatementId, choice: Choice, tries: u32 },
     /// Something breaks.
     Trouble,
+    /// A machine burns down, with its keys.
+    Fire { at: usize },
+    /// Its member, with new keys, asks its partners for a new beginning.
+    Rescue { at: usize },
 }
 
 /// What is due, by time and then in the order in which it became so.

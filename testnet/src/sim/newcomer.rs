@@ -1,9 +1,10 @@
-//! Members that are admitted while the others run: each is given the charter and the history, and its node begins with them.
+//! Members that are admitted while the others run, and those that begin anew: each is given the charter and the history, and its node begins with them.
 
 use suyuan_engine::history;
 use suyuan_engine::ledger::Founded;
 
 use super::fact::Fact;
+use super::machine::Machine;
 use super::nature::Nature;
 use super::network::Due;
 use super::world::World;
@@ -13,8 +14,11 @@ impl World {
     pub fn welcome(&mut self, at: usize) {
         let machine = &self.machines[at];
         let Some(state) = machine.state().filter(|_| machine.nature == Nature::Honest) else { return };
-        let admitted = |new: &usize| self.machines[*new].founded.is_none() && state.ledger.alliance.active(&self.machines[*new].id).is_some();
-        let new: Vec<usize> = (machine.foundation.founders..self.machines.len()).filter(admitted).collect();
+        let begins = |machine: &&Machine| {
+            let known = state.ledger.alliance.active(&machine.id);
+            machine.founded.is_none() && known.is_some_and(|known| known.incarnation() == machine.incarnation() as u64)
+        };
+        let new: Vec<usize> = self.machines.iter().filter(begins).map(|machine| machine.index).collect();
         if new.is_empty() {
             return;
         }
@@ -26,7 +30,7 @@ impl World {
                 Ok(founded) => {
                     self.trace.note(self.now, format_args!("{at} gives {new} the history"));
                     self.machines[new].founded = Some(founded.clone());
-                    self.played.add("admissions", 1);
+                    self.played.add(if self.machines[new].incarnation() == 0 { "admissions" } else { "recoveries" }, 1);
                     let time = self.now + self.chance.between(100, 5000);
                     self.agenda.add(time, Due::Boot { at: new });
                 }

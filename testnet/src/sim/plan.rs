@@ -33,6 +33,8 @@ pub struct Plan {
     pub rounds: bool,
     /// Whether members exchange their keys.
     pub rekeys: bool,
+    /// Which machine burns down, and when.
+    pub fire: Option<(usize, u64)>,
 }
 
 impl Plan {
@@ -78,6 +80,13 @@ impl Plan {
             seal: if count > 8 { 240_000 } else { [40_000, 100_000, 240_000][chance.index(3)] },
             rounds: chance.permille(400),
             rekeys: chance.permille(400),
+            fire: None,
         }
+    }
+
+    /// Lets a machine burn down now and then, by a chance of its own, so that nothing else of the seed is another.
+    pub fn draw_fire(&mut self, chance: &mut Chance) {
+        let (at, time) = (chance.index(self.natures.len()), chance.between(self.active / 4, self.active));
+        self.fire = (chance.permille(250) && !self.skewed).then_some((at, time));
     }
 }

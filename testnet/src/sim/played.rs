@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Everything that is counted. What is not in a run is counted as none.
-const COUNTED: [&str; 14] = [
+const COUNTED: [&str; 16] = [
     "decisions",
     "takeovers",
     "removals",
@@ -15,6 +15,9 @@ const COUNTED: [&str; 14] = [
     "restored",
     "mixedUp",
     "crashes",
+    // Disks and keys that were lost, and members that began anew after that.
+    "fires",
+    "recoveries",
     // Submissions that were kept, since they could not be sealed at the moment.
     "waited",
     // Checkpoints of logs outside the alliance.

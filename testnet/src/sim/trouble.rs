@@ -200,7 +200,7 @@ impl World {
         let Some(mut head) = Logs::load(&machine.rows()).ok().and_then(|logs| logs.known(&log).cloned()) else { return };
         let bytes = format!("no statement at all, {at} {}", head.size()).into_bytes();
         let (row, id) = (head.next_row(), suyuan_core::statement::id_of(&bytes));
-        let signature = machine.foundation.members[at].log.sign(&bytes);
+        let signature = machine.keys().log.sign(&bytes);
         let void = VoidEntry { row, previous: head.chain, signature, bytes, fault: suyuan_core::Fault::Form };
         let mut changes = Changes::default();
         let done = head.append(&id, &machine.rows(), &mut changes);

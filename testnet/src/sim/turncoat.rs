@@ -76,7 +76,7 @@ impl World {
         let Some(id) = receipt.ids.first().filter(|_| *of == number) else { return };
         let Ok(rival) = before.append(&machine.id, *id, *time, entry) else { return };
         let Some(key) = rival.keeper_key() else { return };
-        let note = note::sign_head(&key.name, &rival.head(), &machine.foundation.members[at].log);
+        let note = note::sign_head(&key.name, &rival.head(), &machine.keys().log);
         self.rumours.push((rival.term, note));
         self.cosign_anything(at);
     }
@@ -88,7 +88,7 @@ impl World {
         let known = state.ledger.decisions.heads().iter().map(|(term, head)| (term, head.note.clone()));
         let notes: Vec<(u64, String)> = known.chain(self.rumours.iter().cloned()).collect();
         let name = witness_name(&state.ledger.alliance.id(), &machine.id);
-        let (key, seconds) = (&machine.foundation.members[at].witness, machine.clock.read(self.now) / 1000);
+        let (key, seconds) = (&machine.keys().witness, machine.clock.read(self.now) / 1000);
         let cosigned = notes.into_iter().map(|(term, note)| (term, note::add_cosignature(&note, &name, key, seconds).unwrap_or(note)));
         let cosigned: Vec<(u64, String)> = cosigned.collect();
         let Some((term, note)) = self.chance.pick(&cosigned).cloned() else { return };

@@ -64,7 +64,8 @@ impl World {
     /// Why the alliance could not be founded.
     pub fn new(seed: u64, lines: usize) -> Result<Self, String> {
         let mut chance = Chance::new(seed);
-        let plan = Plan::draw(&mut chance);
+        let mut plan = Plan::draw(&mut chance);
+        plan.draw_fire(&mut Chance::new(!seed));
         let foundation = Foundation::of(plan.natures.len(), plan.seal)?;
         let natures = plan.natures.iter().copied().chain(std::iter::repeat_n(Nature::Honest, plan.candidates));
         let mut machines: Vec<Machine> = natures.enumerate().map(|(index, nature)| Machine::new(index, nature, &foundation)).collect();
@@ -79,6 +80,7 @@ impl World {
         }
         agenda.add(chance.between(1000, 4000), Due::Wish);
         agenda.add(chance.between(2000, 6000), Due::Trouble);
+        plan.fire.into_iter().for_each(|(at, time)| agenda.add(time, Due::Fire { at }));
         Ok(Self {
             memories: machines.iter().map(|_| Memory::default()).collect(),
             invariants: invariant::all(&foundation, &plan, machines.len()),
@@ -129,6 +131,8 @@ impl World {
             Due::Wish => self.wish(),
             Due::Vote { at, proposal, choice, tries } => self.vote(at, proposal, choice, tries),
             Due::Trouble => self.trouble(),
+            Due::Fire { at } => self.burn(at),
+            Due::Rescue { at } => self.rescue(at),
         }
         self.look()
     }
@@ -182,7 +186,7 @@ impl World {
             Fact::Told(ticket, outcome) => self.trace.note(now, format_args!("{at} told {ticket:?} {}", describe(outcome))),
             Fact::Accused { member, why } => self.trace.note(now, format_args!("{at} accuses {}: {why}", short(&member.0))),
             Fact::Noticed(notice) => self.trace.note(now, format_args!("{at} notices {notice:?}")),
-            Fact::Refused { .. } | Fact::Broken(_) | Fact::Crashed | Fact::Restored | Fact::Rekeyed => {
+            Fact::Refused { .. } | Fact::Broken(_) | Fact::Crashed | Fact::Restored | Fact::Burned | Fact::Rekeyed => {
                 self.trace.note(now, format_args!("{at} {fact:?}"))
             }
         }

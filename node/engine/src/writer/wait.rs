@@ -11,7 +11,7 @@ use super::commit::{Pending, Source, Turn};
 use super::shell::{Disk, Fatal, Outlet};
 use crate::limits;
 use crate::schema::Table;
-use crate::submission::{Refusal, RefusalKind};
+use crate::submission::{self, Refusal, RefusalKind};
 use crate::view::{Changes, StoreError};
 use crate::waiting::{Blocked, Kept, Queue, Reason, Waiting, WaitingId};
 
@@ -45,7 +45,11 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             }
             let size = head.saturating_add(records as u64);
             let obstacle = || self.obstacle(&waiting.circles, size, false, now).err();
-            let reason = blocked.behind(&waiting.circles).or_else(|| obstacle().map(|why| Reason::of(&why).unwrap_or(waiting.reason)));
+            let reason = || blocked.behind(&waiting.circles).or_else(|| obstacle().map(|why| Reason::of(&why).unwrap_or(waiting.reason)));
+            // What waits for an epoch that never comes is not written either: it fails.
+            let ledger = &self.state.ledger;
+            let orphaned = waiting.circles.iter().any(|circle| submission::is_orphaned(circle, &ledger.alliance, &ledger.circles));
+            let reason = if orphaned { None } else { reason() };
             match reason {
                 Some(reason) => {
                     blocked.add(&waiting.circles, alone, reason);

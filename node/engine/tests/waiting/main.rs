@@ -146,6 +146,29 @@ fn a_circle_that_somebody_has_left_waits_for_its_next_epoch_and_the_others_go_on
     assert_eq!(numbers(&world, REGULATOR, 2, &theirs), Vec::<u64>::new(), "who has left reads nothing of it");
 }
 
+/// Its steward leaves as well: nobody opens the epoch that it waits for.
+#[test]
+fn what_waits_for_an_epoch_that_never_comes_fails_and_is_refused_from_then_on() {
+    let (mut world, theirs, own) = left();
+    for (number, audiences) in [(1, vec![theirs]), (2, vec![theirs, own]), (3, vec![own])] {
+        let audiences: Vec<String> = audiences.iter().map(ToString::to_string).collect();
+        let command = note(&world, 2, &audiences, number, None);
+        waits(world.ask(2, command));
+    }
+    let removal = Change::Remove(Removal { member: world.nodes[1].me(), size: 0, root: StatementId([0; 32]) });
+    world.decide(2, removal);
+    world.settle();
+    let queue = world.nodes[2].state().waiting.clone();
+    let why: Vec<&str> = queue.iter().filter_map(|one| Some(one.failed.as_ref()?.detail.as_str())).collect();
+    assert!(why.len() == 2 && queue.len() == 2 && why.iter().all(|why| why.contains("has left the alliance")), "{queue:?}");
+    assert_eq!(numbers(&world, 0, 2, &own), [3], "nothing waits behind what has failed");
+    let (again, now) = (note(&world, 2, &[theirs.to_string()], 4, None), world.now);
+    let refused = world.nodes[2].ask(again, now).unwrap_err();
+    assert!(matches!(&refused, SubmitError::Refused(why) if why.fault == RefusalKind::NotAWriter), "{refused}");
+    let command = note(&world, 2, &["alliance".into()], 5, None);
+    assert!(matches!(world.ask(2, command), Done::Written(_)), "the alliance circle has another keeper");
+}
+
 #[test]
 fn what_may_not_be_written_any_more_stays_until_it_is_taken_out() {
     let mut world = founded();

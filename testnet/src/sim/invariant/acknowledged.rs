@@ -89,6 +89,11 @@ impl Invariant for Acknowledged {
                 let durable = |statement| self.nodes[at].durable.iter().any(|(_, id)| *id == statement);
                 if statement.is_some_and(durable) { Ok(()) } else { Err("an epoch was acknowledged and is not on the disk".to_owned()) }
             }
+            Fact::Burned => {
+                self.nodes[at] = Node::default();
+                self.receipts.retain(|(of, _), _| *of != at);
+                Ok(())
+            }
             Fact::Restored => {
                 self.nodes[at].restored = true;
                 // Which requests were answered nobody else knows.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use suyuan_core::charter::Alliance;
+use suyuan_core::charter::{Alliance, Member};
 use suyuan_core::log::witness_name;
 use suyuan_core::membership::Change;
 use suyuan_core::order::{Decided, Order};
@@ -80,13 +80,17 @@ impl OneOrder {
 
 /// Whether so many have approved as `specs/membership.md` asks for, each counted once: told again here, by nothing that nodes use.
 fn is_enough(change: &Change, signers: &[(MemberId, u64)], approvers: &[MemberId], alliance: &Alliance) -> bool {
-    let subject = if let Change::Remove(removal) = change { Some(removal.member) } else { None };
+    let subject = match change {
+        Change::Remove(removal) => Some(removal.member),
+        Change::Recover(recovery) => Some(recovery.member),
+        _ => None,
+    };
     let electorate: BTreeSet<MemberId> = alliance.voters().map(|voter| voter.id).filter(|voter| Some(*voter) != subject).collect();
     let distinct: BTreeSet<&MemberId> = approvers.iter().filter(|approver| electorate.contains(approver)).collect();
     let asked = |member: &MemberId| signers.iter().any(|(signer, _)| signer == member);
     let reached = distinct.into_iter().filter(|member| asked(member)).count();
     match change {
-        Change::Admit(_) | Change::Remove(_) | Change::Charter(_) => 3 * reached >= 2 * electorate.len(),
+        Change::Admit(_) | Change::Remove(_) | Change::Recover(_) | Change::Charter(_) => 3 * reached >= 2 * electorate.len(),
         Change::Agree(_) => 2 * reached > signers.len(),
         // Its own matter, a regulator's as well.
         Change::Keys(change) => approvers.contains(&change.member),
@@ -94,9 +98,11 @@ fn is_enough(change: &Change, signers: &[(MemberId, u64)], approvers: &[MemberId
     }
 }
 
-/// A member approves one proposal in each ballot for a place.
+/// A member approves one proposal in each ballot for a place; what it said in a log that was closed does not count.
 fn one_vote(me: &MemberId, decisions: &Decisions) -> Result<(), String> {
-    let mine = decisions.proposals().iter().filter(|(id, _)| decisions.approvals(id).contains_key(me));
+    let incarnation = decisions.settled().alliance.member(me).map_or(0, Member::incarnation);
+    let speaks = |id| decisions.approvals(id).get(me).is_some_and(|vote| vote.at.0 == incarnation);
+    let mine = decisions.proposals().iter().filter(|(id, _)| speaks(id));
     let mut slots = BTreeSet::new();
     mine.map(|(_, held)| &held.proposal.slot)
         .try_for_each(|slot| if slots.insert(slot) { Ok(()) } else { Err(format!("it approves two proposals for {slot:?}")) })
@@ -136,6 +142,11 @@ impl Invariant for OneOrder {
     fn observe(&mut self, scene: &Scene<'_>, at: usize, fact: &Fact) -> Result<(), String> {
         match fact {
             Fact::Booted(state) | Fact::Shown(state) if scene.is_honest(at) => self.look(at, &state.ledger.me, &state.ledger.decisions),
+            // It knows nothing of what it has promised, and nobody counts on it.
+            Fact::Burned => {
+                self.nodes[at] = Node::default();
+                Ok(())
+            }
             Fact::Restored => {
                 // What it has cosigned and voted binds it all the same.
                 self.nodes[at].settled = 0;

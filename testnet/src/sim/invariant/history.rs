@@ -17,12 +17,12 @@ use crate::sim::fact::Fact;
 use crate::sim::machine::Machine;
 
 pub struct OneHistory {
-    histories: Vec<History>,
+    /// By machine and incarnation of its log.
+    histories: BTreeMap<(usize, u64), History>,
     nodes: Vec<Node>,
 }
 
 /// What a member has published.
-#[derive(Default)]
 struct History {
     ids: Vec<StatementId>,
     frontier: Frontier,
@@ -42,8 +42,7 @@ struct Node {
 
 impl OneHistory {
     pub fn new(count: usize) -> Self {
-        let history = || History { roots: vec![Frontier::default().root()], ..History::default() };
-        Self { histories: (0..count).map(|_| history()).collect(), nodes: (0..count).map(|_| Node::default()).collect() }
+        Self { histories: BTreeMap::new(), nodes: (0..count).map(|_| Node::default()).collect() }
     }
 
     fn published(&mut self, machine: &Machine, published: &Published) -> Result<(), String> {
@@ -55,7 +54,7 @@ impl OneHistory {
             return Ok(());
         }
         node.seen = published.size;
-        self.histories[machine.index].grow(machine, published)
+        self.histories.entry((machine.index, machine.log().incarnation)).or_default().grow(machine, published)
     }
 
     fn shrunk(&mut self, at: usize, ledger: &Ledger) -> Result<(), String> {
@@ -76,7 +75,7 @@ impl OneHistory {
             let log = scene.numbered(at, row.log).ok_or("an entry of no log")?;
             let Some(author) = scene.author(&log).filter(|author| scene.is_honest(author.index)) else { continue };
             let place = usize::try_from(row.sequence).map_err(|error| error.to_string())?;
-            let known = self.histories[author.index].ids.get(place);
+            let known = self.histories.get(&(author.index, log.incarnation)).and_then(|history| history.ids.get(place));
             match known {
                 Some(known) if known != id => return Err(format!("entry {place} of node {}'s log is not what it published", author.index)),
                 None if author.index != at => return Err(format!("entry {place} of node {}'s log was never published", author.index)),
@@ -84,6 +83,13 @@ impl OneHistory {
             }
         }
         Ok(())
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        let frontier = Frontier::default();
+        Self { ids: Vec::new(), roots: vec![frontier.root()], frontier }
     }
 }
 
@@ -136,11 +142,11 @@ impl Invariant for OneHistory {
             }
             Fact::Announced(sizes) => {
                 let anchored = self.nodes[at].anchored.map_or(0, |(size, _)| size);
-                let own = sizes.iter().find(|LogSize { log, .. }| log.member == machine.id).map_or(0, |own| own.size);
+                let own = sizes.iter().find(|LogSize { log, .. }| *log == machine.log()).map_or(0, |own| own.size);
                 if own <= anchored { Ok(()) } else { Err(format!("{own} entries were announced, and {anchored} are published")) }
             }
             Fact::Wrote { entries, .. } => self.wrote(scene, at, entries),
-            Fact::Restored => {
+            Fact::Restored | Fact::Burned => {
                 self.nodes[at] = Node::default();
                 Ok(())
             }

@@ -66,7 +66,7 @@ impl Invariant for Witnessed {
                 judged.cosigned.iter().try_for_each(|one| self.cosigned(&scene.machines[at], one.log, one.head))
             }
             // Which sizes it has cosigned stands on its disk and nowhere else.
-            Fact::Restored => {
+            Fact::Restored | Fact::Burned => {
                 self.sizes.retain(|(of, _), _| *of != at);
                 Ok(())
             }

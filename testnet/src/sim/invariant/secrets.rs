@@ -35,7 +35,9 @@ impl SecretFirst {
     fn wrote(&self, machine: &Machine, rows: &[Row]) -> Result<(), String> {
         for row in rows {
             let record = HeldRecord::load(*row, &machine.rows(), machine.local()).map_err(|error| error.to_string())?;
-            let Some(record) = record.filter(|record| record.statement.kind == TYPE && record.statement.place.author == machine.id) else { continue };
+            let Some(record) = record.filter(|record| record.statement.kind == TYPE && record.statement.place.log() == machine.log()) else {
+                continue;
+            };
             let audiences = record.sections.iter().flat_map(|section| &section.audiences).map(|audience| &audience.header);
             for header in audiences {
                 if !self.kept[machine.index].contains(&(header.circle, header.epoch)) {
@@ -68,6 +70,10 @@ impl Invariant for SecretFirst {
                 let own = *circle == self_circle(&machine.id);
                 let stranger = !own && members.is_some_and(|members| !members.contains(&machine.id));
                 if stranger { Err("it has the key of a circle that it is not in".to_owned()) } else { Ok(()) }
+            }
+            Fact::Burned => {
+                self.kept[at].clear();
+                Ok(())
             }
             Fact::Wrote { system, .. } if scene.is_honest(at) => self.wrote(machine, system),
             _ => Ok(()),

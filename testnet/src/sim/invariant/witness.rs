@@ -49,7 +49,7 @@ impl Invariant for OneTree {
         match fact {
             Fact::Told(Ticket::Wish(number), Ok(Done::Cosigned(Ok(_)))) if scene.is_honest(at) => self.signed(at, *number),
             // What it has cosigned of logs outside stands on its disk and nowhere else.
-            Fact::Restored => {
+            Fact::Restored | Fact::Burned => {
                 self.signed.retain(|(of, _), _| *of != at);
                 Ok(())
             }

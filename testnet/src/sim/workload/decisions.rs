@@ -9,7 +9,7 @@ use suyuan_engine::writer::Command;
 
 use super::{Wish, Workload};
 use crate::sim::chance::Chance;
-use crate::sim::machine::{Machine, log_of};
+use crate::sim::machine::Machine;
 
 /// How long a proposal is open, milliseconds.
 const OPEN: u64 = 60_000;
@@ -41,7 +41,7 @@ fn change(machine: &Machine, ledger: &Ledger, number: u64, chance: &mut Chance) 
     let index = machine.foundation.members.iter().position(|known| known.id == member)?;
     Some(match chance.between(0, 20) {
         0..=2 => {
-            let head = ledger.logs.head(&log_of(&machine.foundation, member)).tree_head();
+            let head = ledger.logs.head(&ledger.alliance.log_of(&member)).tree_head();
             (Change::Remove(Removal { member, size: head.size, root: StatementId(head.root) }), format!("that {index} leaves"))
         }
         3 => (Change::Chair(Chair { member }), format!("that {index} leads")),
