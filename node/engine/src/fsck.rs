@@ -177,6 +177,11 @@ impl<'a, V: View> LogCheck<'a, V> {
         Ok(Self { head, ledger, view, local, secrets, recount, counters: Counters::default(), returned })
     }
 
+    /// Whether this node writes this log. One of this member's that was closed has come back from others, as far as they had it.
+    fn is_own(&self) -> bool {
+        self.head.id == self.ledger.own_log()
+    }
+
     fn found(&self, sequence: Option<u64>, what: impl Into<String>) -> Finding {
         Finding { log: Some(self.head.id), sequence, what: what.into() }
     }
@@ -193,7 +198,7 @@ impl<'a, V: View> LogCheck<'a, V> {
 
     fn entry(&mut self, sequence: u64, id: &StatementId, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
         let row = Row { log: self.head.number, sequence };
-        let own = self.head.id.member == self.ledger.me;
+        let own = self.is_own();
         let Some(record) = HeldRecord::load(row, self.view, self.local).map_err(|error| error.0)? else {
             let lost = own && sequence >= self.returned;
             return if lost { Err("this member's own statement is missing".into()) } else { self.void(row, id, report, indexed) };
@@ -219,7 +224,7 @@ impl<'a, V: View> LogCheck<'a, V> {
     fn void(&self, row: Row, id: &StatementId, report: &mut Report, indexed: &mut Indexed) -> Result<(), String> {
         let void = VoidEntry::load(row, &self.head.id.place(row.sequence), self.view).map_err(|error| error.0)?;
         let Some(void) = void else { return Ok(()) };
-        if self.head.id.member == self.ledger.me {
+        if self.is_own() {
             return Err("this member's own entry is void".into());
         }
         if void.previous != self.recount.chain {
@@ -241,7 +246,7 @@ impl<'a, V: View> LogCheck<'a, V> {
         // A bad signature under a good checkpoint is evidence against the author; under our own name it is damage.
         let key = author.log_at(self.head.id.incarnation, sequence).ok_or("no log key of its owner is known for it")?;
         match key.verify(bytes, signature) {
-            Err(fault) if self.head.id.member == self.ledger.me => Err(format!("the signature: {fault}")),
+            Err(fault) if self.is_own() => Err(format!("the signature: {fault}")),
             Err(_) => {
                 report.unsigned = report.unsigned.saturating_add(1);
                 Ok(())
@@ -267,7 +272,7 @@ impl<'a, V: View> LogCheck<'a, V> {
                     subjects.append(&mut about);
                     report.opened = report.opened.saturating_add(1);
                 }
-                Opened::Void(fault) if section.was_checked(fault, record.statement.place.author == self.ledger.me) => {
+                Opened::Void(fault) if section.was_checked(fault, self.is_own()) => {
                     return Err(format!("section {}: {fault}", section.index));
                 }
                 Opened::Void(_) => report.void = report.void.saturating_add(1),
@@ -290,7 +295,7 @@ impl<'a, V: View> LogCheck<'a, V> {
     /// Counts a section's rows. This member's own sections have all their wraps; of others' a wrap may be missing for good reason.
     fn rows_of(&self, record: &HeldRecord, section: &HeldSection, indexed: &mut Indexed) -> Result<(), String> {
         let wraps = section.audiences.iter().filter(|audience| audience.wrap.is_some()).count();
-        let own = record.statement.place.author == self.ledger.me;
+        let own = self.is_own();
         if section.header.is_err() && !(section.content.is_empty() && wraps == 0) {
             return Err(format!("section {}: it is void, and has content", section.index));
         }
@@ -311,7 +316,7 @@ impl<'a, V: View> LogCheck<'a, V> {
             |header: &AudienceHeader| record.statement.kind == CIRCLE_TYPE && named(header).is_some_and(|named| named != record.statement.id());
         let held = |header: &AudienceHeader| self.secrets.of(&header.circle, header.epoch).is_some() && !gave_way(header);
         let opens = |audience: &HeldAudience| audience.wrap.is_some() && held(&audience.header);
-        self.head.id.member == self.ledger.me && section.audiences.iter().any(opens)
+        self.is_own() && section.audiences.iter().any(opens)
     }
 
     fn end(&self) -> Result<(), Finding> {

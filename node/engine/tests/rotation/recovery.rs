@@ -16,7 +16,7 @@ use suyuan_engine::replica::BatchError;
 use suyuan_engine::waiting::Reason;
 use suyuan_engine::wire::{Gap, Request, Response};
 use suyuan_engine::witnessing::{Cosignature, VerifiedCosignature};
-use suyuan_engine::writer::{Command, Done, SubmitError};
+use suyuan_engine::writer::{Command, Disk, Done, SubmitError};
 
 use crate::node::{Node, encryption, key};
 use crate::world::World;
@@ -71,7 +71,9 @@ fn recovered() -> (World, LogId, Node, StatementId) {
     let circle = world.circle(1, None, &[0, 2, 3, 4]);
     world.settle();
     world.submit(3, "public", 4);
-    world.submit(3, &circle.to_string(), 3);
+    world.submit(3, &circle.to_string(), 2);
+    // Nobody else has anything of this one.
+    world.submit(3, "self", 1);
     let proposal = world.propose(1, agreement("before"));
     world.settle();
     let lost = log(&world, 3);
@@ -113,6 +115,8 @@ fn a_member_goes_on_with_other_keys_and_the_next_log_and_has_what_it_wrote_befor
     assert!(world.nodes[3].size(&own) >= 7);
     let again = reloaded(&world, 3);
     assert_eq!((again.own_log(), again.logs.head(&lost).size()), (own, size));
+    let disk = world.nodes[3].disk();
+    suyuan_engine::fsck::check(&again, disk.rows(), disk.keys().local, &world.nodes[3].state().secrets, |_| {}).unwrap();
     // It votes again.
     let proposal = world.propose(3, agreement("after"));
     world.settle();
