@@ -264,7 +264,7 @@ impl<'a, V: View> LogCheck<'a, V> {
         }
         let (mut subjects, mut public) = (Vec::new(), BTreeSet::new());
         for section in &record.sections {
-            self.rows_of(record, section, indexed)?;
+            self.rows_of(section, indexed)?;
             match record.open(section, self.secrets).map_err(|error| error.0)? {
                 Opened::Body(body) => {
                     let mut about = record::subjects(&body);
@@ -293,7 +293,7 @@ impl<'a, V: View> LogCheck<'a, V> {
     }
 
     /// Counts a section's rows. This member's own sections have all their wraps; of others' a wrap may be missing for good reason.
-    fn rows_of(&self, record: &HeldRecord, section: &HeldSection, indexed: &mut Indexed) -> Result<(), String> {
+    fn rows_of(&self, section: &HeldSection, indexed: &mut Indexed) -> Result<(), String> {
         let wraps = section.audiences.iter().filter(|audience| audience.wrap.is_some()).count();
         let own = self.is_own();
         if section.header.is_err() && !(section.content.is_empty() && wraps == 0) {

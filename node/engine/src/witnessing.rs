@@ -94,12 +94,12 @@ impl VerifiedCosignature {
         let key = author.log_at(found.log.incarnation, found.head.size.saturating_sub(1)).ok_or(Fault::Origin)?;
         key.verify(body.as_bytes(), &found.signed).map_err(|_| Fault::CheckpointSignature)?;
         note::verify_cosignature(&body, &witness.witness, found.seconds, &found.signature)?;
-        Ok(Self { key: witness.witness.clone(), found })
+        Ok(Self { key: witness.witness, found })
     }
 
     /// The author's own cosignature of a checkpoint that this node signed itself, with both keys.
     fn own(note: &str, log: &LogId, alliance: &Alliance) -> Option<Self> {
-        let key = alliance.member(&log.member)?.witness.clone();
+        let key = alliance.member(&log.member)?.witness;
         Some(Self { found: Cosignature::of_author(note, log, alliance)?, key })
     }
 
