@@ -12,6 +12,7 @@ mod history;
 mod init;
 mod join;
 mod keyring;
+mod member;
 mod operator;
 mod record;
 mod recover;

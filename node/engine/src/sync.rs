@@ -263,7 +263,7 @@ impl Sync {
         let wait = self.limits.heads_every.saturating_add(self.roll(self.limits.heads_every / 2));
         if let Some(peer) = self.peers.get_mut(&member) {
             peer.failures = 0;
-            peer.answered = true;
+            (peer.answered, peer.spoke) = (true, true);
             peer.heads_at = now.saturating_add(wait);
         }
         for Head { log: LogSize { log, size }, .. } in heads.into_iter().filter(|head| !self.is_convict(&member, &head.log.log)).collect::<Vec<_>>() {
@@ -289,9 +289,13 @@ impl Sync {
             return;
         }
         let Some(batch) = batch else {
-            // It had said that it has more.
+            let claimed = following.claims.get(&member).is_some_and(|claimed| *claimed > from);
             following.claim(member, from);
-            return self.penalise(member, Why::Short(log), now, actions);
+            // It says that it has more, and said so before this connection at most where it has not been heard yet.
+            let spoke = self.peers.get(&member).is_some_and(|peer| peer.spoke);
+            return if claimed && spoke {
+                self.penalise(member, Why::Short(log), now, actions)
+            };
         };
         let len = batch.entries.len();
         if batch.log != log || batch.from != from || !(1..=limits::BATCH_ENTRIES).contains(&len) {

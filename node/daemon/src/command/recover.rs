@@ -2,12 +2,11 @@
 
 use serde_json::{Map, Value, json};
 use suyuan_client::Public;
-use suyuan_core::MemberId;
 use suyuan_core::charter::{Alliance, Pin};
 use suyuan_core::membership::Change;
 use suyuan_core::recovery::Recovery;
 
-use super::{Place, join};
+use super::{Place, join, member};
 use crate::answer::{Answer, Failure, read_file, replace};
 use crate::cli;
 
@@ -20,7 +19,8 @@ pub fn run(at: &Place<'_>, flags: &cli::Recover, quiet: bool) -> Result<Answer, 
     let node = Public::new(&flags.url);
     let (file, founded, _) = join::fetch(&node, &flags.alliance)?;
     let today = founded.today();
-    let member = named(&today, &flags.member)?;
+    let members = today.members().iter().map(|known| (known.id, known.id.to_string(), known.entry.name.clone()));
+    let member = member::chosen(members, &flags.member)?;
     let keys = join::entry(at)?.keys;
     let renewed = |alliance: &Alliance| alliance.active(&member).is_some_and(|known| known.entry.keys == keys);
     if !renewed(&today) {
@@ -61,14 +61,4 @@ pub(super) fn closing(path: &std::path::Path, head: impl Fn(&str) -> Result<(u64
 
 fn fields(request: &mut Value) -> Option<&mut Map<String, Value>> {
     request.get_mut("recover")?.as_object_mut()
-}
-
-fn named(today: &Alliance, wanted: &str) -> Result<MemberId, Failure> {
-    let found: Vec<MemberId> =
-        today.members().iter().filter(|member| member.entry.name == wanted || member.id.to_string() == wanted).map(|member| member.id).collect();
-    match found.as_slice() {
-        [id] => Ok(*id),
-        [] => Err(Failure::usage(format!("the alliance has no member {wanted:?} today"))),
-        _ => Err(Failure::usage(format!("several members are called {wanted:?}; name one by its id"))),
-    }
 }

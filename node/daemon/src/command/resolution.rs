@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use suyuan_client::Client;
 
 use super::verify::visible;
-use super::{recover, status};
+use super::{member, recover, status};
 use crate::answer::{Answer, Failure, read_file};
 use crate::cli;
 use crate::time::utc;
@@ -104,13 +104,8 @@ fn content(client: &Client, change: cli::Change) -> Result<Value, Failure> {
 fn member_id(client: &Client, named: &str) -> Result<String, Failure> {
     let members = client.json("/api/v1/members").map_err(|error| Failure::from_client(&error))?;
     let members: Vec<Value> = serde_json::from_str(&members).map_err(Failure::local)?;
-    let found: Vec<&str> =
-        members.iter().filter(|member| member["name"] == named || member["id"] == named).filter_map(|member| member["id"].as_str()).collect();
-    match found.as_slice() {
-        [id] => Ok((*id).to_owned()),
-        [] => Err(Failure::usage(format!("the alliance has no member {named:?}; `suyuan charter show` lists them"))),
-        _ => Err(Failure::usage(format!("several members are called {named:?}; name one by its id"))),
-    }
+    let text = |member: &Value, field: &str| member[field].as_str().unwrap_or_default().to_owned();
+    member::chosen(members.iter().map(|member| (text(member, "id"), text(member, "id"), text(member, "name"))), named)
 }
 
 /// How far a member's log is here: up to there it is accepted.

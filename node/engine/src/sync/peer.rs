@@ -22,6 +22,8 @@ pub(super) struct Peer {
     pub unreachable: bool,
     /// Whether it has ever said which logs it has.
     pub answered: bool,
+    /// Whether it has said so since it is connected: before that it may have lost what it had, with its disk.
+    pub spoke: bool,
     /// When it is next asked for its heads.
     pub heads_at: u64,
     asked_heads: bool,
@@ -54,6 +56,7 @@ pub(super) struct Peer {
 impl Peer {
     pub fn connect(&mut self, limits: &Limits, now: u64) {
         self.connected = true;
+        self.spoke = false;
         self.unreachable = false;
         self.heads_at = now;
         self.counters_at = now.saturating_add(limits.counters_after);

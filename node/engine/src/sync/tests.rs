@@ -161,6 +161,26 @@ fn a_tampered_batch_names_its_sender_and_another_source_is_used() {
     assert_eq!(rests, [10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 600_000, 600_000, 600_000]);
 }
 
+/// A member that begins anew after a fire has nothing of what it had.
+#[test]
+fn what_was_said_before_a_connection_is_not_held_against_who_has_less_now() {
+    let short = |actions: Vec<Action>| actions.iter().any(|action| matches!(action, Action::Penalise { why: Why::Short(_), .. }));
+    let mut sync = four();
+    sync.handle(Event::Connected(member(1)), 0);
+    sync.handle(Event::Holds { member: member(1), log: size(1, 10) }, 0);
+    sync.handle(Event::Disconnected(member(1)), 1);
+    assert!(sync.handle(Event::Connected(member(1)), 2).contains(&ask(1, pull(1, 0))));
+    let nothing = || answer(1, pull(1, 0), Response::Batch(None));
+    assert!(!short(sync.handle(nothing(), 3)), "it has not said anything yet");
+    sync.handle(Event::Disconnected(member(1)), 4);
+    sync.handle(Event::Connected(member(1)), 5);
+    sync.handle(Event::Holds { member: member(1), log: size(1, 10) }, 5);
+    sync.handle(heads(1, &[size(1, 0)]), 6);
+    assert!(!short(sync.handle(nothing(), 7)), "it says so");
+    sync.handle(Event::Holds { member: member(1), log: size(1, 10) }, 8);
+    assert!(short(sync.handle(nothing(), 9)), "now it claims to have it");
+}
+
 #[test]
 fn an_answer_to_another_question_is_not_taken() {
     let wrong: Vec<Response> = vec![

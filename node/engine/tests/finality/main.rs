@@ -13,6 +13,8 @@
 // The tests are not pure: they look at a clock.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+#[path = "../support/steady.rs"]
+mod steady;
 mod world;
 
 use suyuan_core::StatementId;

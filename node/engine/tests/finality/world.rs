@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use suyuan_core::MemberId;
 use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry, MemberKeys, Role};
-use suyuan_core::circle::{EpochSecret, PrekeySecret};
+use suyuan_core::circle::PrekeySecret;
 use suyuan_core::key::SecretKey;
-use suyuan_core::{CircleId, MemberId};
 use suyuan_engine::decisions::{Decisions, Telling};
 use suyuan_engine::epoch;
 use suyuan_engine::local::LocalKeys;
@@ -18,9 +18,11 @@ use suyuan_engine::mend;
 use suyuan_engine::secrets::EpochSecrets;
 use suyuan_engine::serve;
 use suyuan_engine::sync::{self, Action, Event, Limits, Sync};
-use suyuan_engine::view::{Changes, MemoryView, StoreError};
+use suyuan_engine::view::MemoryView;
 use suyuan_engine::wire::{LogSize, Request, Response};
-use suyuan_engine::writer::{Command, Disk, Done, Keys, NewKeys, Notice, Outcome, Outlet, Published, SecretError, State, Writer, recover};
+use suyuan_engine::writer::{Command, Done, Notice, Outcome, Outlet, State, Writer, recover};
+
+use crate::steady::Memory;
 
 /// Milliseconds of the nodes' clocks from one round to the next: as far apart as cities on different continents are.
 pub const ROUND: u64 = 100;
@@ -61,46 +63,6 @@ fn alliance(members: usize) -> Arc<Alliance> {
     let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };
     (0..members).for_each(|member| (1..=4).for_each(|purpose| file.sign(&key(member, purpose)).unwrap()));
     Arc::new(file.verify(None).unwrap())
-}
-
-struct Memory {
-    rows: MemoryView,
-    keys: [SecretKey; 2],
-    encryption: PrekeySecret,
-    local: LocalKeys,
-}
-
-impl Disk for Memory {
-    type Rows = MemoryView;
-
-    fn rows(&self) -> &MemoryView {
-        &self.rows
-    }
-
-    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.rows.apply(changes);
-        Ok(())
-    }
-
-    fn keys(&self) -> Keys<'_> {
-        Keys { log: vec![&self.keys[0]], witness: vec![&self.keys[1]], transport: Vec::new(), encryption: vec![&self.encryption], local: &self.local }
-    }
-
-    fn add_epoch_secret(&mut self, _: CircleId, _: u64, _: EpochSecret) -> Result<(), SecretError> {
-        Ok(())
-    }
-
-    fn add_keys(&mut self, _: NewKeys) -> Result<(), SecretError> {
-        unreachable!("nobody exchanges keys here")
-    }
-
-    fn replace_epoch_secret(&mut self, _: CircleId, _: u64, _: EpochSecret) -> Result<(), SecretError> {
-        Ok(())
-    }
-
-    fn anchor(&mut self, _: &Published) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 #[derive(Default)]

@@ -8,4 +8,6 @@ mod calls;
 mod costs;
 mod desk;
 mod rounds;
+#[path = "../support/steady.rs"]
+mod steady;
 mod world;

@@ -7,18 +7,20 @@ use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use suyuan_core::MemberId;
 use suyuan_core::charter::{Alliance, Charter, CharterFile, Entry, MemberKeys, Role};
-use suyuan_core::circle::{EpochSecret, PrekeySecret};
+use suyuan_core::circle::PrekeySecret;
 use suyuan_core::key::SecretKey;
 use suyuan_core::log::LogId;
-use suyuan_core::{CircleId, MemberId};
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::secrets::EpochSecrets;
-use suyuan_engine::view::{Changes, MemoryView, StoreError};
+use suyuan_engine::view::MemoryView;
 use suyuan_engine::wire::{LogSize, Request, Response};
 use suyuan_engine::witnessing::{Action, Alarm, Contradiction, Event, Local, Rounds, VerifiedCosignature};
-use suyuan_engine::writer::{Command, Disk, Done, Keys, NewKeys, Notice, Outcome, Outlet, Published, SecretError, State, Witnessed, Writer, recover};
+use suyuan_engine::writer::{Command, Disk, Done, Notice, Outcome, Outlet, Published, State, Witnessed, Writer, recover};
 use suyuan_engine::{serve, submission};
+
+use crate::steady::Memory;
 
 pub fn key(member: usize, purpose: u8) -> SecretKey {
     SecretKey::from_seed(&[u8::try_from(member).unwrap() * 16 + purpose; 32])
@@ -51,46 +53,6 @@ pub fn charter_file(roles: &[Role]) -> CharterFile {
         (1..=4).for_each(|purpose| file.sign(&key(member, purpose)).unwrap());
     }
     file
-}
-
-pub struct Memory {
-    pub rows: MemoryView,
-    keys: [SecretKey; 2],
-    encryption: PrekeySecret,
-    local: LocalKeys,
-}
-
-impl Disk for Memory {
-    type Rows = MemoryView;
-
-    fn rows(&self) -> &MemoryView {
-        &self.rows
-    }
-
-    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.rows.apply(changes);
-        Ok(())
-    }
-
-    fn keys(&self) -> Keys<'_> {
-        Keys { log: vec![&self.keys[0]], witness: vec![&self.keys[1]], transport: Vec::new(), encryption: vec![&self.encryption], local: &self.local }
-    }
-
-    fn add_epoch_secret(&mut self, _: CircleId, _: u64, _: EpochSecret) -> Result<(), SecretError> {
-        Ok(())
-    }
-
-    fn add_keys(&mut self, _: NewKeys) -> Result<(), SecretError> {
-        unreachable!("nobody exchanges keys here")
-    }
-
-    fn replace_epoch_secret(&mut self, _: CircleId, _: u64, _: EpochSecret) -> Result<(), SecretError> {
-        Ok(())
-    }
-
-    fn anchor(&mut self, _: &Published) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 #[derive(Default)]

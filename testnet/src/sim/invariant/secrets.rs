@@ -13,8 +13,8 @@ use crate::sim::fact::Fact;
 use crate::sim::machine::Machine;
 
 pub struct SecretFirst {
-    /// Members of every epoch, as its steward has it.
-    circles: BTreeMap<(CircleId, u64), BTreeSet<MemberId>>,
+    /// Steward and members of every epoch, as its steward has it.
+    circles: BTreeMap<(CircleId, u64), (MemberId, BTreeSet<MemberId>)>,
     /// What is in each keyring.
     kept: Vec<BTreeSet<(CircleId, u64)>>,
 }
@@ -27,7 +27,7 @@ impl SecretFirst {
     fn learn(&mut self, ledger: &Ledger) {
         for circle in ledger.circles.iter().filter(|circle| circle.steward == ledger.me) {
             for (number, epoch) in circle.epochs() {
-                self.circles.entry((circle.id, *number)).or_insert_with(|| epoch.members.keys().copied().collect());
+                self.circles.entry((circle.id, *number)).or_insert_with(|| (circle.steward, epoch.members.keys().copied().collect()));
             }
         }
     }
@@ -66,13 +66,15 @@ impl Invariant for SecretFirst {
             }
             Fact::Kept { circle, epoch } => {
                 self.kept[at].insert((*circle, *epoch));
-                let members = self.circles.get(&(*circle, *epoch));
+                let members = self.circles.get(&(*circle, *epoch)).map(|(_, members)| members);
                 let own = *circle == self_circle(&machine.id);
                 let stranger = !own && members.is_some_and(|members| !members.contains(&machine.id));
                 if stranger { Err("it has the key of a circle that it is not in".to_owned()) } else { Ok(()) }
             }
+            // A steward that has lost everything may have lost an epoch that nobody else knows, and open that number anew.
             Fact::Burned => {
                 self.kept[at].clear();
+                self.circles.retain(|_, (steward, _)| *steward != machine.id);
                 Ok(())
             }
             Fact::Wrote { system, .. } if scene.is_honest(at) => self.wrote(machine, system),
