@@ -200,7 +200,7 @@ BUGS = [
     ("authoring before the own tail is back", engine("lib", "sync::tests::the_own_head_is_known_once_somebody_answered_and_nobody_has_more"), [
         ("node/engine/src/sync/own.rs", "heard && everybody && !more &&", "heard && everybody && (!more || heard) &&"),
     ]),
-    ("a batch taken without checking the tree", SIMULATOR, [
+    ("a batch taken without checking the tree", engine("batches", "whatever_its_sender_has_exchanged_refuses_all_of_a_batch"), [
         (REPLICA, "&batch.consistency).map_err(sender);", "&batch.consistency).or(Ok::<(), Fault>(())).map_err(sender);"),
     ]),
     ("a disk that says it has synced and has not", SIMULATOR, [("planted/src/sim/disk.rs", "            platter.sync();\n", "")]),
