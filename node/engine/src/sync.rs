@@ -266,6 +266,10 @@ impl Sync {
             (peer.answered, peer.spoke) = (true, true);
             peer.heads_at = now.saturating_add(wait);
         }
+        // What is not among them it has nothing of.
+        for (_, following) in self.logs.iter_mut().filter(|(log, _)| !heads.iter().any(|head| head.log.log == **log)) {
+            following.claims.remove(&member);
+        }
         for Head { log: LogSize { log, size }, .. } in heads.into_iter().filter(|head| !self.is_convict(&member, &head.log.log)).collect::<Vec<_>>() {
             if let Some(following) = self.logs.get_mut(&log) {
                 following.elsewhere.remove(&member);

@@ -31,6 +31,9 @@ impl World {
         let Some(running) = &mut self.machines[at].running else { return };
         let heads = running.writer.state().ledger.decisions.heads().to_send();
         let (due, free) = (running.telling.due(&heads, &reached, now), running.free);
+        // Between what was decided before a fire and its becoming final an alliance may come to need whom it has lost.
+        let tip = running.writer.state().ledger.decisions.tip().alliance.clone();
+        self.beyond |= self.plan.fire.is_some() && self.machines[at].nature == Nature::Honest && !self.bears(&tip);
         for member in due {
             self.ask(at, &member, Request::OrderHeads(heads.clone()));
         }
