@@ -5,11 +5,11 @@
 mod damage;
 mod decided;
 mod members;
-#[allow(dead_code)]
 #[path = "../support/steady.rs"]
 mod steady;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code)]
 #[path = "../witnessing/world.rs"]
 mod world;
 
