@@ -133,7 +133,7 @@ def opened(label, data, commitment, fault, form, names):
 def section_header(header, commitment): return opened(b"section-header", header, commitment, "header", HEADER, "suite root sealed")
 def section_audience(audience, commitment):
     return opened(b"audience-header", audience, commitment, "audience", AUDIENCE, "suite salt circle epoch counter")
-# ==== sealing.md and circle.md ==========================================================================================================
+# ==== sealing.md ==========================================================================================================
 def sealing_bucket(length):
     e = length.bit_length() - 1
     return {"bucket": 256 if length <= 256 else -(-length >> e - e.bit_length()) << e - e.bit_length()}
@@ -145,21 +145,19 @@ def aes_gcm(key, nonce, ciphertext, fault):
     except ImportError: raise Fault("skipped") from None
     try: return AESGCM(key).decrypt(nonce, ciphertext, None)
     except Exception: raise Fault(fault) from None  # InvalidTag, or a length that it does not take
-def sealing_open(key, alliance, author, incarnation, sequence, section, root, ciphertext):
-    context = b"suyuan/1 section\n" + alliance + author + struct.pack(">QQB", incarnation, sequence, section) + root
+def unsealed(key, context, ciphertext, most):  # the item of a padded message of C2SP chunked-encryption
     derived = expand("sha512", key, b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + ciphertext[:24] + context, 76)
-    need(len(key) == 32 and len(ciphertext) <= 2**21 and derived[44:] == ciphertext[24:56], "sealed")
+    need(len(key) == 32 and len(ciphertext) <= most and derived[44:] == ciphertext[24:56], "sealed")
     plain, base = b"", int.from_bytes(derived[32:44], "big")
     for count, at in enumerate(range(56, len(ciphertext) + 1, 16400)):  # a full last chunk is followed by nothing, which does not open
         plain += aes_gcm(derived[:32], (base ^ count).to_bytes(12, "big"), ciphertext[at:at + 16400], "sealed")
     body = encode(decode(plain, padded=True))
     need(len(plain) == sealing_bucket(len(body))["bucket"] and not any(plain[len(body):]), "padding")
+    return body
+def sealing_open(key, alliance, author, incarnation, sequence, section, root, ciphertext):
+    context = b"suyuan/1 section\n" + alliance + author + struct.pack(">QQB", incarnation, sequence, section) + root
+    body = unsealed(key, context, ciphertext, 2**21)
     return section_body(body, root=root) and {"body": body}
-def circle_id(alliance, steward, nonce): return {"id": labelled(b"circle", alliance, steward, nonce)}
-def circle_commitment(circle, epoch, secret): return {"commitment": labelled(b"epoch", circle, struct.pack(">Q", epoch), secret)}
-def circle_unwrap(secret, circle, epoch, audience, wrap):
-    kek = expand("sha256", secret, b"suyuan/1 wrap\n" + circle + struct.pack(">Q", epoch) + audience, 32)
-    return need(len(secret) == 32 and len(wrap) == 48, "wrap") and {"key": aes_gcm(kek, bytes(12), wrap, "wrap")}
 # ==== log.md: BLAKE3 for inputs of one chunk, the chain, the tree by the definitions of RFC 6962, notes =================================
 IV = struct.unpack(">8I", bytes.fromhex("6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd19"))
 STEPS = [(i, 4 + (i + k) % 4, 8 + (i + 2*k) % 4, 12 + (i + 3*k) % 4, *by) for k in (0, 1) for i in range(4) for by in ((16, 12), (8, 7))]
@@ -399,6 +397,7 @@ def convicted(result, expected):
 sys.modules["verify"] = sys.modules[__name__]  # also where it is the program that runs
 import verify_history  # noqa: E402, it needs all of the above
 from verify_history import history_verify  # noqa: E402, F401
+from verify_circle import circle_commitment, circle_id, circle_unwrap, relay_open, relay_pair, relay_tag  # noqa: E402, F401
 
 
 def main():

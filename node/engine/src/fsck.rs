@@ -17,6 +17,7 @@ use crate::local::LocalKeys;
 use crate::logs::{self, LogHead};
 use crate::record::{self, HeldAudience, HeldRecord, HeldSection, Opened};
 use crate::recount::{self, Recount};
+use crate::relay::shelf;
 use crate::schema::{Row, Table, index_key, log_key};
 use crate::secrets::EpochSecrets;
 use crate::view::{StoreError, View};
@@ -114,6 +115,7 @@ pub fn check(
     indexed.check(view)?;
     witnessing::check(ledger, view)?;
     Queue::load(view, local)?;
+    shelf::check(view)?;
     Ok(report)
 }
 

@@ -20,6 +20,7 @@ pub mod mend;
 pub mod query;
 pub mod record;
 mod recount;
+pub mod relay;
 pub mod replica;
 pub mod schema;
 pub mod secrets;

@@ -52,6 +52,32 @@ pub const SYNC_PULLS: usize = 4;
 pub const SYNC_SMALL_PULLS: usize = 32;
 /// So many entries of a log are little, by the word of others.
 pub const LITTLE: u64 = 64;
+/// Packages for relays in one message.
+pub const PACKAGES: usize = 1024;
+/// Tags that a relay is asked for at once.
+pub const TAGS: usize = 1024;
+/// Bytes of where collecting goes on.
+pub const CURSOR: usize = 128;
+/// Own entries that are looked at for one answer to a relay.
+pub const COLLECTED: u64 = 1024;
+/// How many counters ahead of what is held of an author in a circle are asked of a relay.
+pub const AHEAD: u64 = 64;
+/// How many epoch statements of one steward, before and after as many as are known, are asked of a relay.
+pub const EPOCHS_AROUND: u64 = 8;
+/// An author's statements to a circle among which those that are lacking are looked for.
+pub const HOLES: usize = 4096;
+/// Tags that are not asked for again for a while.
+pub const RESTING: usize = 16_384;
+/// Bytes of packages that a relay keeps of one member. The oldest go first.
+pub const RELAYED_BYTES: u64 = 256 * 1024 * 1024;
+/// Packages that a relay keeps of one member. The oldest go first.
+pub const RELAYED_PACKAGES: u64 = 100_000;
+/// Bytes of packages that a relay keeps of all members; each has the same share of it, where that is less.
+pub const RELAYED_TOTAL: u64 = 16 * 1024 * 1024 * 1024;
+/// How long a relay keeps a package, milliseconds.
+pub const RELAYED_FOR: u64 = 90 * 86_400_000;
+/// Rows of packages that are dropped at once.
+pub const DROPPED: usize = 4096;
 /// Cosignatures in one message.
 pub const COSIGNATURES: usize = 128;
 /// Checkpoints of a log for which cosignatures are gathered at once, beside the newest witnessed one.

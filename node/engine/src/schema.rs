@@ -1,6 +1,6 @@
 //! Keys and tables of the store, as drawn in `specs/store.md`: the one place that knows how rows are named.
 
-use suyuan_core::id::{MemberId, StatementId};
+use suyuan_core::id::{Hash, MemberId, StatementId};
 
 /// Version of the store's layout. A store of a later one is refused with a message.
 pub const VERSION: u32 = 1;
@@ -66,11 +66,17 @@ pub enum Table {
     Evidence = b'f',
     /// Name of a submission that waits to the submission, sealed.
     Waiting = b'u',
+    /// Member to what is kept for it as a relay: how much, and where collecting goes on.
+    Relay = b'a',
+    /// Member and number to the name of a package.
+    Shelf = b'j',
+    /// Tag and member to the package.
+    Package = b'b',
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::Meta,
         Self::Log,
         Self::Checkpoint,
@@ -94,6 +100,9 @@ impl Table {
         Self::Gathered,
         Self::Evidence,
         Self::Waiting,
+        Self::Relay,
+        Self::Shelf,
+        Self::Package,
     ];
 }
 
@@ -164,6 +173,16 @@ pub fn public_row(key: &[u8]) -> Option<Row> {
 /// Key of an author's count in a circle.
 pub fn counter_key(name: &[u8; 16], log: u32) -> Vec<u8> {
     [&name[..], &log.to_be_bytes()].concat()
+}
+
+/// Key of a package's place among those of a member.
+pub fn shelf_key(member: &MemberId, number: u64) -> Vec<u8> {
+    [&member.0[..], &number.to_be_bytes()].concat()
+}
+
+/// Key of a package.
+pub fn package_key(tag: &Hash, member: &MemberId) -> Vec<u8> {
+    [*tag, member.0].concat()
 }
 
 /// Key of a slip.

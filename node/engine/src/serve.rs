@@ -1,6 +1,6 @@
 //! Answering other nodes: each gets the entries of every log, and of statements and sections only what it may hold (`specs/sync.md`).
 
-use suyuan_core::circle::{Slip, TYPE as CIRCLE_TYPE};
+use suyuan_core::circle::{PUBLIC, Slip, TYPE as CIRCLE_TYPE};
 use suyuan_core::log::LogId;
 use suyuan_core::note::UnverifiedCheckpoint;
 use suyuan_core::policy::witness_key;
@@ -46,6 +46,9 @@ pub fn answer(
             Ok(Response::History(history.filter(|bytes| bytes.len() <= limits::HISTORY)))
         }
         Request::Items { log, sequences } => items(log, sequences, member, ledger, view, local).map(Response::Items),
+        // Both take more than the ledger: who is away, and what is kept for others.
+        Request::Collect(_) => Ok(Response::Collected(None)),
+        Request::Fetch(_) => Ok(Response::Fetched(None)),
         Request::Show { log, index } => equivocation::show(log, *index, ledger, published, view).map(|shown| Response::Shown(shown.map(Box::new))),
     }
 }
@@ -190,7 +193,7 @@ fn items(log: &LogId, sequences: &[u64], member: &MemberId, ledger: &Ledger, vie
 }
 
 /// What one member may hold of a statement; nothing where it is masked for it, or here.
-fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<Item>, StoreError> {
+pub(crate) fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &LocalKeys) -> Result<Option<Item>, StoreError> {
     let Some(outline) = Outline::load(row, view, local)? else { return void(row, ledger, view) };
     let statement = outline.statement();
     let open = statement.sections.is_empty() || statement.place.author == *member;
@@ -211,6 +214,15 @@ fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl View, local: &
     };
     let slip = slip.map(|bytes| Slip::decode(&bytes)).transpose().map_err(|fault| StoreError(format!("a slip: {fault}")))?;
     Ok(Some(Item { sequence: row.sequence, statement: record.bytes, signature: record.signature, sections, slip }))
+}
+
+/// What every member of a circle in one epoch may hold of a statement, and with it what is public.
+pub(crate) fn item_of_circle(outline: Outline, circle: &CircleId, epoch: u64, view: &impl View, local: &LocalKeys) -> Result<Option<Item>, StoreError> {
+    let sequence = outline.statement().place.sequence;
+    let allowed = |audience: &AudienceHeader| audience.circle == PUBLIC || (audience.circle == *circle && audience.epoch == epoch);
+    let record = outline.read(|_, section| section.audiences.iter().any(|audience| allowed(&audience.header)), view, local)?;
+    let sections: Vec<ItemSection> = record.sections.iter().filter_map(|section| offer(section, allowed)).collect();
+    Ok((!sections.is_empty()).then(|| Item { sequence, statement: record.bytes, signature: record.signature, sections, slip: None }))
 }
 
 /// A void entry has no readers: it is evidence, and for everybody.

@@ -7,6 +7,7 @@ use suyuan_core::id::{Hash, StatementId};
 use suyuan_core::key::Signature;
 use suyuan_core::log::LogId;
 use suyuan_core::note::TreeHead;
+use suyuan_core::relay::Tag;
 use suyuan_core::{AllianceId, CircleId, Fault, MemberId};
 
 use crate::limits;
@@ -57,6 +58,10 @@ pub enum Request {
     },
     /// This convicts a member; nothing is asked.
     Convict(Box<Evidence>),
+    /// What have you for others that I may keep, from where this cursor of yours ends?
+    Collect(Option<Vec<u8>>),
+    /// Which packages do you keep under these tags?
+    Fetch(Vec<Tag>),
 }
 
 /// One author's statements to one circle.
@@ -129,6 +134,37 @@ pub enum Response {
     Items(Vec<Item>),
     /// To `Show`; nothing where that is not covered by a checkpoint.
     Shown(Option<Box<ShownEntry>>),
+    /// To `Collect`; nothing where the node gives none away now.
+    Collected(Option<Collected>),
+    /// To `Fetch`; nothing where the node does not relay.
+    Fetched(Option<Fetched>),
+}
+
+/// What a relay keeps for others and cannot read (`specs/relay.md`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub tag: Tag,
+    /// The sealed item.
+    pub sealed: Vec<u8>,
+}
+
+/// Packages of the answering node's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// Where to go on, for this node alone to read; the one that was asked with where there is nothing more for now.
+    pub cursor: Vec<u8>,
+    /// The packages, ascending by tag.
+    pub packages: Vec<Package>,
+}
+
+/// Packages that the answering node keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// How many of the tags, from the first on, this is the whole answer to.
+    pub answered: u64,
+    /// The packages.
+    pub packages: Vec<Package>,
 }
 
 /// Entries of one log, with the opened part of what the receiver may hold.
@@ -204,6 +240,9 @@ impl Request {
                 evidence.write(writer.uint(8));
                 &mut writer
             }
+            Self::Collect(None) => writer.uint(11).null(),
+            Self::Collect(Some(cursor)) => writer.uint(11).bytes(cursor),
+            Self::Fetch(tags) => writer.uint(12).bytes(&tags.concat()),
         };
         writer.finish()
     }
@@ -233,6 +272,9 @@ impl Request {
             }
             9 => read_heads(&mut reader).map(Self::OrderHeads),
             10 if reader.null() => Ok(Self::History),
+            11 if reader.null() => Ok(Self::Collect(None)),
+            11 => Ok(Self::Collect(Some(reader.bytes(limits::CURSOR)?.to_vec()))),
+            12 => hashes(reader.bytes(limits::TAGS.saturating_mul(32))?).map(Self::Fetch),
             6 => {
                 let cosignatures = 0..reader.array_in(1..=limits::COSIGNATURES)?;
                 cosignatures.map(|_| Cosignature::read(&mut reader, alliance)).collect::<Result<_, _>>().map(Self::Cosigned)
@@ -300,6 +342,14 @@ impl Response {
                 writer.uint(8).null();
             }
             Self::Shown(Some(shown)) => shown.shown.write(writer.uint(8).array(3).text(&shown.checkpoint)),
+            Self::Collected(None) => {
+                writer.uint(11).null();
+            }
+            Self::Collected(Some(Collected { cursor, packages })) => write_packages(writer.uint(11).array(2).bytes(cursor), packages),
+            Self::Fetched(None) => {
+                writer.uint(12).null();
+            }
+            Self::Fetched(Some(Fetched { answered, packages })) => write_packages(writer.uint(12).array(2).uint(*answered), packages),
         }
         writer.finish()
     }
@@ -338,9 +388,38 @@ impl Response {
                 let checkpoint = reader.text(0..=suyuan_core::limits::NOTE)?.to_owned();
                 Ok(Self::Shown(Some(Box::new(ShownEntry { checkpoint, shown: Shown::read(&mut reader)? }))))
             }
+            11 if reader.null() => Ok(Self::Collected(None)),
+            11 => {
+                reader.array(2)?;
+                let cursor = reader.bytes(limits::CURSOR)?.to_vec();
+                let packages = read_packages(&mut reader)?;
+                let ascending = packages.is_sorted_by(|one, next| one.tag < next.tag);
+                if ascending { Ok(Self::Collected(Some(Collected { cursor, packages }))) } else { Err(Fault::Form) }
+            }
+            12 if reader.null() => Ok(Self::Fetched(None)),
+            12 => {
+                reader.array(2)?;
+                let answered = reader.uint()?;
+                Ok(Self::Fetched(Some(Fetched { answered, packages: read_packages(&mut reader)? })))
+            }
             _ => Err(Fault::Form),
         }
     }
+}
+
+fn write_packages(writer: &mut Writer, packages: &[Package]) {
+    writer.array(packages.len());
+    for Package { tag, sealed } in packages {
+        writer.array(2).bytes(tag).bytes(sealed);
+    }
+}
+
+fn read_packages(reader: &mut Reader<'_>) -> Result<Vec<Package>, Fault> {
+    let package = |reader: &mut Reader<'_>| {
+        reader.array(2)?;
+        Ok(Package { tag: reader.fixed()?, sealed: reader.bytes(suyuan_core::limits::PACKAGE)?.to_vec() })
+    };
+    (0..reader.array_in(0..=limits::PACKAGES)?).map(|_| package(reader)).collect()
 }
 
 fn write_heads<'a>(writer: &'a mut Writer, heads: &[(u64, String)]) -> &'a mut Writer {
@@ -455,6 +534,21 @@ impl Item {
             around(audiences).saturating_add(section.header.len()).saturating_add(section.content.len())
         };
         self.sections.iter().map(section).sum::<usize>().saturating_add(self.statement.len()).saturating_add(HEADER_BYTES)
+    }
+
+    /// The item alone, as a package holds it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        self.write(&mut writer);
+        writer.finish()
+    }
+
+    /// Decodes an item that stands alone.
+    ///
+    /// # Errors
+    /// [`Fault::Cbor`], [`Fault::Form`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
+        Self::read(&mut Reader::open(bytes)?)
     }
 
     fn write(&self, writer: &mut Writer) {

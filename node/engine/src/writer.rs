@@ -123,6 +123,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 Command::Circle(request) => self.open_circle(request, now)?.map(|circle| Done::Opened(Box::new(circle))),
                 Command::TakeIn(batch) => self.take_in(*batch, now)?.map(Done::TakenIn),
                 Command::Fill { log, items } => self.fill(&log, items)?.map(|()| Done::Filled),
+                Command::Keep { member, collected } => self.keep(&member, collected, now).map(|()| Ok(Done::Kept))?,
                 Command::Convict(evidence) => self.convict(*evidence, now)?.map(Done::Convicted),
                 Command::Learn(history) => Ok(Done::Learned(self.learn_history(&history)?)),
                 Command::Keys(wanted) => self.draw_keys(wanted)?.map(|change| Done::Keys(Box::new(change))),

@@ -30,6 +30,14 @@ pub const EPOCH: Label = Label("suyuan/1 epoch");
 pub const WRAP: Label = Label("suyuan/1 wrap");
 /// HPKE info of a slip.
 pub const SLIP: Label = Label("suyuan/1 slip");
+/// Key of what relays keep for an epoch of a circle.
+pub const RELAY: Label = Label("suyuan/1 relay");
+/// Key of what relays keep for a member that a steward hands epoch secrets to.
+pub const RELAY_PAIR: Label = Label("suyuan/1 relay-pair");
+/// Tag of what a relay keeps.
+pub const RELAY_TAG: Label = Label("suyuan/1 relay-tag");
+/// Key and context of what a relay keeps under a tag.
+pub const RELAY_PACKAGE: Label = Label("suyuan/1 relay-package");
 /// BLAKE3 context of the hash chain.
 pub const CHAIN: Label = Label("suyuan/1 chain");
 

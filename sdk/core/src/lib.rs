@@ -22,6 +22,7 @@ pub mod policy;
 pub mod proof;
 pub mod quorum;
 pub mod recovery;
+pub mod relay;
 pub mod resolution;
 pub mod sealing;
 pub mod section;

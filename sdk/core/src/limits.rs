@@ -28,6 +28,10 @@ pub const FIELD_VALUE: usize = 256 * 1024;
 pub const BODY: usize = 1024 * 1024;
 /// A section's ciphertext.
 pub const CIPHERTEXT: u64 = 2 * 1024 * 1024;
+/// An item that goes by way of a relay; larger ones go directly only.
+pub const RELAYED: usize = 4 * 1024 * 1024;
+/// A package: the largest such item, padded and sealed.
+pub const PACKAGE: usize = 9 * 512 * 1024;
 /// Smallest bucket of a padded body.
 pub const BUCKET: usize = 256;
 

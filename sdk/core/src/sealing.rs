@@ -123,7 +123,7 @@ fn chunk_nonce(base: &[u8; 12], chunk: u64) -> [u8; 12] {
     nonce
 }
 
-fn encrypt(message: &[u8], key: &[u8; 32], salt: &[u8; SALT], context: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn encrypt(message: &[u8], key: &[u8; 32], salt: &[u8; SALT], context: &[u8]) -> Result<Vec<u8>, Fault> {
     let keys = derive(key, salt, context)?;
     let tags = (message.len() / CHUNK).saturating_add(1).saturating_mul(TAG);
     let mut out = Vec::with_capacity(PREFIX.saturating_add(message.len()).saturating_add(tags));
@@ -147,7 +147,7 @@ fn encrypt(message: &[u8], key: &[u8; 32], salt: &[u8; SALT], context: &[u8]) ->
     Ok(out)
 }
 
-fn decrypt(ciphertext: &[u8], key: &[u8; 32], context: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+pub(crate) fn decrypt(ciphertext: &[u8], key: &[u8; 32], context: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let (prefix, mut rest) = ciphertext.split_at_checked(PREFIX).ok_or(Fault::Sealed)?;
     let (salt, commitment) = prefix.split_at(SALT);
     let keys = derive(key, salt, context)?;

@@ -13,7 +13,7 @@ export type FaultCode =
   // section.md
   | "field-duplicate" | "field-count" | "field-root" | "field-path" | "header" | "audience"
   // sealing.md, circle.md
-  | "digest" | "sealed" | "padding" | "wrap"
+  | "digest" | "sealed" | "padding" | "wrap" | "slip"
   // log.md
   | "note" | "origin" | "checkpoint-signature" | "cosignature" | "inclusion" | "consistency" | "proof"
   // witness.md

@@ -26,6 +26,8 @@ export const MAX_VALUE = 262_144;
 export const MAX_BODY = 1024 * 1024;
 /** Bytes of a section's ciphertext (section.md). */
 export const MAX_CIPHERTEXT = 2 ** 21;
+/** Bytes of a package that a relay keeps. */
+export const MAX_PACKAGE = 9 * 512 * 1024;
 
 /** How much higher than the one before it the number of a circle's next epoch may be (order-log.md). */
 export const MAX_EPOCH_LEAP = 1024;

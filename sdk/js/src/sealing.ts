@@ -91,7 +91,7 @@ function context({ alliance, author, incarnation, sequence, section, root }: Pla
 }
 
 /** The first item of a plaintext that is followed by zeros up to its bucket. */
-function unpad(plaintext: Uint8Array): Uint8Array {
+export function unpad(plaintext: Uint8Array): Uint8Array {
   const end = itemEnd(plaintext);
   ensure(plaintext.subarray(end).every((byte) => byte === 0), "padding", "something other than zeros after the body");
   ensure(plaintext.length === bucket(end), "padding", "not the length of its bucket");

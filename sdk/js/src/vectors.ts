@@ -18,6 +18,7 @@ import { chainNext, chainStart, logOrigin, parseProof, witnessName } from "./log
 import type { ClosedLog, LogKey, Mark } from "./membership.js";
 import { parseCheckpoint, verifyCheckpoint } from "./note.js";
 import { checkPolicy, judge, parsePolicy, policyOf, quorum, witnessKeys } from "./policy.js";
+import { epochRelayKey, openPackage, pairRelayKey, relayTag } from "./relay.js";
 import { bucket, openSection } from "./sealing.js";
 import { bodyLeaves, bodyRoot, checkBody, checkField, decodeBody, openAudience, openHeader } from "./section.js";
 import { coseSign1, decodeStatement, verifyStatement } from "./statement.js";
@@ -243,6 +244,20 @@ const OPERATIONS: { readonly [name: string]: Operation } = {
   "circle unwrap": async (input) => {
     const [secret, circle, audience] = [input.bytes("secret"), input.bytes("circle"), input.bytes("audience")];
     return { key: hex(await unwrapKey(secret, circle, input.number("epoch"), audience, input.bytes("wrap"))) };
+  },
+  "relay tag": (input) => {
+    const key = epochRelayKey(input.bytes("secret"), input.bytes("circle"), input.number("epoch"));
+    return { tag: hex(relayTag(key, input.bytes("author"), input.number("incarnation"), input.number("counter"))) };
+  },
+  "relay pair": (input) => {
+    const [steward, member] = [input.bytes("steward"), input.bytes("member")];
+    const keys = { stewardKey: input.bytes("steward_key"), memberKey: input.bytes("member_key") };
+    const key = pairRelayKey(input.bytes("shared"), { alliance: input.bytes("alliance"), steward, member, ...keys });
+    return { tag: hex(relayTag(key, steward, input.number("incarnation"), input.number("number"))) };
+  },
+  "relay open": async (input) => {
+    const key = epochRelayKey(input.bytes("secret"), input.bytes("circle"), input.number("epoch"));
+    return { item: hex(await openPackage(key, input.bytes("tag"), input.bytes("package"))) };
   },
   "log chain": (input) => {
     const start = chainStart(input.bytes("alliance"), input.bytes("author"), input.number("incarnation"));

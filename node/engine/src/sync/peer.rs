@@ -90,6 +90,8 @@ impl Peer {
             Request::OrderHeads(_) => false,
             // Told by the rounds of witnessing, which keep their own account.
             Request::Cosigned(_) => false,
+            // Asked by the courier.
+            Request::Collect(_) | Request::Fetch(_) => false,
             Request::Show { .. } => self.inquiring.take_if(|inquiring| inquiring == request).is_some(),
             Request::Convict(_) => self.telling_of.take_if(|telling| telling == request).is_some(),
             Request::Grown(_) => self.telling.take().is_some_and(|size| {

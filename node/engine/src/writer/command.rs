@@ -22,7 +22,7 @@ use crate::replica::BatchError;
 use crate::submission::{Refusal, Submission};
 use crate::view::StoreError;
 use crate::waiting::{Reason, Waiting, WaitingId};
-use crate::wire::{Batch, Item, LogSize};
+use crate::wire::{Batch, Collected, Item, LogSize};
 use crate::witnessing::VerifiedCosignature;
 
 /// What the writer is asked for.
@@ -49,6 +49,13 @@ pub enum Command {
         log: LogId,
         /// The statements.
         items: Vec<Item>,
+    },
+    /// Keep what was collected of a member for others.
+    Keep {
+        /// Of whom.
+        member: MemberId,
+        /// What it answered.
+        collected: Collected,
     },
     /// Propose something to the alliance.
     Propose(Box<ProposalRequest>),
@@ -114,6 +121,8 @@ pub enum Done {
     TakenIn(TakenIn),
     /// Statements, or lines, were taken in.
     Filled,
+    /// What was collected is kept.
+    Kept,
     /// What was due for the alliance's decisions is done.
     Decided,
     /// The line of a cosignature, or why there is none.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rand_core::{CryptoRng, SeedableRng};
-use suyuan_core::CircleId;
+use suyuan_core::{CircleId, MemberId};
 use suyuan_core::circle::{TYPE as CIRCLE_TYPE, alliance_circle};
 use suyuan_core::log::LogId;
 
@@ -16,10 +16,11 @@ use crate::ledger::Ledger;
 use crate::logs::LogHead;
 use crate::mend;
 use crate::record::HeldRecord;
+use crate::relay::shelf::{self, Share};
 use crate::replica::{self, BatchError, Opening};
 use crate::view::Changes;
 use crate::void::VoidEntry;
-use crate::wire::{Batch, Item, LogSize};
+use crate::wire::{Batch, Collected, Item, LogSize};
 
 /// What was verified and is to be written.
 struct Accepted {
@@ -72,6 +73,16 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         self.tell_void(*log, voids);
         self.accept(Accepted { changes, head: None, counters, records, given })?;
         Ok(Ok(()))
+    }
+
+    /// Keeps for others what this node cannot read. It counts as kept when it is on the disk.
+    pub(super) fn keep(&mut self, member: &MemberId, collected: Collected, now: u64) -> Result<(), Fatal> {
+        let ledger = &self.state.ledger;
+        let changes = shelf::keep(member, collected, Share::of(ledger), ledger, self.disk.rows(), now)?;
+        if !changes.is_empty() {
+            self.disk.write(&changes)?;
+        }
+        Ok(())
     }
 
     fn accept(&mut self, accepted: Accepted) -> Result<(), Fatal> {

@@ -46,7 +46,12 @@ pub fn charter_file() -> CharterFile {
 
 /// The charter of another alliance of the same members with the same keys, for each nonce.
 pub fn charter_file_of(nonce: [u8; 32]) -> CharterFile {
-    let members = ROLES.iter().enumerate().map(|(index, (name, role))| {
+    charter_of(&ROLES, nonce)
+}
+
+/// The charter of these members.
+pub fn charter_of(roles: &[(&str, Role)], nonce: [u8; 32]) -> CharterFile {
+    let members = roles.iter().enumerate().map(|(index, (name, role))| {
         let public = |purpose| key(index, purpose).public().to_bytes();
         let keys = MemberKeys { root: public(1), log: public(2), witness: public(3), transport: public(4), encryption: encryption(index).public() };
         let scope = if *role == Role::Regulator { vec!["inspection".into()] } else { Vec::new() };
@@ -64,7 +69,7 @@ pub fn charter_file_of(nonce: [u8; 32]) -> CharterFile {
         terms: String::new(),
     };
     let mut file = CharterFile { charter: charter.to_bytes(), signatures: Vec::new() };
-    for member in 0..ROLES.len() {
+    for member in 0..roles.len() {
         (1..=4).for_each(|purpose| file.sign(&key(member, purpose)).unwrap());
     }
     file

@@ -7,6 +7,7 @@ mod equivocations;
 mod formats;
 mod histories;
 mod logs;
+mod relays;
 mod sealed;
 mod sections;
 mod witnesses;
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 use crate::fixture::World;
 use crate::run;
 
-pub const PARTS: [&str; 12] =
-    ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "log", "witness", "history", "bundle", "equivocation"];
+pub const PARTS: [&str; 13] =
+    ["cbor", "key", "charter", "statement", "section", "sealing", "circle", "relay", "log", "witness", "history", "bundle", "equivocation"];
 
 /// Every file: part, name, content.
 pub fn all() -> Vec<(&'static str, &'static str, Value)> {
@@ -30,6 +31,7 @@ pub fn all() -> Vec<(&'static str, &'static str, Value)> {
         ("section", "section.json", sections::section(&world)),
         ("sealing", "sealing.json", sealed::sealing(&world)),
         ("circle", "circle.json", sections::circle(&world)),
+        ("relay", "relay.json", relays::relay()),
         ("log", "tree.json", logs::tree()),
         ("log", "checkpoint.json", logs::checkpoint(&world)),
         ("witness", "standing.json", witnesses::standing(&world)),

@@ -14,6 +14,7 @@ use suyuan_core::note::{NamedKey, UnverifiedCheckpoint};
 use suyuan_core::policy::{LogPolicy, Policy, Witnesses};
 use suyuan_core::proof::LogProof;
 use suyuan_core::quorum::Quorum;
+use suyuan_core::relay::{Pair, RelayKey};
 use suyuan_core::section::{AudienceHeader, Body, DisclosedField, Field, SectionHeader};
 use suyuan_core::statement::{Place, UnverifiedStatement, cose_sign1};
 use suyuan_core::{Fault, cbor, circle, sealing, tree};
@@ -58,6 +59,7 @@ pub fn run(part: &str, op: &str, input: &Value) -> Result<Value, Fault> {
         "section" => run_section(op, &input),
         "sealing" => run_sealing(op, &input),
         "circle" => run_circle(op, &input),
+        "relay" => run_relay(op, &input),
         "log" => run_log(op, &input),
         "witness" => run_witness(op, &input),
         "history" => run_history(&input).map_err(|(fault, _)| fault),
@@ -74,6 +76,22 @@ fn run_key(op: &str, input: &In) -> Result<Value, Fault> {
             PublicKey::new(&input.key()?)?.verify(&input.hex("message"), &input.signature()?)?;
             Ok(json!({}))
         }
+    }
+}
+
+fn run_relay(op: &str, input: &In) -> Result<Value, Fault> {
+    let id = |name: &str| MemberId(input.fixed(name));
+    let epoch_key = || RelayKey::of_epoch(&Zeroizing::new(input.fixed("secret")), &CircleId(input.fixed("circle")), input.number("epoch"));
+    match op {
+        "tag" => Ok(json!({ "tag": hex::encode(epoch_key()?.tag(&id("author"), input.number("incarnation"), input.number("counter"))?) })),
+        "pair" => {
+            let (alliance, steward, member) = (AllianceId(input.fixed("alliance")), id("steward"), id("member"));
+            let (steward_key, member_key) = (input.fixed("steward_key"), input.fixed("member_key"));
+            let pair = Pair { alliance: &alliance, steward: (&steward, &steward_key), member: (&member, &member_key) };
+            let key = RelayKey::of_shared(&input.fixed("shared"), &pair)?;
+            Ok(json!({ "tag": hex::encode(key.tag(&steward, input.number("incarnation"), input.number("number"))?) }))
+        }
+        _ => Ok(json!({ "item": hex::encode(epoch_key()?.open(&input.fixed("tag"), &input.hex("package"))?) })),
     }
 }
 
