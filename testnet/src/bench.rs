@@ -306,7 +306,7 @@ async fn replicate(a: &Handle, b: &Handle) -> Result<f64, String> {
     let at = multiaddr(free_address()?);
     let parse = || at.parse().map_err(|error| format!("{at}: {error}"));
     let network = |handle: &Handle, listen, peers| {
-        let config = NetConfig { listen, peers, sync: Default::default() };
+        let config = NetConfig { listen, peers, sync: Default::default(), relay: None };
         suyuan_net::start(handle.clone(), config).map_err(|error| error.to_string())
     };
     let from = network(a, vec![parse()?], Vec::new())?;

@@ -1,12 +1,18 @@
 //! This node: who it is, and how far it has come.
 
+use std::sync::atomic::Ordering;
+
 use axum::extract::State;
 use serde::Serialize;
 use suyuan_core::AllianceId;
+use suyuan_engine::relay::shelf::Account;
+use suyuan_engine::view::StoreError;
+use suyuan_runtime::Handle;
 use suyuan_runtime::node::now;
 use utoipa::ToSchema;
 
 use crate::alarms::AlarmJson;
+use crate::problem::Problem;
 use crate::records::view::MemberName;
 use crate::state::AppState;
 use crate::trouble::{Trouble, TroubleJson};
@@ -38,6 +44,8 @@ pub(crate) struct NodeStatus {
     waiting: usize,
     /// Records that are on its disk and cannot be sealed yet.
     unsealed: Unsealed,
+    /// What it keeps for other members and cannot read.
+    relay: Relay,
     /// What keeps it from writing, or will be missed one day; empty where all is well.
     trouble: Vec<TroubleJson>,
     /// What of the witnessing should alarm the operator; empty where all is well.
@@ -73,16 +81,38 @@ struct Peers {
     connected: usize,
 }
 
+/// What a node keeps for other members, under opaque tags.
+#[derive(Debug, Serialize, ToSchema)]
+struct Relay {
+    /// Whether it keeps anything: the leader's node does, others where their operator says so.
+    relays: bool,
+    /// Packages that are kept.
+    packages: u64,
+    /// Their bytes.
+    bytes: u64,
+    /// Packages given to whoever named them, since the node started.
+    served: u64,
+}
+
+impl Relay {
+    fn of(handle: &Handle) -> Result<Self, StoreError> {
+        let kept = Account::all(handle.store().as_ref())?;
+        let sum = |of: fn(&Account) -> u64| kept.iter().map(|(_, account)| of(account)).sum();
+        let relays = handle.relaying().relays.load(Ordering::Relaxed);
+        Ok(Self { relays, packages: sum(|kept| kept.packages), bytes: sum(|kept| kept.bytes), served: handle.relaying().served.load(Ordering::Relaxed) })
+    }
+}
+
 /// Show this node.
 ///
 /// Its identity, its log and what it published.
 #[utoipa::path(get, path = "/api/v1/node", tag = "node", responses((status = 200, description = "The node", body = NodeStatus)))]
-pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus> {
+pub(crate) async fn node(State(state): State<AppState>) -> Result<axum::Json<NodeStatus>, Problem> {
     let current = state.handle.state();
     let ledger = &current.ledger;
     let tree = ledger.logs.head(&ledger.own_log()).tree_head();
     let charter = ledger.alliance.charter();
-    axum::Json(NodeStatus {
+    Ok(axum::Json(NodeStatus {
         member: MemberName::of(&ledger.me, ledger),
         alliance: AllianceName { id: ledger.alliance.id(), name: charter.name.clone(), chain: charter.chain.clone() },
         version: env!("CARGO_PKG_VERSION"),
@@ -101,7 +131,8 @@ pub(crate) async fn node(State(state): State<AppState>) -> axum::Json<NodeStatus
         circles: ledger.circles.iter().count(),
         waiting: ledger.decisions.waiting_for(&ledger.me, now()).len(),
         unsealed: Unsealed::of(&current.waiting),
+        relay: Relay::of(&state.handle)?,
         trouble: Trouble::all(&state).into_iter().map(Trouble::json).collect(),
         alarms: state.alarms.borrow().iter().map(|alarm| AlarmJson::new(alarm, ledger)).collect(),
-    })
+    }))
 }

@@ -149,6 +149,9 @@ pub struct Run {
     /// Log outside the alliance that this node witnesses for whoever asks on its public listener: the log's vkey.
     #[arg(long = "witness-log", env = "SUYUAN_WITNESS_LOGS", value_name = "VKEY", value_delimiter = ',')]
     pub witness_logs: Vec<String>,
+    /// Whether this node keeps for other members, unreadable to it, what they cannot bring each other; the leader's does unless told otherwise.
+    #[arg(long, env = "SUYUAN_RELAY", value_name = "true|false")]
+    pub relay: Option<bool>,
 }
 
 /// `suyuan charter`.

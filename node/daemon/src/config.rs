@@ -32,6 +32,7 @@ struct File {
     external_witnesses: Vec<String>,
     #[serde(default)]
     witness_logs: Vec<String>,
+    relay: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +61,8 @@ pub struct Config {
     pub external_witnesses: Vec<WitnessClient>,
     /// Logs outside the alliance that are witnessed here.
     pub witness_logs: Vec<NamedKey>,
+    /// Whether this node keeps for other members what they cannot bring each other; where nothing is said, the leader's does.
+    pub relay: Option<bool>,
 }
 
 impl Config {
@@ -87,6 +90,7 @@ impl Config {
                 .iter()
                 .map(|text| external::parse(text).map_err(|why| Failure::local(format!("--external-witness: {why}"))))
                 .collect::<Result<_, _>>()?,
+            relay: flags.relay.or(file.relay),
             witness_logs: given(&flags.witness_logs, &file.witness_logs)
                 .iter()
                 .map(|vkey| {

@@ -14,6 +14,8 @@ pub struct NetConfig {
     pub peers: Vec<(MemberId, Multiaddr)>,
     /// Pace of the sync sessions.
     pub sync: suyuan_engine::sync::Limits,
+    /// Whether to keep for other members what they cannot bring each other; the leader does where nothing is said.
+    pub relay: Option<bool>,
 }
 
 /// The network did not start.

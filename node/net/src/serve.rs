@@ -1,13 +1,17 @@
 //! Answering requests: in turn, on threads of their own, and no faster for one member than its share.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use suyuan_core::MemberId;
 use suyuan_engine::epoch;
+use suyuan_engine::relay::{self, Holder, Surroundings, shelf};
 use suyuan_engine::serve;
 use suyuan_engine::wire::{Request, Response};
 use suyuan_runtime::Handle;
+use suyuan_runtime::node::now;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tracing::{error, info};
 
@@ -58,6 +62,13 @@ pub(crate) struct Answer {
     pub turn: OwnedSemaphorePermit,
 }
 
+/// What answers to those who relay, and for whom this node relays, are made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Around {
+    pub relays: bool,
+    pub away: BTreeSet<MemberId>,
+}
+
 /// A thread on which an answer is made.
 struct Thread<'t> {
     _own: SemaphorePermit<'t>,
@@ -88,12 +99,13 @@ impl Turnstile {
         handle: Handle,
         member: MemberId,
         request: Request,
+        around: Around,
     ) -> Option<Answer> {
         let turn = self.turns.clone().acquire_owned().await.ok()?;
         tokio::time::sleep(self.wait()).await;
         self.spend(|share, now| share.requests.spend(1, now));
         let thread = self.thread(slots).await?;
-        let made = tokio::task::spawn_blocking(move || make(&handle, &member, &request)).await;
+        let made = tokio::task::spawn_blocking(move || make(&handle, &member, &request, around)).await;
         drop((thread, place));
         let bytes = made.ok().flatten()?;
         self.spend(|share, now| share.bytes.spend(bytes.len() as u64, now));
@@ -126,16 +138,25 @@ impl Turnstile {
     }
 }
 
-fn make(handle: &Handle, member: &MemberId, request: &Request) -> Option<Vec<u8>> {
+fn make(handle: &Handle, member: &MemberId, request: &Request, around: Around) -> Option<Vec<u8>> {
     let state = handle.state();
     let published = state.published.as_ref().map(|published| published.checkpoint.as_str());
-    match serve::answer(request, member, &state.ledger, published, handle.store().as_ref(), handle.local()) {
+    let (view, local) = (handle.store().as_ref(), handle.local());
+    let answer = match request {
+        Request::Collect(cursor) => return collected(handle, member, cursor.as_deref(), around.away),
+        Request::Fetch(tags) if around.relays => shelf::fetch(tags, &state.ledger, view, now()).map(|fetched| Response::Fetched(Some(fetched))),
+        _ => serve::answer(request, member, &state.ledger, published, view, local),
+    };
+    match answer {
         Ok(mut response) => {
             if let Response::Items(items) = &mut response {
                 let mut rng = suyuan_runtime::random::generator().inspect_err(|error| error!(%error, "no random numbers")).ok()?;
                 for (circle, epoch) in epoch::add_slips(items, member, &state.ledger, &state.secrets, &mut rng) {
                     info!(%member, %circle, epoch, "a member that is in this epoch asked for its secret, which was sealed for it anew");
                 }
+            }
+            if let Response::Fetched(Some(fetched)) = &response {
+                handle.relaying().served.fetch_add(fetched.packages.len() as u64, Ordering::Relaxed);
             }
             Some(response.to_bytes())
         }
@@ -144,6 +165,18 @@ fn make(handle: &Handle, member: &MemberId, request: &Request) -> Option<Vec<u8>
             None
         }
     }
+}
+
+/// What this node gives a relay for members that are away.
+fn collected(handle: &Handle, member: &MemberId, cursor: Option<&[u8]>, away: BTreeSet<MemberId>) -> Option<Vec<u8>> {
+    let (state, encryption) = (handle.state(), handle.encryptions());
+    let published = state.published.as_ref().map_or(0, |published| published.size);
+    let holder =
+        Holder { ledger: &state.ledger, secrets: &state.secrets, encryption: &encryption, view: handle.store().as_ref(), local: handle.local() };
+    let mut rng = suyuan_runtime::random::generator().inspect_err(|error| error!(%error, "no random numbers")).ok()?;
+    let collected = relay::offer(cursor, member, &holder, &Surroundings { away, published, now: now() }, &mut rng);
+    let collected = collected.inspect_err(|error| error!(%error, "a request could not be answered")).ok()?;
+    Some(Response::Collected(Some(collected)).to_bytes())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures::StreamExt;
@@ -13,6 +14,8 @@ use suyuan_core::log::LogId;
 use suyuan_core::{Fault, MemberId};
 use suyuan_engine::addresses::Directory;
 use suyuan_engine::decisions::{HeadsToTell, Telling};
+use suyuan_engine::relay::courier::{Courier, Event as Carried};
+use suyuan_engine::relay::{Sought, Unit};
 use suyuan_engine::replica::BatchError;
 use suyuan_engine::sync::{self, Event, Sync};
 use suyuan_engine::wire::{Gap, LogSize, Request, Response};
@@ -34,6 +37,7 @@ use crate::swarm::Behaviour;
 
 mod connections;
 mod exchange;
+mod relaying;
 mod witnessing;
 
 /// One member's node as the task sees it.
@@ -61,6 +65,9 @@ enum Done {
     Judged { result: Result<Witnessed, SubmitError> },
     Convicted { by: Option<MemberId>, result: Result<Option<Arc<Conviction>>, SubmitError> },
     Learned { member: MemberId, result: Result<Result<u64, Fault>, SubmitError> },
+    Sought { member: MemberId, found: Option<(Sought, Option<Unit>)> },
+    Kept { member: MemberId, bytes: u64, more: bool, result: Result<(), SubmitError> },
+    Carried(Box<Carried>),
     Resolved { member: MemberId, addresses: Vec<Multiaddr> },
 }
 
@@ -79,6 +86,7 @@ pub(crate) struct Service {
     swarm: Swarm<Behaviour>,
     sync: Sync,
     rounds: Rounds,
+    courier: Courier,
     dialer: Dialer,
     /// The statements of addresses that the dialer knows of.
     stated: Directory,
@@ -133,8 +141,12 @@ impl Service {
         for (member, _) in plan.members.iter().filter(|(member, _)| !reachable.contains(member)) {
             sync.handle(Event::Unreachable(*member), 0);
         }
+        let leads = state.ledger.alliance.leader().is_some_and(|leader| leader.id == state.ledger.me);
+        let relays = plan.relay.unwrap_or(leads);
+        plan.handle.relaying().relays.store(relays, Ordering::Relaxed);
         Ok(Self {
             sync,
+            courier: Courier::new(relays, plan.members.iter().map(|(member, _)| *member)),
             rounds: Rounds::new(state.ledger.me, plan.members.iter().map(|(member, _)| *member)),
             dialer: Dialer::new(reachable, seed, started),
             stated: state.ledger.addresses.clone(),
@@ -174,6 +186,7 @@ impl Service {
                 _ = ticks.tick() => {
                     self.step(Event::Tick);
                     self.turn_rounds();
+                    self.carry(Carried::Tick);
                     self.dial_due();
                     if self.handle().state().ledger.alliance.version() != self.version || self.next_transport.is_some_and(|switch| wall_clock() >= switch) {
                         return End::Changed;
@@ -232,6 +245,17 @@ impl Service {
             Done::Decoded { member, request: Request::Cosigned(_), response, .. } => {
                 self.round(if response == Ok(Response::Noted) { Round::Told(member) } else { Round::NotTold(member) });
             }
+            Done::Decoded { member, request: request @ (Request::Collect(_) | Request::Fetch(_)), response, .. } => self.relayed(member, request, response),
+            Done::Sought { member, found } => self.carry(match found {
+                Some((sought, after)) => Carried::Found { member, sought, after },
+                None => Carried::Failed(member),
+            }),
+            Done::Kept { member, bytes, more, result } => self.carry(match result {
+                Ok(()) => Carried::Kept { member, bytes, more },
+                // A writer that has stopped keeps nothing more.
+                Err(_) => Carried::Failed(member),
+            }),
+            Done::Carried(event) => self.carry(*event),
             Done::Decoded { member, request, response, study } => {
                 if let (Some(peer), Ok(Response::Batch(Some(batch)))) = (self.peers.get_mut(&member), &response) {
                     peer.traffic.entries_received = peer.traffic.entries_received.saturating_add(batch.entries.len() as u64);
@@ -299,7 +323,7 @@ impl Service {
     }
 
     fn status(&self) -> Status {
-        use std::sync::atomic::Ordering::Relaxed;
+        use Ordering::Relaxed;
         let shared = &self.plan.shared;
         Status {
             listening: self.swarm.listeners().map(ToString::to_string).collect(),

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rand::rngs::StdRng;
 use suyuan_core::CircleId;
-use suyuan_core::circle::EpochSecret;
+use suyuan_core::circle::{EpochSecret, PrekeySecret};
 use suyuan_core::key::SecretKey;
 use suyuan_engine::author::AuthorError;
 use suyuan_engine::local::LocalKeys;
@@ -80,6 +80,8 @@ pub(crate) struct Disk {
     pub local: LocalKeys,
     /// The libp2p identities of the keyring, for the network.
     pub transports: Arc<RwLock<Vec<SecretKey>>>,
+    /// Its keys for slips, for what goes by way of relays.
+    pub encryptions: Arc<RwLock<Vec<PrekeySecret>>>,
 }
 
 impl writer::Disk for Disk {
@@ -115,9 +117,10 @@ impl writer::Disk for Disk {
     }
 
     fn add_keys(&mut self, new: NewKeys) -> Result<(), SecretError> {
-        let transport = new.transport.clone();
+        let (transport, encryption) = (new.transport.clone(), new.encryption.clone());
         self.keyring.add_keys(new).map_err(secret_error)?;
         self.transports.write().unwrap_or_else(PoisonError::into_inner).extend(transport);
+        self.encryptions.write().unwrap_or_else(PoisonError::into_inner).extend(encryption);
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! The handle through which everything else speaks to the node: submissions go to the one writer, reads see the newest committed state.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use suyuan_core::circle::PrekeySecret;
 use suyuan_core::equivocation::{Conviction, Evidence};
 use suyuan_core::id::Hash;
 use suyuan_core::key::SecretKey;
@@ -18,7 +20,7 @@ use suyuan_engine::epoch::CircleRequest;
 use suyuan_engine::local::LocalKeys;
 use suyuan_engine::submission::Submission;
 use suyuan_engine::waiting::{Waiting, WaitingId};
-use suyuan_engine::wire::{Batch, Item, LogSize};
+use suyuan_engine::wire::{Batch, Collected, Item, LogSize};
 use suyuan_engine::witnessing::VerifiedCosignature;
 use suyuan_engine::writer::{self, Done, Idempotent, Outcome, Receipt, State, SubmitError, TakenIn, WantedKeys, Witnessed};
 use suyuan_store::Store;
@@ -77,6 +79,18 @@ pub struct Handle {
     pub(crate) development: bool,
     /// The libp2p identities of the keyring.
     pub(crate) transports: Arc<RwLock<Vec<SecretKey>>>,
+    /// Its keys for slips.
+    pub(crate) encryptions: Arc<RwLock<Vec<PrekeySecret>>>,
+    pub(crate) relaying: Arc<Relaying>,
+}
+
+/// What this node does as a relay, since it started.
+#[derive(Debug, Default)]
+pub struct Relaying {
+    /// Whether it keeps packages for others.
+    pub relays: AtomicBool,
+    /// Packages that it gave to whoever named them.
+    pub served: AtomicU64,
 }
 
 impl Handle {
@@ -250,6 +264,14 @@ impl Handle {
         self.ask(writer::Command::Fill { log, items }).await.map(|_| ())
     }
 
+    /// Keeps for others what was collected of a member. When it returns, that is durable.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopped`].
+    pub async fn keep(&self, member: MemberId, collected: Collected) -> Result<(), SubmitError> {
+        self.ask(writer::Command::Keep { member, collected }).await.map(|_| ())
+    }
+
     /// Cosigns a checkpoint, if it continues what was cosigned before. `named` is the key of its log, where the operator has named it beside those of the members.
     /// Within: the line of the cosignature, whose tree is on the disk, or why there is none.
     ///
@@ -352,6 +374,16 @@ impl Handle {
         let known = ledger.decisions.transports(ledger.alliance.member(&ledger.me)?, now).used;
         let held = self.transports.read().unwrap_or_else(PoisonError::into_inner);
         held.iter().find(|key| key.public().to_bytes() == known).cloned()
+    }
+
+    /// The private keys of the keyring for slips, oldest first.
+    pub fn encryptions(&self) -> Vec<PrekeySecret> {
+        self.encryptions.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What this node does as a relay.
+    pub fn relaying(&self) -> &Relaying {
+        &self.relaying
     }
 
     /// The newest committed state.

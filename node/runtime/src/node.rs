@@ -85,14 +85,16 @@ impl Node {
         let mut rng = random::generator().map_err(|error| StartError::System(error.to_string()))?;
         let development = keyring.is_development();
         let transports = Arc::new(RwLock::new(keyring.transports().cloned().collect()));
-        let mut disk = Disk { store: store.clone(), keyring, anchor, local: local.clone(), transports: transports.clone() };
+        let encryptions = Arc::new(RwLock::new(keyring.encryptions().cloned().collect()));
+        let (to_transports, to_encryptions) = (transports.clone(), encryptions.clone());
+        let mut disk = Disk { store: store.clone(), keyring, anchor, local: local.clone(), transports: to_transports, encryptions: to_encryptions };
         let state = writer::recover(founded, me, secrets, published, &mut disk, &mut rng)?;
         let shown = Arc::new(RwLock::new(state.clone()));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (announce, heads) = watch::channel(Vec::new());
         let charter = Arc::from(charter.to_bytes());
         let gate = Arc::new(Gate::new(held));
-        let handle = Handle { commands, state: shown.clone(), store, local, heads, charter, gate, development, transports };
+        let handle = Handle { commands, state: shown.clone(), store, local, heads, charter, gate, development, transports, encryptions, relaying: Arc::default() };
         if !held {
             // The queue is empty and holds more than one.
             handle.commands.try_send(Command::Tell(writer::Command::Found)).map_err(|error| StartError::System(error.to_string()))?;

@@ -88,8 +88,8 @@ fn check_development(config: &Config, charter: &CharterFile) -> Result<(), Failu
 /// Sets the listeners up, and serves until told to stop.
 async fn serve(node: Node, config: &Config, parts: Parts) -> Result<Answer, Failure> {
     let Parts { auth, tls, backup, disk } = parts;
-    let network = suyuan_net::start(node.handle.clone(), NetConfig { listen: config.p2p.clone(), peers: Vec::new(), sync: Default::default() });
-    let network = network.map_err(Failure::local)?;
+    let network = NetConfig { listen: config.p2p.clone(), peers: Vec::new(), sync: Default::default(), relay: config.relay };
+    let network = suyuan_net::start(node.handle.clone(), network).map_err(Failure::local)?;
     let (admin, public) = (bind(config.admin).await?, bind(config.public).await?);
     let public_url = config.public_url.clone().unwrap_or_else(|| config.own_url());
     let (peers, status) = watch::channel(Vec::new());

@@ -14,6 +14,7 @@ mod mistakes;
 #[path = "../../../net/tests/network/ports.rs"]
 mod ports;
 mod recovered;
+mod relayed;
 mod restored;
 mod store;
 mod support;

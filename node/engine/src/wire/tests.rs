@@ -40,6 +40,10 @@ fn evidence() -> Box<Evidence> {
     Box::new(Evidence { member: MemberId([3; 32]), incarnation: 0, first: "one".into(), second: "other".into(), proof })
 }
 
+fn package(tag: u8, bytes: usize) -> Package {
+    Package { tag: [tag; 32], sealed: vec![tag; bytes] }
+}
+
 fn requests() -> Vec<Request> {
     let size = LogSize { log: log(1), size: 7 };
     vec![
@@ -51,6 +55,10 @@ fn requests() -> Vec<Request> {
         Request::Items { log: log(2), sequences: vec![1, 2, 900] },
         Request::Show { log: log(1), index: 1 << 40 },
         Request::Convict(evidence()),
+        Request::Collect(None),
+        Request::Collect(Some(vec![5; 68])),
+        Request::Fetch(Vec::new()),
+        Request::Fetch(vec![[7; 32]; 3]),
     ]
 }
 
@@ -70,6 +78,11 @@ fn responses() -> Vec<Response> {
         Response::Items(vec![an_item(3)]),
         Response::Items(Vec::new()),
         Response::Shown(None),
+        Response::Collected(None),
+        Response::Collected(Some(Collected { cursor: Vec::new(), packages: Vec::new() })),
+        Response::Collected(Some(Collected { cursor: vec![1; 68], packages: vec![package(1, 300), package(2, 0)] })),
+        Response::Fetched(None),
+        Response::Fetched(Some(Fetched { answered: 9, packages: vec![package(2, 10), package(2, 300)] })),
         Response::Shown(Some(Box::new(ShownEntry { checkpoint: "note".into(), shown: shown() }))),
     ]
 }
@@ -124,6 +137,45 @@ fn what_is_out_of_bounds_or_order_is_refused() {
     assert!(refused(batch(&|batch| batch.items[0].statement = vec![0; suyuan_core::limits::STATEMENT + 1])));
     assert!(refused(batch(&|batch| batch.items[0].sections[0].audiences.clear())));
     assert!(refused(batch(&|batch| batch.items[0].sections[0].header = vec![0; HEADER_BYTES + 1])));
+}
+
+#[test]
+fn what_relays_ask_and_are_asked_keeps_to_its_bounds_and_shapes() {
+    let refused = |request: Request| Request::decode(&request.to_bytes(), &ALLIANCE).is_err();
+    assert!(refused(Request::Collect(Some(vec![0; limits::CURSOR + 1]))) && !refused(Request::Collect(Some(vec![0; limits::CURSOR]))));
+    assert!(refused(Request::Fetch(vec![[0; 32]; limits::TAGS + 1])) && !refused(Request::Fetch(vec![[0; 32]; limits::TAGS])));
+    assert!(Request::Fetch(vec![[0; 32]; limits::TAGS]).to_bytes().len() <= 64 * 1024, "it fits into a request");
+    let refused = |response: Response| Response::decode(&response.to_bytes(), &ALLIANCE).is_err();
+    let collected = |packages| Response::Collected(Some(Collected { cursor: vec![1], packages }));
+    let fetched = |packages| Response::Fetched(Some(Fetched { answered: 1, packages }));
+    for many in [limits::PACKAGES, limits::PACKAGES + 1] {
+        assert_eq!(refused(fetched(vec![package(1, 1); many])), many > limits::PACKAGES);
+    }
+    for large in [suyuan_core::limits::PACKAGE, suyuan_core::limits::PACKAGE + 1] {
+        assert_eq!(refused(fetched(vec![package(1, large)])), large > suyuan_core::limits::PACKAGE);
+    }
+    assert!(refused(collected(vec![package(2, 1), package(1, 1)])), "not ascending");
+    assert!(refused(collected(vec![package(1, 1), package(1, 2)])), "twice");
+    assert!(refused(Response::Collected(Some(Collected { cursor: vec![0; limits::CURSOR + 1], packages: Vec::new() }))));
+    // A field that is missing, doubled, or of another type.
+    let one = [&[0x82, 0x58, 0x20][..], &[7; 32], &[0x41, 9]].concat();
+    let good = |kind: u8, first: &[u8], package: &[u8]| [&[0x83, 1, kind, 0x82], first, &[0x81], package].concat();
+    let bad = |kind: u8, first: &[u8]| {
+        let short = [&[0x82, 0x58, 0x1f][..], &[7; 31], &[0x41, 9]].concat();
+        let text = [&[0x82, 0x58, 0x20][..], &[7; 32], &[0x61, 0x39]].concat();
+        let three = [&[0x83, 0x58, 0x20][..], &[7; 32], &[0x41, 9, 0x41, 9]].concat();
+        let alone = [&[0x81, 0x58, 0x20][..], &[7; 32]].concat();
+        let packages = [short, text, three, alone, vec![0xf6], vec![0]].map(|package| good(kind, first, &package));
+        let around = [vec![0x83, 1, kind, 0x81, 0x80], [&[0x83, 1, kind, 0x83], first, &[0x80], first].concat(), vec![0x83, 1, kind, 0x80], vec![0x83, 1, kind, 0x40]];
+        packages.into_iter().chain(around).collect::<Vec<_>>()
+    };
+    assert!(Response::decode(&good(11, &[0x41, 1], &one), &ALLIANCE).is_ok() && Response::decode(&good(12, &[1], &one), &ALLIANCE).is_ok());
+    for bytes in bad(11, &[0x41, 1]).into_iter().chain(bad(12, &[1])).chain([good(11, &[1], &one), good(12, &[0x41, 1], &one), good(12, &[0xf6], &one)]) {
+        assert!(Response::decode(&bytes, &ALLIANCE).is_err(), "{bytes:02x?}");
+    }
+    for bytes in [&[0x83, 1, 11, 0][..], &[0x83, 1, 11, 0x61, 0x39], &[0x83, 1, 11, 0x80], &[0x83, 1, 12, 0xf6], &[0x83, 1, 12, 0x41, 7], &[0x83, 1, 12, 0x80]] {
+        assert!(Request::decode(bytes, &ALLIANCE).is_err(), "{bytes:02x?}");
+    }
 }
 
 #[test]

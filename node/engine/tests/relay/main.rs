@@ -4,6 +4,7 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+mod courier;
 mod hostile;
 mod privacy;
 mod shares;
@@ -183,11 +184,13 @@ fn what_is_not_published_yet_does_not_leave() {
 }
 
 #[test]
-fn a_regulator_gets_by_no_relay_what_it_may_not_hold() {
+fn a_regulator_reads_by_a_relay_what_it_may_read_and_no_more() {
     let mut world = World::new();
     let circle = world.circle(Tier::Authorized, &[A, B, R]);
     world.put(A, &circle, "in its scope");
-    assert_eq!(world.collect(A, &[B, R]), 3, "two slips and the record");
     world.members[A].put(&format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"{circle}","fields":{{"result":"not"}}}}]}}]}}"#));
-    assert_eq!(world.collect(A, &[B, R]), 0, "whoever has the key of the epoch could open it");
+    world.pull(HUB, A, A);
+    world.pull(R, HUB, A);
+    assert_eq!((world.collect(A, &[B, R]), world.fetch(R)), (4, 3), "two slips and two records; its own slip and both records, which it may hold");
+    assert_eq!(world.read(R, A), texts(&["in its scope"]));
 }

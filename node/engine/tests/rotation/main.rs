@@ -6,6 +6,7 @@
 #[allow(dead_code)]
 mod node;
 mod recovery;
+mod relayed;
 #[path = "../replays/world.rs"]
 #[allow(dead_code)]
 mod world;

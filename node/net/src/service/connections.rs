@@ -9,6 +9,7 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, ping};
 use suyuan_core::MemberId;
+use suyuan_engine::relay::courier::Event as Carried;
 use suyuan_engine::sync::Event;
 use suyuan_engine::witnessing::Event as Round;
 use suyuan_runtime::node::now as wall_clock;
@@ -109,6 +110,7 @@ impl Service {
             info!(member = %self.plan.members.known(&member).map_or("", |known| &known.name), "connected");
             self.step(Event::Connected(member));
             self.round(Round::Connected(member));
+            self.carry(Carried::Connected(member));
         }
     }
 
@@ -129,6 +131,7 @@ impl Service {
             info!(member = %self.plan.members.known(&member).map_or("", |known| &known.name), "disconnected");
             self.step(Event::Disconnected(member));
             self.round(Round::Disconnected(member));
+            self.carry(Carried::Disconnected(member));
         }
     }
 

@@ -4,6 +4,7 @@ use libp2p::PeerId;
 use libp2p::request_response::{self, InboundRequestId, Message, ResponseChannel};
 use suyuan_core::equivocation::Evidence;
 use suyuan_core::{Fault, MemberId};
+use suyuan_engine::relay::courier::Event as Carried;
 use suyuan_engine::sync::{Action, Event};
 use suyuan_engine::wire::{Batch, LogSize, Request, Response};
 use suyuan_engine::witnessing::Event as Round;
@@ -86,6 +87,7 @@ impl Service {
                     self.went_wrong(&member, &error.to_string());
                     match request {
                         Request::Cosigned(_) => self.round(Round::NotTold(member)),
+                        Request::Collect(_) | Request::Fetch(_) => self.carry(Carried::Failed(member)),
                         request => self.step(Event::Failed { member, request }),
                     }
                 }
@@ -147,14 +149,16 @@ impl Service {
                 }
             }
             (request, Some(place)) => {
-                let (turnstile, slots, handle) = (state.turnstile.clone(), self.slots.clone(), self.handle().clone());
+                let turnstile = state.turnstile.clone();
+                let around = self.around(&request);
+                let (turnstile, slots, handle) = (turnstile, self.slots.clone(), self.handle().clone());
                 match &request {
                     Request::Pull { log, from } => self.step(Event::Holds { member, log: LogSize { log: *log, size: *from } }),
                     Request::OrderHeads(heads) => self.learn_heads(member, heads),
                     _ => {}
                 }
                 self.beside(async move {
-                    let answer = turnstile.answer(place, slots, handle, member, request).await;
+                    let answer = turnstile.answer(place, slots, handle, member, request, around).await;
                     Done::Answered { member, id, channel, answer }
                 });
             }

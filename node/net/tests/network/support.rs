@@ -145,7 +145,7 @@ impl Alliance {
         let founder = &self.founders[number];
         let pace = sync::Limits { heads_every: 1000, relay_after: 1500, fault_rest: 3000, ..sync::Limits::default() };
         let sync = sync::Limits { counters_after: 500, counters_every: 2000, own_gaps: 3000, ..pace };
-        NetConfig { listen: vec![multiaddr(founder.port)], peers: Vec::new(), sync }
+        NetConfig { listen: vec![multiaddr(founder.port)], peers: Vec::new(), sync, relay: None }
     }
 
     pub fn run(&self, number: usize) -> Running {

@@ -236,6 +236,8 @@ impl World {
             }
             Request::OrderHeads(_) => Some(Response::OrderHeads(Vec::new())),
             Request::History => Some(Response::History(None)),
+            Request::Collect(_) => Some(Response::Collected(None)),
+            Request::Fetch(_) => Some(Response::Fetched(None)),
             Request::Items { log, sequences } => {
                 let mut items: Vec<Item> =
                     sequences.iter().filter(|sequence| node.gives(asker, log, **sequence, count)).map(|at| item(*at)).collect();
