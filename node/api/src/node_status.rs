@@ -99,7 +99,12 @@ impl Relay {
         let kept = Account::all(handle.store().as_ref())?;
         let sum = |of: fn(&Account) -> u64| kept.iter().map(|(_, account)| of(account)).sum();
         let relays = handle.relaying().relays.load(Ordering::Relaxed);
-        Ok(Self { relays, packages: sum(|kept| kept.packages), bytes: sum(|kept| kept.bytes), served: handle.relaying().served.load(Ordering::Relaxed) })
+        Ok(Self {
+            relays,
+            packages: sum(|kept| kept.packages),
+            bytes: sum(|kept| kept.bytes),
+            served: handle.relaying().served.load(Ordering::Relaxed),
+        })
     }
 }
 

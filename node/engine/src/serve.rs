@@ -217,7 +217,13 @@ pub(crate) fn item(row: Row, member: &MemberId, ledger: &Ledger, view: &impl Vie
 }
 
 /// What every member of a circle in one epoch may hold of a statement, and with it what is public.
-pub(crate) fn item_of_circle(outline: Outline, circle: &CircleId, epoch: u64, view: &impl View, local: &LocalKeys) -> Result<Option<Item>, StoreError> {
+pub(crate) fn item_of_circle(
+    outline: Outline,
+    circle: &CircleId,
+    epoch: u64,
+    view: &impl View,
+    local: &LocalKeys,
+) -> Result<Option<Item>, StoreError> {
     let sequence = outline.statement().place.sequence;
     let allowed = |audience: &AudienceHeader| audience.circle == PUBLIC || (audience.circle == *circle && audience.epoch == epoch);
     let record = outline.read(|_, section| section.audiences.iter().any(|audience| allowed(&audience.header)), view, local)?;

@@ -305,18 +305,7 @@ impl Response {
                 writer.uint(2).null();
             }
             Self::Counters(counts, next) => {
-                writer.uint(3).array(2).array(counts.len());
-                for Count { of, next, epoch, mark } in counts {
-                    write_size(writer.array(4).bytes(&of.circle.0), &of.log, *next).uint(*epoch);
-                    match mark {
-                        None => writer.null(),
-                        Some(mark) => writer.bytes(mark),
-                    };
-                }
-                match next {
-                    None => writer.null(),
-                    Some(circle) => writer.bytes(&circle.0),
-                };
+                write_counters(writer.uint(3).array(2), counts, next.as_ref());
             }
             Self::Listing(sequences, next) => {
                 write_sequences(writer.uint(4).array(2), sequences);
@@ -441,6 +430,21 @@ fn read_heads(reader: &mut Reader<'_>) -> Result<Vec<(u64, String)>, Fault> {
 fn read_head(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Head, Fault> {
     reader.array(2)?;
     Ok(Head { log: read_size(reader, alliance)?, root: reader.fixed()? })
+}
+
+fn write_counters(writer: &mut Writer, counts: &[Count], next: Option<&CircleId>) {
+    writer.array(counts.len());
+    for Count { of, next, epoch, mark } in counts {
+        write_size(writer.array(4).bytes(&of.circle.0), &of.log, *next).uint(*epoch);
+        match mark {
+            None => writer.null(),
+            Some(mark) => writer.bytes(mark),
+        };
+    }
+    match next {
+        None => writer.null(),
+        Some(circle) => writer.bytes(&circle.0),
+    };
 }
 
 fn read_counters(reader: &mut Reader<'_>, alliance: &AllianceId) -> Result<Response, Fault> {

@@ -70,7 +70,8 @@ pub fn start(handle: Handle, config: NetConfig) -> Result<Network, NetError> {
         listening: Mutex::default(),
         questions: RwLock::default(),
     });
-    let plan = Plan { handle, key, members, given: config.peers, listen: config.listen, sync: config.sync, relay: config.relay, shared: shared.clone() };
+    let plan =
+        Plan { handle, key, members, given: config.peers, listen: config.listen, sync: config.sync, relay: config.relay, shared: shared.clone() };
     let (stop, stopping) = watch::channel(false);
     supervise::spawn(plan, stopping)?;
     Ok(Network { shared, stop: Arc::new(stop) })

@@ -245,7 +245,9 @@ impl Service {
             Done::Decoded { member, request: Request::Cosigned(_), response, .. } => {
                 self.round(if response == Ok(Response::Noted) { Round::Told(member) } else { Round::NotTold(member) });
             }
-            Done::Decoded { member, request: request @ (Request::Collect(_) | Request::Fetch(_)), response, .. } => self.relayed(member, request, response),
+            Done::Decoded { member, request: request @ (Request::Collect(_) | Request::Fetch(_)), response, .. } => {
+                self.relayed(member, request, response)
+            }
             Done::Sought { member, found } => self.carry(match found {
                 Some((sought, after)) => Carried::Found { member, sought, after },
                 None => Carried::Failed(member),

@@ -94,7 +94,19 @@ impl Node {
         let (announce, heads) = watch::channel(Vec::new());
         let charter = Arc::from(charter.to_bytes());
         let gate = Arc::new(Gate::new(held));
-        let handle = Handle { commands, state: shown.clone(), store, local, heads, charter, gate, development, transports, encryptions, relaying: Arc::default() };
+        let handle = Handle {
+            commands,
+            state: shown.clone(),
+            store,
+            local,
+            heads,
+            charter,
+            gate,
+            development,
+            transports,
+            encryptions,
+            relaying: Arc::default(),
+        };
         if !held {
             // The queue is empty and holds more than one.
             handle.commands.try_send(Command::Tell(writer::Command::Found)).map_err(|error| StartError::System(error.to_string()))?;

@@ -47,12 +47,25 @@ fn two_who_never_meet_share_by_the_hub_which_cannot_read_it() {
     let writers = [named("member 1"), named("member 2")];
     let mut opened = Value::Null;
     until("the circle is opened", &[&hub, &first], || {
-        let answer = first.ask(&["--json", "circle", "new", "--name", "NAME-OF-THE-CIRCLE", "--tier", "codevelopment", "--writer", writers[0], "--writer", writers[1]]);
+        let answer = first.ask(&[
+            "--json",
+            "circle",
+            "new",
+            "--name",
+            "NAME-OF-THE-CIRCLE",
+            "--tier",
+            "codevelopment",
+            "--writer",
+            writers[0],
+            "--writer",
+            writers[1],
+        ]);
         opened = serde_json::from_slice(&answer.stdout).unwrap_or_default();
         answer.status.success()
     });
     let circle = opened["circle"].as_str().or(opened["id"].as_str()).unwrap_or_else(|| panic!("{opened}")).to_owned();
-    let record = |result: &str| format!(r#"{{"records":[{{"type":"inspection","sections":[{{"for":"{circle}","fields":{{"result":"{result}"}}}}]}}]}}"#);
+    let record =
+        |result: &str| format!(r#"{{"records":[{{"type":"inspection","sections":[{{"for":"{circle}","fields":{{"result":"{result}"}}}}]}}]}}"#);
     let body = folder.path().join("body.json");
     std::fs::write(&body, record("RESULT-OF-A")).unwrap();
     assert!(first.ask(&["record", "put", body.to_str().unwrap()]).status.success());

@@ -198,7 +198,7 @@ impl Courier {
         let Some(peer) = self.peers.get_mut(member) else { return };
         let Fetching::Asked(sought) = std::mem::take(&mut peer.fetching) else { return };
         peer.brought |= !opened.items.is_empty();
-        let cut = answered < sought.len() as u64;
+        let cut = answered < sought.len() as u64 && !came.is_empty();
         if cut {
             // What there was no room for is asked for first, in a round of its own.
             peer.after = None;

@@ -102,7 +102,8 @@ struct Giving<'a, V, R> {
 
 impl<V: View, R: CryptoRng> Giving<'_, V, R> {
     fn is_full(&self) -> bool {
-        self.weight >= limits::BATCH_BYTES || self.packages.len().saturating_add(suyuan_core::limits::SECTIONS * suyuan_core::limits::AUDIENCES) > limits::PACKAGES
+        self.weight >= limits::BATCH_BYTES
+            || self.packages.len().saturating_add(suyuan_core::limits::SECTIONS * suyuan_core::limits::AUDIENCES) > limits::PACKAGES
     }
 
     /// Whether those who are there may not have got it yet, and one of them may be gone without anybody having noticed.
@@ -119,23 +120,9 @@ impl<V: View, R: CryptoRng> Giving<'_, V, R> {
         let mut numbers: BTreeMap<MemberId, u64> = BTreeMap::new();
         for (row, epoch) in own_epochs(self.holder)? {
             let members: Vec<MemberId> = epoch.members.keys().filter(|member| **member != self.holder.ledger.me).copied().collect();
-            if row.sequence >= at.epoch.0 && row.sequence < self.around.published {
-                if row.sequence > at.epoch.0 {
-                    at.epoch = (row.sequence, 0);
-                }
-                let Some(outline) = Outline::load(row, self.holder.view, self.holder.local)? else { continue };
-                let fresh = self.is_fresh(outline.statement().time);
-                for member in members.iter().skip(usize::try_from(at.epoch.1).unwrap_or(usize::MAX)) {
-                    let away = self.is_away(member);
-                    if self.is_full() || (fresh && !away) {
-                        return Ok(());
-                    }
-                    if away {
-                        self.epoch_package(row, member, numbers.get(member).copied().unwrap_or(0))?;
-                    }
-                    at.epoch.1 = at.epoch.1.saturating_add(1);
-                }
-                at.epoch = (row.sequence.saturating_add(1), 0);
+            let due = row.sequence >= at.epoch.0 && row.sequence < self.around.published;
+            if due && !self.epoch(row, &members, &numbers, at)? {
+                return Ok(());
             }
             for member in members {
                 let number = numbers.entry(member).or_default();
@@ -143,6 +130,27 @@ impl<V: View, R: CryptoRng> Giving<'_, V, R> {
             }
         }
         Ok(())
+    }
+
+    /// One of them. Says whether it is done with.
+    fn epoch(&mut self, row: Row, members: &[MemberId], numbers: &BTreeMap<MemberId, u64>, at: &mut Cursor) -> Result<bool, StoreError> {
+        if row.sequence > at.epoch.0 {
+            at.epoch = (row.sequence, 0);
+        }
+        let outline = Outline::load(row, self.holder.view, self.holder.local)?;
+        let fresh = outline.is_some_and(|outline| self.is_fresh(outline.statement().time));
+        for member in members.iter().skip(usize::try_from(at.epoch.1).unwrap_or(usize::MAX)) {
+            let away = self.is_away(member);
+            if self.is_full() || (fresh && !away) {
+                return Ok(false);
+            }
+            if away {
+                self.epoch_package(row, member, numbers.get(member).copied().unwrap_or(0))?;
+            }
+            at.epoch.1 = at.epoch.1.saturating_add(1);
+        }
+        at.epoch = (row.sequence.saturating_add(1), 0);
+        Ok(true)
     }
 
     fn epoch_package(&mut self, row: Row, member: &MemberId, number: u64) -> Result<(), StoreError> {

@@ -79,7 +79,8 @@ fn tags(unit: &Unit, holder: &Holder<'_, impl View>) -> Result<Vec<(Tag, Source)
         Unit::Epochs(log) => {
             let Some(key) = holder.pair_key(&log.member, &holder.ledger.me) else { return Ok(Vec::new()) };
             let known = holder.ledger.circles.iter().filter(|circle| circle.steward == log.member && circle.tier() != Tier::General);
-            let known = known.flat_map(|circle| circle.epochs().values()).filter(|epoch| epoch.members.contains_key(&holder.ledger.me)).count() as u64;
+            let known =
+                known.flat_map(|circle| circle.epochs().values()).filter(|epoch| epoch.members.contains_key(&holder.ledger.me)).count() as u64;
             let numbers = known.saturating_sub(limits::EPOCHS_AROUND)..known.saturating_add(limits::EPOCHS_AROUND);
             Ok(numbers.filter_map(|number| Some((tag(&key, &log, number)?, Source::Epoch { log, number }))).collect())
         }
@@ -97,26 +98,29 @@ fn lacking(circle: &CircleId, log: &LogId, holder: &Holder<'_, impl View>) -> Re
     let counter = head.map(|head| holder.ledger.counters.of(circle, head.number)).unwrap_or_default();
     let mut lacking = Vec::new();
     if let Some(head) = head.filter(|_| counter.held < counter.next) {
-        let held = held(circle, head.number, holder)?;
-        let holes = (0..counter.next).filter(|number| !held.contains(number));
+        let (held, end) = held(circle, head.number, holder)?;
+        let holes = (0..end.unwrap_or(counter.next)).filter(|number| !held.contains(number));
         lacking.extend(holes.take(limits::AHEAD as usize));
     }
     lacking.extend(counter.next..counter.next.saturating_add(limits::AHEAD));
     Ok(lacking)
 }
 
-/// The counters of what is held of an author in a circle, as far as it is looked at.
-fn held(circle: &CircleId, log: u32, holder: &Holder<'_, impl View>) -> Result<BTreeSet<u64>, StoreError> {
+/// The counters of what is held of an author in a circle; and up to which counter that was looked at, if not to the end.
+fn held(circle: &CircleId, log: u32, holder: &Holder<'_, impl View>) -> Result<(BTreeSet<u64>, Option<u64>), StoreError> {
     let name = holder.local.name(Table::ByCircle, &circle.0);
     let key = |sequence| index_key(&name, Row { log, sequence });
     let mut held = BTreeSet::new();
-    for (key, _) in holder.view.rows(Table::ByCircle, &key(0), &key(u64::MAX), limits::HOLES)? {
+    let rows = holder.view.rows(Table::ByCircle, &key(0), &key(u64::MAX), limits::HOLES)?;
+    let cut = rows.len() == limits::HOLES;
+    for (key, _) in rows {
         let row = key.get(name.len()..).and_then(Row::from_key).ok_or_else(|| StoreError("a circle's row".into()))?;
         if let Some(outline) = Outline::load(row, holder.view, holder.local)? {
             held.extend(outline.audiences().filter(|audience| audience.circle == *circle).map(|audience| audience.counter));
         }
     }
-    Ok(held)
+    let end = held.last().copied().filter(|_| cut);
+    Ok((held, end))
 }
 
 /// What packages held.

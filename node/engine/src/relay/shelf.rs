@@ -246,7 +246,9 @@ fn under(tag: &Tag, ledger: &Ledger, view: &impl View, now: u64) -> Result<Vec<V
     let mut found = Vec::new();
     for (key, row) in rows {
         let member = key.get(32..).and_then(|member| Some(MemberId(member.try_into().ok()?)));
-        let (Some(member), Some((_, time, sealed))) = (member, split(&row)) else { return Err(StoreError("a package that is kept for others".into())) };
+        let (Some(member), Some((_, time, sealed))) = (member, split(&row)) else {
+            return Err(StoreError("a package that is kept for others".into()));
+        };
         if ledger.alliance.active(&member).is_some() && !is_old(time, now) {
             found.push(sealed.to_vec());
         }
@@ -278,9 +280,10 @@ pub fn check(view: &impl View) -> Result<(), StoreError> {
                 let number = key.get(32..).and_then(|number| Some(u64::from_be_bytes(number.try_into().ok()?)));
                 let place = Place::decode(&row).filter(|_| number < Some(account.next)).ok_or_else(|| damaged("a package of", &member))?;
                 let package = view.row(Table::Package, &package_key(&place.tag, &member))?;
-                let same = package.as_deref().and_then(split).is_some_and(|(of, time, sealed)| {
-                    Some(of) == number && time == place.time && sealed.len() as u64 == place.bytes
-                });
+                let same = package
+                    .as_deref()
+                    .and_then(split)
+                    .is_some_and(|(of, time, sealed)| Some(of) == number && time == place.time && sealed.len() as u64 == place.bytes);
                 if !same {
                     return Err(damaged("a package of", &member));
                 }

@@ -166,14 +166,23 @@ fn what_relays_ask_and_are_asked_keeps_to_its_bounds_and_shapes() {
         let three = [&[0x83, 0x58, 0x20][..], &[7; 32], &[0x41, 9, 0x41, 9]].concat();
         let alone = [&[0x81, 0x58, 0x20][..], &[7; 32]].concat();
         let packages = [short, text, three, alone, vec![0xf6], vec![0]].map(|package| good(kind, first, &package));
-        let around = [vec![0x83, 1, kind, 0x81, 0x80], [&[0x83, 1, kind, 0x83], first, &[0x80], first].concat(), vec![0x83, 1, kind, 0x80], vec![0x83, 1, kind, 0x40]];
+        let around = [
+            vec![0x83, 1, kind, 0x81, 0x80],
+            [&[0x83, 1, kind, 0x83], first, &[0x80], first].concat(),
+            vec![0x83, 1, kind, 0x80],
+            vec![0x83, 1, kind, 0x40],
+        ];
         packages.into_iter().chain(around).collect::<Vec<_>>()
     };
     assert!(Response::decode(&good(11, &[0x41, 1], &one), &ALLIANCE).is_ok() && Response::decode(&good(12, &[1], &one), &ALLIANCE).is_ok());
-    for bytes in bad(11, &[0x41, 1]).into_iter().chain(bad(12, &[1])).chain([good(11, &[1], &one), good(12, &[0x41, 1], &one), good(12, &[0xf6], &one)]) {
+    for bytes in
+        bad(11, &[0x41, 1]).into_iter().chain(bad(12, &[1])).chain([good(11, &[1], &one), good(12, &[0x41, 1], &one), good(12, &[0xf6], &one)])
+    {
         assert!(Response::decode(&bytes, &ALLIANCE).is_err(), "{bytes:02x?}");
     }
-    for bytes in [&[0x83, 1, 11, 0][..], &[0x83, 1, 11, 0x61, 0x39], &[0x83, 1, 11, 0x80], &[0x83, 1, 12, 0xf6], &[0x83, 1, 12, 0x41, 7], &[0x83, 1, 12, 0x80]] {
+    for bytes in
+        [&[0x83, 1, 11, 0][..], &[0x83, 1, 11, 0x61, 0x39], &[0x83, 1, 11, 0x80], &[0x83, 1, 12, 0xf6], &[0x83, 1, 12, 0x41, 7], &[0x83, 1, 12, 0x80]]
+    {
         assert!(Request::decode(bytes, &ALLIANCE).is_err(), "{bytes:02x?}");
     }
 }

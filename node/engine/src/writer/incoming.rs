@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rand_core::{CryptoRng, SeedableRng};
-use suyuan_core::{CircleId, MemberId};
 use suyuan_core::circle::{TYPE as CIRCLE_TYPE, alliance_circle};
 use suyuan_core::log::LogId;
+use suyuan_core::{CircleId, MemberId};
 
 use super::command::{SubmitError, TakenIn};
 use super::shell::{Disk, Fatal, Notice, Outlet, SecretError};

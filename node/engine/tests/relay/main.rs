@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
-#[path = "../support/mod.rs"]
-mod support;
 mod courier;
 mod hostile;
 mod privacy;
 mod shares;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;
 
 use suyuan_core::circle::Tier;
