@@ -228,7 +228,7 @@ pub(crate) fn item_of_circle(
     let allowed = |audience: &AudienceHeader| audience.circle == PUBLIC || (audience.circle == *circle && audience.epoch == epoch);
     let record = outline.read(|_, section| section.audiences.iter().any(|audience| allowed(&audience.header)), view, local)?;
     let sections: Vec<ItemSection> = record.sections.iter().filter_map(|section| offer(section, allowed)).collect();
-    Ok((!sections.is_empty()).then(|| Item { sequence, statement: record.bytes, signature: record.signature, sections, slip: None }))
+    Ok((!sections.is_empty()).then_some(Item { sequence, statement: record.bytes, signature: record.signature, sections, slip: None }))
 }
 
 /// A void entry has no readers: it is evidence, and for everybody.

@@ -12,7 +12,7 @@ use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::note::{TreeHead, UnverifiedCheckpoint, sign_checkpoint};
 use suyuan_core::policy::witness_key;
 
-use crate::decisions::{self, Silence};
+use crate::decisions::{self, ProposalRequest, Silence};
 use crate::ledger::Ledger;
 use crate::mend::Cursor;
 use crate::submission::{Refusal, RefusalKind, Submission};
@@ -86,8 +86,7 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                     continue;
                 }
                 Command::Propose(request) => {
-                    let drawn = self.draw_proposal(*request, now);
-                    self.pend(ticket, drawn, &mut pending);
+                    self.propose(ticket, *request, now, &mut pending);
                     continue;
                 }
                 Command::Vote(request) => {
@@ -134,6 +133,11 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
         }
         self.add_checkpoints(submitted, now)?;
         self.commit(pending, now)
+    }
+
+    fn propose(&mut self, ticket: O::Ticket, request: ProposalRequest, now: u64, pending: &mut Vec<Pending<O::Ticket>>) {
+        let drawn = self.draw_proposal(request, now);
+        self.pend(ticket, drawn, pending);
     }
 
     /// A statement of the protocol's own that was drawn up waits with the others; a refusal is told at once.

@@ -46,7 +46,7 @@ pub fn seek(seeking: &Seeking, holder: &Holder<'_, impl View>) -> Result<(Sought
     let mut sought = Sought::new();
     let mut units = units(holder, &seeking.near).into_iter().filter(|unit| Some(unit) > seeking.after.as_ref()).peekable();
     let mut last = None;
-    while let Some(unit) = units.next() {
+    for unit in units.by_ref() {
         sought.extend(tags(&unit, holder)?.into_iter().filter(|(tag, _)| !seeking.resting.contains(tag)));
         last = Some(unit);
         // A unit has at most twice as many as lie ahead.

@@ -93,7 +93,7 @@ fn plaintexts(cases: &mut Cases, package: &dyn Fn(&[u8]) -> Value, key: &RelayKe
         ("a map", vec![0xa0; 3], "cbor"),
         ("a number that is not the shortest", vec![0x18, 0x01], "cbor"),
         ("an item and something after it", two, "padding"),
-        ("an item padded to the bucket of a longer one", vec![[0x01].to_vec(), vec![0; 299]].concat(), "padding"),
+        ("an item padded to the bucket of a longer one", [vec![0x01], vec![0; 299]].concat(), "padding"),
     ] {
         assert!(key.seal(tag, &plaintext, [9; 24]).is_ok());
         cases.fault(&format!("a package of {name}"), "open", package(&plaintext), fault);
