@@ -90,15 +90,19 @@ fn two_who_never_meet_share_by_the_hub_which_cannot_read_it() {
 
     first.stop();
     hub.stop();
-    for (data, sound) in [(&h, true), (&a, true), (&b, true)] {
+    for data in [&h, &a, &b] {
         let checked = run(data, &["fsck"]);
-        assert_eq!(checked.status.success(), sound, "{}", said(&checked));
+        assert!(checked.status.success(), "{}", said(&checked));
     }
-    for secret in ["RESULT-OF-A", "RESULT-OF-B", "NAME-OF-THE-CIRCLE", &circle] {
-        assert!(!anywhere(&h, secret.as_bytes()), "{secret} stands on the hub's disk or in its journal");
-    }
-    assert!(!anywhere(&h, &hex::decode(&circle).unwrap()));
+    hides(&h, &["RESULT-OF-A", "RESULT-OF-B", "NAME-OF-THE-CIRCLE", &circle].map(str::as_bytes));
+    hides(&h, &[&hex::decode(&circle).unwrap()]);
     assert!(anywhere(&a.join("store"), b"inspection"), "the search finds what is there");
+}
+
+fn hides(folder: &std::path::Path, secrets: &[&[u8]]) {
+    for secret in secrets {
+        assert!(!anywhere(folder, secret), "{} stands on the hub's disk or in its journal", String::from_utf8_lossy(secret));
+    }
 }
 
 /// Whether bytes stand in a folder's files, or in the journal beside it.
