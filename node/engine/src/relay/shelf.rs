@@ -1,4 +1,4 @@
-//! What a relay keeps: packages by tag and member, each member's within its own share (`specs/relay.md`, Shares).
+//! What a relay keeps: packages by tag and member, each member's within its own share (`specs/relay.md`, What a relay keeps).
 
 use std::collections::BTreeSet;
 
