@@ -481,6 +481,27 @@ fn members_come_and_go() {
     assert_eq!(alliance.version(), 2);
 }
 
+/// What the only voter decides would have to be cosigned by the second, who begins when it is final.
+#[test]
+fn whoever_decides_alone_admits_nobody_that_decides_too() {
+    for (founders, role, admitted) in [(1, Role::Downstream, false), (1, Role::Regulator, true), (2, Role::Downstream, true)] {
+        let mut world = World::new(founders, 11);
+        let keys = Keys::of(9);
+        let mut entry = keys.entry(9, role);
+        entry.scope = if role == Role::Regulator { vec!["inspection".into()] } else { Vec::new() };
+        let admission = Admission::sign(&world.alliance.id(), &entry, [&keys.root, &keys.log, &keys.witness, &keys.transport]);
+        let Some(admit) = world.propose(0, Change::Admit(admission)) else {
+            assert!(!admitted, "{founders} {role:?}");
+            continue;
+        };
+        world.run(300);
+        (0..usize::from(founders)).for_each(|at| world.vote(at, admit, Choice::Approve).unwrap());
+        world.converge();
+        let known = world.nodes.iter().all(|node| node.decisions.settled().alliance.active(&entry.member()).is_some());
+        assert!(admitted && known, "{founders} {role:?}");
+    }
+}
+
 #[test]
 fn a_keeper_that_does_not_open_the_next_epoch_is_replaced() {
     let mut world = World::new(5, 6);
