@@ -178,9 +178,8 @@ def founding(known):
     return {"circle": known["alliance"], "term": 1, "keeper": leader(known), "known": known, "time": known["time"], "roots": [sha256()],
             **dict.fromkeys(("decided", "epochs", "pending", "opening")), **EMPTY}
 def origin(order, term): return f"suyuan/{order['circle'].hex()}/{order['circle'].hex()}/order/{term}"
-def certified(order, note, before=None):  # a head of this term that has a quorum among the voters of this state, or of the one that its own entries settled
-    claimed = before and claim(order, note)
-    known, keeper = before[1] if claimed and claimed[1] <= before[0] else order["known"], order["keeper"]
+def certified(order, note):  # a head of this term, with a quorum among those whom the entries before its last have settled
+    known, keeper = order["before"] or order["known"], order["keeper"]
     all_of = voters(known)
     witnesses = [(witness_name(known, voter), known["entries"][voter][4]) for voter in all_of if voter != keeper]
     head = attempt(checked, note, origin(order, order["term"]), known["logs"][keeper][-1][0], witnesses)
@@ -188,17 +187,18 @@ def certified(order, note, before=None):  # a head of this term that has a quoru
 def settle(order, size):
     (changed_at, known), (opened_at, epoch) = order["pending"] or (size, None), order["opening"] or (size, None)
     order = {**order, "certified": size}
-    if changed_at < size: order.update(known=known, pending=None, before=(order["size"], order["known"]))  # by which entry, and the alliance before
+    if changed_at < size: order.update(known=known, pending=None, before=order["known"])
     if opened_at < size: order.update(epochs=(epoch["epoch"], epoch["statement"], order["epochs"]), opening=None)
     return order
 def append(order, author, entry_id, time, entry):
     must(any(entry[name] is not None for name in ("certificate", "takeover", "effect", "epoch")), "malformed")
     must((author, entry["term"], entry["circle"]) == (order["keeper"], order["term"], order["circle"].hex()), "keeper")
     must((entry["index"], entry["previous"]) == (order["size"], order["last"].hex()), "index") and must(time >= order["time"], "time")
+    must(entry["certificate"] is not None or not order["before"], "certificate")
     if entry["certificate"] is not None:
-        head = must(certified(order, entry["certificate"], order["before"]), "certificate")
-        must(order["certified"] < head["size"] <= order["size"] and order["roots"][head["size"]] == head["root"], "certificate")
-        order = settle(order, head["size"])
+        head, least = must(certified(order, entry["certificate"]), "certificate"), order["size"] if order["before"] else order["certified"] + 1
+        must(least <= head["size"] <= order["size"] and order["roots"][head["size"]] == head["root"], "certificate")
+        order = settle({**order, "before": None}, head["size"])  # what the newest entry has settled is in force once those before have certified that entry
     must((entry["takeover"] is not None) == (order["term"] > 1 and order["size"] == 0), "takeover")
     if entry["effect"]: order = take(order, entry["effect"], time)
     if entry["epoch"]:

@@ -4,6 +4,7 @@ What has to catch it is a test by its name, where one does, or the simulator, fo
 
 SIMULATOR = None
 RESOLUTION, ORDER, TAKEOVER = "sdk/core/src/resolution.rs", "sdk/core/src/order.rs", "sdk/core/src/order/takeover.rs"
+PANEL = "sdk/core/src/order/panel.rs"
 STATEMENT, NOTE, MEMBERSHIP = "sdk/core/src/statement.rs", "sdk/core/src/note.rs", "sdk/core/src/membership.rs"
 ACT, DRAW, EPOCH = "node/engine/src/decisions/act.rs", "node/engine/src/decisions/draw.rs", "node/engine/src/epoch.rs"
 COMMIT, WRITER, CIRCLE = "node/engine/src/writer/commit.rs", "node/engine/src/writer.rs", "node/engine/src/writer/circle.rs"
@@ -37,6 +38,16 @@ ORDERLY = engine("writer", "a_record_is_acknowledged_after_its_write_and_publish
 
 BUGS = [
     # Decisions.
+    ("a change is counted by those whom it brings", core("decisions", "histories::a_change_of_voters_is_made_final_by_those_before"), [
+        (PANEL, "self.before.as_ref().filter(|_| size <= self.tree.size()).unwrap_or(&self.alliance)", "{ let _ = size; &self.alliance }")]),
+    ("two terms remove two members that have nobody in common",
+     core("decisions", "entries::who_is_removed_and_who_removes_it_cannot_both_have_their_way"), [
+        (PANEL, "self.before.as_ref().filter(|_| size <= self.tree.size()).unwrap_or(&self.alliance)", "{ let _ = size; &self.alliance }")]),
+    ("the log goes on before a change is final", core("decisions", "histories::a_change_of_voters_is_made_final_by_those_before"), [
+        (ORDER, "None => refuse(self.before.is_some(), EntryFault::Certificate)?,", "None => next.before = None,")]),
+    ("a later head stands in for the one that makes a change final", core("decisions", "histories::a_change_of_voters_is_made_final_by_those_before"), [
+        (ORDER, "let least = if self.before.is_some() { self.tree.size() } else { self.certified.saturating_add(1) };",
+         "let least = self.certified.saturating_add(1);")]),
     ("an approval counts by its key", core("decisions", "effects::a_member_with_two_keys_counts_once"), [
         (RESOLUTION, ONCE, ONCE.replace("approvers.last().is_some_and(|last| *last >= voter)", "keys.contains(&approval.key_id())")),
         (RESOLUTION, "            approvers.push(voter);\n", "            keys.push(approval.key_id());\n            approvers.push(voter);\n"),
@@ -74,8 +85,8 @@ BUGS = [
     ("a term begins by one vote too few", ENTRY, [
         (TAKEOVER, "if voters.len() < begun.quorum().size() {", "if voters.len() + 1 < begun.quorum().size() {"),
     ]),
-    ("a head without a quorum certifies", ENTRY, [(ORDER, "self.read_head(note).filter(|read| self.is_certified(read));", "self.read_head(note);")]),
-    ("a keeper cosigns itself", ENTRY, [(ORDER, "self.alliance.voters().filter(|voter| voter.id != self.keeper);", "self.alliance.voters();")]),
+    ("a head without a quorum certifies", ENTRY, [(ORDER, "self.read_head(note).filter(|head| panel.is_enough(head)).ok_or", "self.read_head(note).ok_or")]),
+    ("a keeper cosigns itself", ENTRY, [(PANEL, "alliance.voters().filter(|voter| voter.id != self.keeper);", "alliance.voters();")]),
     ("a change before the last one is settled", ENTRY, [
         (ORDER, "            if self.pending.is_some() {\n", "            if self.pending.is_some() && index == 0 {\n"),
     ]),

@@ -40,7 +40,7 @@ fn what_must_hold_does_in_many_worlds() {
 /// Seeds that have shown what was wrong (`specs/benchmarks.md`).
 #[test]
 fn what_was_wrong_once_is_not_again() {
-    for seed in [50047, 50160, 50354, 100187, 100228, 101002, 200176, 200203, 300011, 300683, 400096] {
+    for seed in [50047, 50160, 50354, 100187, 100228, 101002, 200176, 200203, 300011, 300683, 400096, 602455, 603675] {
         assert_eq!(play(seed, 1, &[])["failures"], Value::Array(Vec::new()), "seed {seed}");
     }
 }

@@ -234,7 +234,7 @@ pub(crate) struct OrderJson {
     pub term: u64,
     /// Who keeps it.
     pub keeper: MemberName,
-    /// Voters n, of which f may lie; so many cosignatures of others make a head certified.
+    /// Voters n who count for the newest head, of which f may lie; so many cosignatures of others make it certified.
     pub voters: usize,
     /// f.
     pub liars: usize,
@@ -291,15 +291,16 @@ impl OrderJson {
         let later = decisions.freezes().range(tip.term.saturating_add(1)..);
         let names = |members: &mut dyn Iterator<Item = &MemberId>| members.map(|member| MemberName::of(member, ledger)).collect();
         let head = decisions.heads().certified(tip.term);
-        let quorum = tip.quorum();
-        let by_name = |name: &str| tip.alliance.voters().find(|voter| suyuan_core::log::witness_name(&tip.alliance.id(), &voter.id) == name);
+        let (voters, panel) = (tip.counting(tip.head().size), tip.own_panel());
+        let quorum = panel.as_ref().map_or_else(|| tip.quorum(), |panel| panel.quorum);
+        let by_name = |name: &str| voters.voters().find(|voter| suyuan_core::log::witness_name(&voters.id(), &voter.id) == name);
         let cosigners = head.into_iter().flat_map(|head| &head.read.cosignatures);
         Self {
             term: tip.term,
             keeper: MemberName::of(&tip.keeper, ledger),
             voters: quorum.members,
             liars: quorum.liars(),
-            cosigners: tip.cosigners(),
+            cosigners: panel.map_or(0, |panel| panel.cosigners()),
             entries: tip.head().size,
             certified: if settled.term == tip.term { settled.head().size } else { 0 },
             version: ledger.alliance.version(),

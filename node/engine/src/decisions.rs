@@ -24,7 +24,7 @@ use suyuan_core::resolution::{self, Disclosed, Proposal, Signed, from_fields};
 use suyuan_core::section::Body;
 use suyuan_core::{CircleId, MemberId, StatementId};
 
-pub use act::{Act, EpochState, Silence};
+pub use act::{Act, Duty, EpochState, Silence};
 pub use draw::{ProposalRequest, VoteRequest, propose, vote};
 pub use fold::{Head, Heads};
 pub use invitation::{
@@ -298,7 +298,7 @@ impl Decisions {
         let settled = &self.settled;
         let seal = settled.alliance.charter().seal;
         let founded = self.founding.alliance.charter().time;
-        let cosigners = settled.cosigners();
+        let cosigners = settled.own_panel().map_or(usize::MAX, |panel| panel.cosigners());
         let newest = self.heads.certified(settled.term).filter(|head| head.read.head == settled.head());
         let mut times: Vec<u64> =
             newest.into_iter().flat_map(|head| &head.read.cosignatures).map(|(_, seconds)| seconds.saturating_mul(1000)).collect();

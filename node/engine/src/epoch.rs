@@ -160,7 +160,7 @@ fn name(
             let written = if id == alliance { ledger.newest_epoch() } else { 0 };
             match ledger.circles.circle(&id) {
                 Some(circle) if id == alliance => Ok((id, circle.nonce, unused(&id, circle.epoch().max(written).saturating_add(1), secrets))),
-                Some(circle) => Ok((id, circle.nonce, circle.epoch().saturating_add(1))),
+                Some(circle) => Ok((id, circle.nonce, next_of(circle, ledger))),
                 // Its members go by the epochs that they have seen, so the next one has to follow the last. The first is the founder's.
                 None if id == alliance && (ledger.lost_epoch > 0 || !begun || keeps) => {
                     let last = ledger.lost_epoch.max(written).max(u64::from(begun || ledger.alliance.founder() != ledger.me));
@@ -174,6 +174,15 @@ fn name(
             Ok((circle::circle_id(&ledger.alliance.id(), &ledger.me, &nonce), Some(StatementId(nonce)), 1))
         }
     }
+}
+
+/// The number of a circle's next epoch. With a log that was closed since, some of its steward's epochs may be forgotten, whose secrets others still have: the
+/// first one after that leaves their numbers out.
+fn next_of(circle: &Circle, ledger: &Ledger) -> u64 {
+    let own = ledger.own_log();
+    let before = circle.newest().map_or(0, |newest| newest.incarnations.get(&own.member).copied().unwrap_or(0));
+    let step = if before < own.incarnation { suyuan_core::limits::EPOCH_LEAP } else { 1 };
+    circle.epoch().saturating_add(step)
 }
 
 /// The first number from this one on under which no secret is held: one that is may be another keeper's, and known to whoever has left since.

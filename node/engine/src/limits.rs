@@ -100,11 +100,11 @@ pub const VOTES: usize = 16;
 /// Entries of order logs that claim one index.
 pub const RIVALS: usize = 8;
 /// How many entries the old log key still signs after its successor was drawn up: room for proposal, approval and effect.
-pub const KEY_CHANGE_ROOM: u64 = 16;
+pub const KEY_CHANGE_ROOM: u64 = 24;
 /// Of them, those that are left to the protocol's own statements.
-pub const KEY_CHANGE_RESERVE: u64 = 8;
+pub const KEY_CHANGE_RESERVE: u64 = 16;
 /// Of these, those that are left to what the alliance cannot come unstuck without: votes to freeze a term, and entries of the order log without an effect.
-pub const KEY_CHANGE_LAST: u64 = 4;
+pub const KEY_CHANGE_LAST: u64 = 12;
 /// Entries that are tried when a head is not on the way that this node followed.
 pub const SEARCH: usize = 65_536;
 /// How far ahead of the newest term a head may be.

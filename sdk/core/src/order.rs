@@ -2,6 +2,7 @@
 //!
 //! The state is a fold over entries. It takes what keepers signed and says what is in force; it knows no clock, and which head is newest is the caller's matter.
 
+mod panel;
 mod takeover;
 
 use std::collections::BTreeMap;
@@ -13,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use crate::charter::Alliance;
 use crate::id::{AllianceId, CircleId, Hash, MemberId, StatementId};
 use crate::limits;
-use crate::log::witness_name;
-use crate::note::{Checkpoint, NamedKey, TreeHead, UnverifiedCheckpoint};
+use crate::note::{TreeHead, UnverifiedCheckpoint};
 use crate::quorum::Quorum;
 use crate::resolution::{Disclosed, Effect, Refused, Resolved, from_fields};
 use crate::section::Body;
 use crate::tree::{self, Frontier};
 
+pub use panel::Panel;
 pub use takeover::{FREEZE, Freeze};
 
 /// Type of an entry's statement.
@@ -84,7 +85,7 @@ pub enum EntryFault {
     Index,
     /// Older than the entry before it.
     Time,
-    /// Not a certified head of this log.
+    /// Not a certified head of this log, or none where the entry before has settled a change of the alliance.
     Certificate,
     /// Votes that do not begin this term.
     Takeover,
@@ -190,8 +191,8 @@ pub struct Order {
     pending: Option<(u64, Arc<Alliance>)>,
     /// An epoch that waits to be settled, and the index of its entry.
     opening: Option<(u64, NamedEpoch)>,
-    /// The alliance before the newest settled change of this term, and the index of the entry that settled it.
-    before: Option<(u64, Arc<Alliance>)>,
+    /// Where the newest entry has settled a change of the alliance: what was in force before.
+    before: Option<Arc<Alliance>>,
 }
 
 impl Order {
@@ -256,43 +257,17 @@ impl Order {
         self.pending.is_some()
     }
 
-    /// Whether entries wait to be certified.
+    /// Whether entries wait to be certified: for what they decide, or since nothing may follow before.
     pub fn is_open(&self) -> bool {
-        self.pending.is_some() || self.opening.is_some() || self.decided.last().is_some_and(|decided| !self.is_settled(decided))
+        self.before.is_some()
+            || self.pending.is_some()
+            || self.opening.is_some()
+            || self.decided.last().is_some_and(|decided| !self.is_settled(decided))
     }
 
     /// The quorum of today's voters.
     pub fn quorum(&self) -> Quorum {
         Quorum::of(self.alliance.voters().count())
-    }
-
-    /// So many of today's voters have to cosign what the keeper signs: a quorum, the keeper among it as long as it votes itself.
-    pub fn cosigners(&self) -> usize {
-        let votes = self.alliance.voters().any(|voter| voter.id == self.keeper);
-        if votes { self.quorum().cosigners() } else { self.quorum().size() }
-    }
-
-    /// The key under which the keeper signs heads.
-    pub fn keeper_key(&self) -> Option<NamedKey> {
-        let keeper = self.alliance.member(&self.keeper)?;
-        Some(NamedKey::new(origin(&self.alliance.id(), &self.circle, self.term), keeper.log))
-    }
-
-    /// The keys of the voters that may cosign: all but the keeper's.
-    pub fn witnesses(&self) -> Vec<NamedKey> {
-        let id = self.alliance.id();
-        let others = self.alliance.voters().filter(|voter| voter.id != self.keeper);
-        others.map(|voter| NamedKey::new(witness_name(&id, &voter.id), voter.witness)).collect()
-    }
-
-    /// Reads a note as a head of this term, with the cosignatures that count. A cosignature that does not verify makes the note worthless.
-    pub fn read_head(&self, note: &str) -> Option<Checkpoint> {
-        UnverifiedCheckpoint::parse(note).ok()?.verify(&self.keeper_key()?, &self.witnesses()).ok()
-    }
-
-    /// Whether a head that was read has a quorum, counted in this state.
-    pub fn is_certified(&self, checkpoint: &Checkpoint) -> bool {
-        checkpoint.cosignatures.len() >= self.cosigners()
     }
 
     /// The state after one more entry.
@@ -307,8 +282,9 @@ impl Order {
         refuse(entry.index != self.tree.size() || entry.previous != self.last, EntryFault::Index)?;
         refuse(time < self.time, EntryFault::Time)?;
         let mut next = self.clone();
-        if let Some(certificate) = &entry.certificate {
-            next.certify(certificate)?;
+        match &entry.certificate {
+            Some(certificate) => next.certify(certificate)?,
+            None => refuse(self.before.is_some(), EntryFault::Certificate)?,
         }
         refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         if let Some(effect) = &entry.effect {
@@ -338,33 +314,17 @@ impl Order {
     /// Takes a certificate into the log, and settles what it covers.
     fn certify(&mut self, note: &str) -> Result<(), EntryFault> {
         let size = UnverifiedCheckpoint::parse(note).map_err(|_| EntryFault::Certificate)?.claimed_size();
-        // A head is counted among the voters that its own entries have settled, not among those that came and left since.
-        let then = self.alliance_at(size);
-        let now = std::mem::replace(&mut self.alliance, then);
-        let read = self.read_head(note).filter(|read| self.is_certified(read));
-        let seen = read.as_ref().and_then(|read| self.seen(read));
-        self.alliance = now;
-        let checkpoint = read.ok_or(EntryFault::Certificate)?;
+        let panel = self.panel(size).ok_or(EntryFault::Certificate)?;
+        let head = self.read_head(note).filter(|head| panel.is_enough(head)).ok_or(EntryFault::Certificate)?;
+        // What was settled by the newest entry is in force once those before have certified that very entry: no larger head is counted without it.
+        let least = if self.before.is_some() { self.tree.size() } else { self.certified.saturating_add(1) };
         let root = usize::try_from(size).ok().and_then(|size| self.roots.get(size));
-        if root != Some(&checkpoint.head.root) || size <= self.certified {
+        if root != Some(&head.head.root) || size < least {
             return Err(EntryFault::Certificate);
         }
-        self.settle(size, seen);
+        self.before = None;
+        self.settle(size, panel.seen(&head));
         Ok(())
-    }
-
-    /// The alliance as it is settled by so many entries of this term, if a certificate for as many may still come.
-    fn alliance_at(&self, size: u64) -> Arc<Alliance> {
-        let before = self.before.as_ref().filter(|(index, _)| size <= *index);
-        before.map_or(&self.alliance, |(_, alliance)| alliance).clone()
-    }
-
-    /// By when an honest voter had seen a head that is certified in this state, milliseconds since 1970-01-01 UTC: of `f + 1` voters at least one is honest.
-    /// Nothing where nobody else votes.
-    fn seen(&self, head: &Checkpoint) -> Option<u64> {
-        let mut times: Vec<u64> = head.cosignatures.iter().map(|(_, seconds)| seconds.saturating_mul(1000)).collect();
-        times.sort_unstable();
-        times.get(self.quorum().liars()).copied()
     }
 
     /// Settles what a certificate covers that honest voters had seen by then.
@@ -377,7 +337,7 @@ impl Order {
             let written = self.decided.iter().rev().find(|decided| decided.at == at).map_or(self.time, |decided| decided.time);
             let since = self.confirmed.last().copied().unwrap_or(self.founding.charter().time);
             self.confirmed.push(seen.unwrap_or(written).max(since));
-            self.before = Some((self.tree.size(), std::mem::replace(&mut self.alliance, alliance)));
+            self.before = Some(std::mem::replace(&mut self.alliance, alliance));
         }
         if let Some((_, epoch)) = self.opening.take_if(|(index, _)| *index < size) {
             self.epochs.push(epoch);

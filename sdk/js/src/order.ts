@@ -83,8 +83,8 @@ export interface Order {
   readonly pending: { readonly index: number; readonly alliance: Alliance } | null;
   /** An epoch that waits to be settled, and the index of its entry. */
   readonly opening: { readonly index: number; readonly epoch: Epoch } | null;
-  /** The alliance before the newest settled change of this term, and the index of the entry that settled it. */
-  readonly before: { readonly index: number; readonly alliance: Alliance } | null;
+  /** Where the newest entry has settled a change of the alliance: what was in force before. */
+  readonly before: Alliance | null;
 }
 
 /** A signed entry: who, what and when. */
@@ -132,6 +132,7 @@ export async function append(order: Order, { author, id: statement, time, entry 
   ensureEntry(entry.index === order.size && entry.previous === order.last, "index", "not the next entry");
   ensureEntry(time >= order.time, "time", "older than the entry before it");
   let next = order;
+  ensureEntry(certificate !== null || order.before === null, "certificate", "the entry before has settled a change, and its head has to come first");
   if (certificate !== null) next = await certify(next, certificate);
   ensureEntry((takeover !== null) === (order.term > 1 && order.size === 0), "takeover", "votes where none belong, or none where they do");
   if (effect !== null) next = await take(next, effect, time);
@@ -150,16 +151,20 @@ function grow(order: Order, statement: Uint8Array, time: number): Order {
 async function certify(order: Order, note: string): Promise<Order> {
   const checkpoint = await asEntry("certificate", () => parseCheckpoint(note));
   const { size, root } = checkpoint;
-  const fits = size > order.certified && size <= order.size && equal(root, order.roots[size]!);
-  // A head is counted among the voters that its own entries have settled, not among those that came and left since.
-  const then = order.before && size <= order.before.index ? { ...order, alliance: order.before.alliance } : order;
-  ensureEntry(fits && (await isCertified(then, checkpoint)), "certificate", "not a certified head of this log");
-  return settle(order, size);
+  // What was settled by the newest entry is in force once those before have certified that very entry.
+  const least = order.before ? order.size : order.certified + 1;
+  const fits = size >= least && size <= order.size && equal(root, order.roots[size]!);
+  ensureEntry(fits && (await isCertified(order, checkpoint)), "certificate", "not a certified head of this log");
+  return settle({ ...order, before: null }, size);
 }
 
-/** Whether a head of this term is signed by its keeper and by as many voters as it takes in this state, and nothing in it is false. */
+/**
+ * Whether a head of this term, no larger than the log, is signed by its keeper and by as many voters as it takes, and nothing in it is false. It is
+ * counted among those whom the entries before its last have settled.
+ */
 export async function isCertified(order: Order, checkpoint: Checkpoint): Promise<boolean> {
-  const { alliance, keeper } = order;
+  const { keeper } = order;
+  const alliance = order.before ?? order.alliance;
   const { key } = find(alliance.known, keeper)!.logs; // a keeper is or was a member
   const all = voters(alliance);
   const others = all.filter((voter) => voter.hex !== keeper);
@@ -176,8 +181,7 @@ export async function isCertified(order: Order, checkpoint: Checkpoint): Promise
 
 function settle(order: Order, size: number): Order {
   const { pending, opening, epochs, alliance } = order;
-  const before = { index: order.size, alliance };
-  const change = pending && pending.index < size ? { alliance: pending.alliance, pending: null, before } : {};
+  const change = pending && pending.index < size ? { alliance: pending.alliance, pending: null, before: alliance } : {};
   const epoch = opening && opening.index < size ? { epochs: { epoch: opening.epoch, before: epochs }, opening: null } : {};
   return { ...order, certified: size, ...change, ...epoch };
 }

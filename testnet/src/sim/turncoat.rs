@@ -3,7 +3,7 @@
 
 use suyuan_core::log::witness_name;
 use suyuan_core::note;
-use suyuan_core::order::{self, Entry, EpochEntry, Order};
+use suyuan_core::order::{self, Entry, EpochEntry, Order, Panel};
 use suyuan_core::resolution::{self, to_fields};
 use suyuan_core::section::Field;
 use suyuan_core::{CircleId, StatementId};
@@ -75,7 +75,7 @@ impl World {
         let machine = &self.machines[at];
         let Some(id) = receipt.ids.first().filter(|_| *of == number) else { return };
         let Ok(rival) = before.append(&machine.id, *id, *time, entry) else { return };
-        let Some(key) = rival.keeper_key() else { return };
+        let Some(Panel { keeper: key, .. }) = rival.own_panel() else { return };
         let note = note::sign_head(&key.name, &rival.head(), &machine.keys().log);
         self.rumours.push((rival.term, note));
         self.cosign_anything(at);

@@ -27,6 +27,23 @@ pub enum Act {
     Epoch,
 }
 
+/// For what something is due, in the order in which it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Duty {
+    /// To begin the term that a quorum has voted for.
+    Chair,
+    /// To keep the order log.
+    Keep,
+    /// To cosign its head.
+    Cosign,
+    /// To vote for the next term.
+    Freeze,
+}
+
+impl Duty {
+    const ALL: [Self; 4] = [Self::Chair, Self::Keep, Self::Cosign, Self::Freeze];
+}
+
 /// How long things have stood still, as this node's clock saw it. Rebuilt after a restart by waiting anew.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silence {
@@ -102,13 +119,22 @@ impl Silence {
 }
 
 impl Decisions {
-    /// What this member has to do next, at a time in milliseconds since 1970-01-01 UTC.
-    pub fn due(&self, me: &MemberId, silence: &mut Silence, newest_epoch: &EpochState, now: u64) -> Option<Act> {
-        let votes = self.tip.alliance.active(me).is_some() && self.tip.alliance.voters().any(|voter| voter.id == *me);
-        if !votes {
-            return None;
-        }
-        self.take_chair(me).or_else(|| self.keep(me, newest_epoch, now)).or_else(|| self.cosign(me, now)).or_else(|| self.freeze(me, silence, now))
+    /// What this member has to do next, at a time in milliseconds since 1970-01-01 UTC. What comes `after` a duty is done where that cannot be done at the
+    /// moment: a keeper that has no room in its log still votes for another one.
+    pub fn due(&self, me: &MemberId, silence: &mut Silence, epochs: &EpochState, now: u64, after: Option<Duty>) -> Option<(Duty, Act)> {
+        let votes = self.tip.alliance.voters().any(|voter| voter.id == *me);
+        let mut left = Duty::ALL.into_iter().filter(|duty| after.is_none_or(|after| *duty > after));
+        left.find_map(|duty| {
+            let act = match duty {
+                // Whoever does not vote any more helps to make that final.
+                Duty::Cosign => self.cosign(me, now),
+                _ if !votes => None,
+                Duty::Chair => self.take_chair(me),
+                Duty::Keep => self.keep(me, epochs, now),
+                Duty::Freeze => self.freeze(me, silence, now),
+            };
+            Some((duty, act?))
+        })
     }
 
     /// The patience of voters, milliseconds: T / 4, at most an hour.
@@ -198,14 +224,15 @@ impl Decisions {
             return None;
         }
         let at = Position { term: tip.term, size: head.read.head.size };
-        let root = tip.root_at(at.size)?;
+        let (root, panel) = (tip.root_at(at.size)?, tip.panel(at.size)?);
         let before = self.promise.cosigned;
         let continues = at.term > before.term || (at.size >= before.size && tip.root_at(before.size) == Some(self.promise.root));
         let timely = tip.time <= now.saturating_add(limits::CLOCK_AHEAD);
-        if !continues || !timely || head.read.head.root != root {
+        let name = suyuan_core::log::witness_name(&tip.alliance.id(), me);
+        let counts = panel.witnesses.iter().any(|witness| witness.name == name);
+        if !counts || !continues || !timely || head.read.head.root != root {
             return None;
         }
-        let name = suyuan_core::log::witness_name(&tip.alliance.id(), me);
         let mine = head.read.cosignatures.iter().find(|(witness, _)| *witness == name).map(|(_, seconds)| seconds.saturating_mul(1000));
         let old = mine.is_none_or(|at| now.saturating_sub(at) >= tip.alliance.charter().seal / 8);
         old.then(|| Act::Cosign(head.note.clone()))

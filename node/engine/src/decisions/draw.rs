@@ -1,7 +1,6 @@
 //! From what an operator asks for to the statements of a proposal or a vote.
 
 use serde::Deserialize;
-use suyuan_core::charter::Alliance;
 use suyuan_core::membership::Change;
 use suyuan_core::resolution::{self, Proposal, Slot, to_fields};
 use suyuan_core::{MemberId, StatementId};
@@ -43,15 +42,6 @@ impl<'de> Deserialize<'de> for Choice {
     }
 }
 
-/// Why an alliance of one voter admits no second one.
-pub(super) const ALONE: &str = "an alliance in which one member decides cannot take in a second one that does: what the one has decided becomes final by both, and \
-    the second begins when it is final; found the alliance together, or invite a regulator";
-
-/// Whether one member decides.
-pub(super) fn is_alone(alliance: &Alliance) -> bool {
-    alliance.voters().count() == 1
-}
-
 /// Draws up a proposal in its slot, in a ballot that nobody has voted in.
 ///
 /// # Errors
@@ -72,10 +62,7 @@ pub fn propose(request: ProposalRequest, decisions: &Decisions, me: &MemberId, n
     let slot = Slot { subject, version, ballot };
     let proposal = Proposal { circle: decisions.circle, slot, change, signers, threshold, rule: tip.alliance.version(), expires, reason };
     proposal.check(&decisions.circle, me, &tip.alliance, &tip.slots, now).map_err(refused)?;
-    let after = tip.alliance.changed(&proposal.change).map_err(|fault| refused(resolution::Refused::Change(fault)))?;
-    if matches!(proposal.change, Change::Admit(_)) && is_alone(&tip.alliance) && !is_alone(&after) {
-        return Err(refuse(ALONE.to_owned()));
-    }
+    tip.alliance.changed(&proposal.change).map_err(|fault| refused(resolution::Refused::Change(fault)))?;
     let submission = submission(decisions, resolution::PROPOSAL, Vec::new(), &proposal)?;
     // As every reader will read it: a bound that is exceeded shows here.
     let fields = submission.sections.first().map(|section| section.fields.clone()).unwrap_or_default();

@@ -111,7 +111,7 @@ impl Decisions {
             Some(head) if is_part(note, &head.note) => None,
             None => state.read_head(note).map(|read| Head { note: note.to_owned(), read }),
             Some(head) => {
-                let merged = state.keeper_key().and_then(|key| note::merge(&head.note, note, &key, &state.witnesses()));
+                let merged = state.own_panel().and_then(|panel| note::merge(&head.note, note, &panel.keeper, &panel.witnesses));
                 merged.filter(|(merged, _)| *merged != head.note).map(|(note, read)| Head { note, read })
             }
         };

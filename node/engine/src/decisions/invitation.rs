@@ -11,7 +11,6 @@ use suyuan_core::resolution::{Disclosed, from_fields, to_fields};
 use suyuan_core::section::Body;
 use suyuan_core::{MemberId, limits};
 
-use super::draw::{ALONE, is_alone};
 use super::{Choice, Comment, Decisions, ProposalRequest, propose};
 use crate::record::HeldRecord;
 use crate::submission::{Refusal, RefusalKind, Submission, SubmittedSection};
@@ -130,9 +129,6 @@ pub fn invite(request: InvitationRequest, secret: &InvitationSecret, decisions: 
     let named = (1..=limits::NAME).contains(&name.len()) && !name.chars().any(char::is_control);
     if !voter || role == Role::Leader {
         return Err(refused("members that decide may invite, and nobody is invited as leader: the chair is handed over by a resolution"));
-    }
-    if role != Role::Regulator && is_alone(&decisions.tip().alliance) {
-        return Err(refused(ALONE));
     }
     if !named || expires <= now || expires > now.saturating_add(crate::limits::INVITATION) {
         return Err(refused("an invitation has a name of 1 to 128 bytes, and ends within 90 days"));

@@ -123,6 +123,20 @@ impl World {
         Self { seed, rng: StdRng::seed_from_u64(seed), now: 10_000, alliance, nodes, cut: BTreeSet::new(), finals: BTreeMap::new() }
     }
 
+    /// A newcomer begins, and hears everything from the others.
+    fn join(&mut self, id: MemberId, keys: Keys) {
+        self.nodes.push(Node {
+            id,
+            keys,
+            decisions: Decisions::founding(&self.alliance).unwrap(),
+            silence: Silence::default(),
+            log: Vec::new(),
+            held: BTreeMap::new(),
+            up: true,
+            epochs: self.nodes[0].epochs.clone(),
+        });
+    }
+
     fn reach(&self, one: usize, other: usize) -> bool {
         self.nodes[one].up && self.nodes[other].up && !self.cut.contains(&(one.min(other), one.max(other)))
     }
@@ -213,7 +227,7 @@ impl World {
             let now = self.now;
             let node = &mut self.nodes[at];
             node.silence.observe(&node.decisions, &node.epochs, &reached, &node.id, now);
-            let Some(act) = node.decisions.due(&node.id, &mut node.silence, &node.epochs, now) else { break };
+            let Some((_, act)) = node.decisions.due(&node.id, &mut node.silence, &node.epochs, now, None) else { break };
             self.execute(at, act);
         }
     }
@@ -228,7 +242,7 @@ impl World {
                 self.write(at, submission);
             }
             Act::Head => {
-                let head = note::sign_head(&tip.keeper_key().unwrap().name, &tip.head(), &node.keys.log);
+                let head = note::sign_head(&tip.own_panel().unwrap().keeper.name, &tip.head(), &node.keys.log);
                 assert!(node.decisions.learn_head(tip.term, &head), "a keeper takes its own head");
             }
             Act::Cosign(note) => {
@@ -481,25 +495,48 @@ fn members_come_and_go() {
     assert_eq!(alliance.version(), 2);
 }
 
-/// What the only voter decides would have to be cosigned by the second, who begins when it is final.
+/// Who votes makes it final that another one does, with as many away as ever; and from then on nothing is final without the newcomer.
 #[test]
-fn whoever_decides_alone_admits_nobody_that_decides_too() {
-    for (founders, role, admitted) in [(1, Role::Downstream, false), (1, Role::Regulator, true), (2, Role::Downstream, true)] {
-        let mut world = World::new(founders, 11);
+fn a_newcomer_begins_when_those_before_have_made_it_final() {
+    for (founders, away) in [(1, 0), (2, 0), (3, 1), (4, 1), (5, 1)] {
+        let mut world = World::new(founders, 11 + u64::from(founders));
+        let there = usize::from(founders - away);
+        world.nodes.iter_mut().skip(there).for_each(|node| node.up = false);
         let keys = Keys::of(9);
-        let mut entry = keys.entry(9, role);
-        entry.scope = if role == Role::Regulator { vec!["inspection".into()] } else { Vec::new() };
+        let entry = keys.entry(9, Role::Downstream);
         let admission = Admission::sign(&world.alliance.id(), &entry, [&keys.root, &keys.log, &keys.witness, &keys.transport]);
-        let Some(admit) = world.propose(0, Change::Admit(admission)) else {
-            assert!(!admitted, "{founders} {role:?}");
-            continue;
-        };
+        let admit = world.propose(0, Change::Admit(admission)).unwrap();
         world.run(300);
-        (0..usize::from(founders)).for_each(|at| world.vote(at, admit, Choice::Approve).unwrap());
+        (0..there).for_each(|at| world.vote(at, admit, Choice::Approve).unwrap());
+        world.run(600);
+        let known = |node: &Node| node.decisions.settled().alliance.active(&entry.member()).is_some();
+        assert!(world.nodes[..there].iter().all(known), "of {founders}");
+        world.join(entry.member(), keys);
         world.converge();
-        let known = world.nodes.iter().all(|node| node.decisions.settled().alliance.active(&entry.member()).is_some());
-        assert!(admitted && known, "{founders} {role:?}");
+        let agreed = world.propose(usize::from(founders), agree("newcomer")).unwrap();
+        world.run(300);
+        (0..world.nodes.len()).for_each(|at| world.vote(at, agreed, Choice::Approve).unwrap());
+        world.converge();
+        let newest = |node: &Node| node.decisions.settled().decided.last().map(|decided| decided.resolved.id);
+        assert!(world.nodes.iter().all(|node| newest(node) == Some(agreed)), "of {founders}");
     }
+}
+
+/// Of two that decide one goes: it takes both to make that final, and then the other goes on alone.
+#[test]
+fn the_last_but_one_leaves() {
+    let mut world = World::new(2, 3);
+    let removal = Removal { member: world.nodes[1].id, size: 0, root: StatementId([0; 32]) };
+    let remove = world.propose(0, Change::Remove(removal)).unwrap();
+    world.run(300);
+    world.vote(0, remove, Choice::Approve).unwrap();
+    world.run(600);
+    world.nodes[1].up = false;
+    let alone = world.propose(0, agree("alone")).unwrap();
+    world.vote(0, alone, Choice::Approve).unwrap();
+    world.run(300);
+    let settled = world.nodes[0].decisions.settled();
+    assert!(settled.alliance.voters().count() == 1 && settled.decided.last().is_some_and(|decided| decided.resolved.id == alone));
 }
 
 #[test]

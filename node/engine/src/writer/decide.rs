@@ -8,7 +8,7 @@ use suyuan_core::circle::PUBLIC;
 use suyuan_core::history::History;
 use suyuan_core::log::witness_name;
 use suyuan_core::note;
-use suyuan_core::order;
+use suyuan_core::order::{self, Panel};
 use suyuan_core::resolution::to_fields;
 use suyuan_core::{Fault, MemberId};
 
@@ -44,14 +44,13 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             return Ok(());
         }
         self.take_ahead()?;
+        let mut failed = None;
         for _ in 0..limits::ACTS {
             let ledger = self.state.ledger.clone();
             let epochs = ledger.epoch_state();
             self.silence.observe(&ledger.decisions, &epochs, reached, &ledger.me, now);
-            let Some(act) = ledger.decisions.due(&ledger.me, &mut self.silence, &epochs, now) else { break };
-            if !self.execute(act, now)? {
-                break;
-            }
+            let Some((duty, act)) = ledger.decisions.due(&ledger.me, &mut self.silence, &epochs, now, failed) else { break };
+            failed = if self.execute(act, now)? { None } else { Some(duty) };
         }
         self.close_out(now)?;
         let tree = self.state.ledger.logs.head(&self.state.ledger.own_log()).tree_head();
@@ -126,15 +125,17 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
                 self.state_publicly(order::ENTRY, &entry, now.max(after), reserve, now)
             }
             Act::Head => {
-                let Some(key) = tip.keeper_key() else { return Ok(false) };
-                let secret = keys::private(&self.disk.keys().log, &key.key)?;
+                let Some(Panel { keeper: key, .. }) = tip.own_panel() else { return Ok(false) };
+                let Ok(secret) = keys::private(&self.disk.keys().log, &key.key) else { return Ok(false) };
                 let head = note::sign_head(&key.name, &tip.head(), secret);
                 self.keep_head(tip.term, &head, ledger.decisions.promise)
             }
             Act::Cosign(head) => {
                 let name = witness_name(&ledger.alliance.id(), &ledger.me);
-                let Some(me) = tip.alliance.active(&ledger.me) else { return Ok(false) };
-                let secret = keys::private(&self.disk.keys().witness, &me.witness)?;
+                let panel = tip.claims(&head).and_then(|at| tip.panel(at.size));
+                let Some(mine) = panel.and_then(|panel| panel.witnesses.into_iter().find(|witness| witness.name == name)) else { return Ok(false) };
+                // Whoever begins anew does not have the key that it is known by in an older head.
+                let Ok(secret) = keys::private(&self.disk.keys().witness, &mine.key) else { return Ok(false) };
                 let cosigned = note::add_cosignature(&head, &name, secret, now / 1000);
                 let promise = ledger.decisions.promise.cosigned(tip, &head);
                 cosigned.map_or(Ok(false), |cosigned| self.keep_head(tip.term, &cosigned, promise))

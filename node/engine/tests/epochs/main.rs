@@ -113,7 +113,8 @@ fn opens_alone(world: &mut World, change: Change) {
     world.settle();
     world.approve(&[0, 1, 2], proposal);
     for _ in 0..40 {
-        if world.nodes[0].state().ledger.alliance.version() > 0 {
+        let decisions = &world.nodes[0].state().ledger.decisions;
+        if decisions.settled().alliance.version() > 0 && !decisions.tip().is_open() && decisions.settled().position() == decisions.tip().position() {
             world.away.insert(0);
             world.ask(0, Command::Decide(everybody));
             return;

@@ -239,6 +239,28 @@ fn where_nothing_was_decided_yet_another_term_frees_the_member() {
     }
 }
 
+/// A keeper that has no room for what was decided, before its own new log key, leaves it to another one.
+#[test]
+fn a_keeper_without_room_goes_on_to_vote_for_the_next() {
+    let mut world = founded();
+    let matter = world.propose(1, Change::Agree(Agreement { title: "matter".into(), text: String::new() }));
+    world.settle();
+    world.away = [0].into();
+    world.approve(&[1, 2, 3], matter);
+    world.settle();
+    let change = drawn(&mut world, 0);
+    approve(&mut world, 0, change);
+    fill(&mut world, 0);
+    // Three are there of four, so it takes this one too.
+    world.away = [3].into();
+    for _ in 0..4 {
+        world.settle();
+        world.now += world.nodes[0].state().ledger.decisions.patience();
+    }
+    let decisions = &world.nodes[1].state().ledger.decisions;
+    assert!(decisions.settled().term > 1 && decisions.settled().decided.iter().any(|decided| decided.resolved.id == matter));
+}
+
 /// Keys that were drawn twice, since they were still free the first time, and came into use by the first change: the second can never take effect.
 #[test]
 fn a_change_to_keys_that_are_in_use_by_now_binds_nobody() {
@@ -347,7 +369,7 @@ fn while_one_was_away() -> World {
         let change = drawn(&mut world, member);
         approve(&mut world, member, change);
         world.settle();
-        world.submit(member, "self", 20);
+        world.submit(member, "self", 28);
         world.settle();
     }
     world

@@ -93,7 +93,7 @@ impl Order {
             None => (self.position() == Position { term: 1, size: 0 }, None),
             Some((largest, notes)) => {
                 let heads: Vec<Checkpoint> = notes.iter().filter_map(|note| self.certified_head(note)).collect();
-                (largest == self.position() && !heads.is_empty(), heads.iter().filter_map(|head| self.seen(head)).min())
+                (largest == self.position() && !heads.is_empty(), heads.iter().filter_map(|head| self.own_panel()?.seen(head)).min())
             }
         };
         // Counted among the voters with whom the term begins.

@@ -8,8 +8,8 @@ use suyuan_core::membership::{Chair, Change};
 use suyuan_core::order::{ENTRY, Entry, EntryFault, EpochEntry, FREEZE, Freeze, Order};
 use suyuan_core::resolution::{Disclosed, Refused, to_fields};
 
-use crate::fixture::{field, secret};
-use crate::world::{Public, admit, blank, codes_of, effect, follow, four, head, id, proposal, quoted, remove, variants};
+use crate::fixture::{TIME, field, secret};
+use crate::world::{Public, admit, blank, codes_of, effect, follow, founded, four, head, id, proposal, quoted, remove, variants};
 
 variants!(EntryFault: Statement, Malformed, Keeper, Index, Time, Certificate, Takeover, Effect, Pending, Epoch);
 
@@ -219,6 +219,36 @@ fn contents() -> Vec<Case> {
     ]
 }
 
+/// Two terms that know nothing of each other, the fence of each before what the other decided: one removes a member, the other the member that removed it. What
+/// makes final and what takes over has a voter in common all the same, as the voters of the one differ from those of the other by no more than one of the two.
+#[test]
+fn who_is_removed_and_who_removes_it_cannot_both_have_their_way() {
+    let order = Order::founding(founded(&[Role::Leader, Role::Upstream, Role::Downstream, Role::Support])).unwrap();
+    let alliance = &order.alliance;
+    let late = follow(&order, &decides(&order, remove(alliance, 1), &[0, 2, 3])).unwrap();
+    let votes = |of: &Order, voters: &[usize], note: Option<String>| -> Vec<Disclosed> {
+        let fields = to_fields(&Freeze { head: note, ..freeze(of, of.term) }).unwrap();
+        voters.iter().map(|voter| Public::new(alliance, *voter, FREEZE, Vec::new(), fields.clone()).disclosed()).collect()
+    };
+    let begin = |fence: &Order, term, voters: &[usize], note| {
+        let begun = fence.begin(term).unwrap();
+        let entry = Entry { takeover: Some(votes(&begun, voters, note)), ..blank(&begun) };
+        fence.take_over(&begun.keeper, StatementId([9; 32]), TIME, &entry)
+    };
+    let second = begin(&order, 2, &[1, 2, 3], None).unwrap();
+    assert_eq!(second.keeper, id(alliance, 1));
+    let removal = Entry { effect: Some(Box::new(effect(alliance, 1, &proposal(&second, remove(alliance, 3)), &[1, 2]))), ..blank(&second) };
+    let removing = follow(&second, &removal).unwrap();
+    let removed = follow(&removing, &certifies(&removing, head(&removing, 1, &[0, 2]))).unwrap();
+    // Two of the three that remain would be enough among themselves, and the other two begin a term at the late head of the first.
+    assert!(begin(&late, 3, &[0, 3], Some(head(&late, 0, &[2, 3]))).is_ok());
+    let certified = |note: &str| removed.read_head(note).is_some_and(|read| removed.is_certified(&read));
+    for alone in [&[0][..], &[2], &[3]] {
+        assert!(!certified(&head(&removed, 1, alone)), "{alone:?}");
+    }
+    assert!(certified(&head(&removed, 1, &[2, 3])), "who is removed counts until that is final");
+}
+
 /// A keeper that was removed, or has become a regulator, adds nothing to a quorum: otherwise it could have two histories certified by honest voters.
 #[test]
 fn a_keeper_that_votes_no_more_counts_for_nothing() {
@@ -226,7 +256,8 @@ fn a_keeper_that_votes_no_more_counts_for_nothing() {
     let alliance = order.alliance.clone();
     let settle = |order: &Order, change| {
         let decided = follow(order, &decides(order, change, &[1, 2])).unwrap();
-        follow(&decided, &certifies(&decided, head(&decided, 0, &[1, 2]))).unwrap()
+        let settled = follow(&decided, &certifies(&decided, head(&decided, 0, &[1, 2]))).unwrap();
+        follow(&settled, &certifies(&settled, head(&settled, 0, &[1, 2]))).unwrap()
     };
     let led = settle(&order, Change::Chair(Chair { member: id(&alliance, 1) }));
     let gone = settle(&led, remove(&alliance, 0));

@@ -2,8 +2,9 @@
 
 use suyuan_core::charter::Role;
 use suyuan_core::history::{History, HistoryEntry};
+use suyuan_core::id::StatementId;
 use suyuan_core::membership::{Agreement, Change};
-use suyuan_core::order::{ENTRY, Entry, EntryFault, FREEZE, Freeze, Order};
+use suyuan_core::order::{ENTRY, Entry, EntryFault, EpochEntry, FREEZE, Freeze, Order};
 use suyuan_core::resolution::{Disclosed, to_fields};
 
 use crate::fixture::TIME;
@@ -34,9 +35,9 @@ fn a_term_may_be_kept_by_whom_its_fence_admits() {
     assert_eq!(history.verify(&founding).unwrap().settled.position(), tip.position());
 }
 
-/// A head is certified by the voters of its own entries: by nobody who came later, and by who was removed later.
+/// Who votes from then on is made final by those who voted until then; and before it is, nothing follows.
 #[test]
-fn a_head_is_counted_among_the_voters_of_its_entries() {
+fn a_change_of_voters_is_made_final_by_those_before() {
     let founding = founded(&[Role::Leader, Role::Upstream, Role::Downstream, Role::Support]);
     let order = Order::founding(founding.clone()).unwrap();
     let decide = |order: &Order, change| {
@@ -50,14 +51,21 @@ fn a_head_is_counted_among_the_voters_of_its_entries() {
         let two = decide(&one, agree());
         let settled = certify(&two, head(&one, 0, &[1, 2])).unwrap();
         assert_ne!(settled.alliance, two.alliance);
-        // Before the certificate stood in the log, four voted: two of them beside the keeper are enough, and needed.
-        assert_eq!(certify(&settled, head(&two, 0, &[1])).map(|_| ()), Err(EntryFault::Certificate));
-        assert!(certify(&settled, head(&two, 0, &[1, 3])).is_ok());
-        // From that certificate on it is those of the new state.
-        let next = decide(&settled, agree());
-        let few = if settled.alliance.voters().count() == 3 { &[3][..] } else { &[1, 2] };
-        assert_eq!(certify(&next, head(&next, 0, few)).map(|_| ()), Err(EntryFault::Certificate));
-        let enough = if settled.alliance.voters().count() == 3 { &[1][..] } else { &[1, 2, 3] };
+        let refused = |order: &Order, note| assert_eq!(certify(order, note).map(|_| ()), Err(EntryFault::Certificate));
+        // Four voted: two of them beside the keeper are enough, and needed, for the very head that makes it final.
+        refused(&settled, head(&settled, 0, &[1]));
+        refused(&settled, head(&two, 0, &[1, 2]));
+        let newcomer = settled.alliance.voters().count() == 5;
+        if newcomer {
+            refused(&settled, head(&settled, 0, &[1, 9]));
+        }
+        let next = certify(&settled, head(&settled, 0, &[1, 3])).unwrap();
+        let without = Entry { epoch: Some(EpochEntry { epoch: 2, statement: StatementId([7; 32]) }), ..blank(&settled) };
+        assert_eq!(follow(&settled, &without).map(|_| ()), Err(EntryFault::Certificate));
+        // From then on it is those of the new state.
+        let next = decide(&next, agree());
+        let (few, enough) = if newcomer { (&[1, 2][..], &[1, 2, 9][..]) } else { (&[][..], &[1][..]) };
+        refused(&next, head(&next, 0, few));
         assert!(certify(&next, head(&next, 0, enough)).is_ok());
     }
 }

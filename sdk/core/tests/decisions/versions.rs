@@ -75,7 +75,8 @@ fn versions_follow_each_other_whatever_clocks_say() {
     let mut order = five();
     for (after, name) in [(500, "one"), (20, "two"), (600, "three")] {
         let decided = decide(&order, amended(|charter| charter.name = Some(name.into())), &[0, 1, 2]);
-        order = certify(&decided, seen(&decided, 0, &[(1, after), (2, after)]));
+        let settled = certify(&decided, seen(&decided, 0, &[(1, after), (2, after)]));
+        order = certify(&settled, seen(&settled, 0, &[(1, after), (2, after)]));
     }
     assert_eq!(times(&order), [0, 500_000, 500_000, 600_000]);
     let at = |after: u64| order.version_at(TIME + after).map(|version| version.alliance.version());

@@ -5,7 +5,7 @@ use super::*;
 /// The first entry's head by its keeper, and the same with what these voters have put on it, each at a time in seconds.
 fn cosigned(world: &World, by: &[(usize, u64)]) -> String {
     let order = world.nodes[0].decisions.tip();
-    let key = order.keeper_key().unwrap();
+    let key = order.own_panel().unwrap().keeper;
     let head = note::sign_head(&key.name, &order.head(), &world.nodes[0].keys.log);
     by.iter().fold(head, |head, (voter, seconds)| {
         let name = witness_name(&world.alliance.id(), &world.nodes[*voter].id);

@@ -32,7 +32,8 @@ impl Quorums {
             let liars = one.intersection(other).count();
             assert!(liars > f, "{} of {} and {} voters certify two histories, kept by {keeper}", liars, here.len(), there.len());
         }
-        // A final head and a takeover share an honest voter: by certificate, and by the votes that are counted with all settled.
+        // What makes final and what takes over share an honest voter: the votes are counted with all of the fence settled, the head, which may be of a later term,
+        // without its own certificate.
         let quorum = Quorum::of(there.len()).size();
         let freezing: Vec<Voters> = subsets(&there).into_iter().filter(|votes| votes.len() >= quorum).collect();
         for (one, votes) in ones.iter().flat_map(|one| freezing.iter().map(move |votes| (one, votes))) {
@@ -48,7 +49,7 @@ impl Quorums {
         }
         let order = kept_by(alliance, keeper);
         let names: BTreeMap<MemberId, String> = voters.iter().map(|voter| (*voter, suyuan_core::log::witness_name(&alliance.id(), voter))).collect();
-        let known: BTreeSet<String> = order.witnesses().into_iter().map(|witness| witness.name).collect();
+        let known: BTreeSet<String> = order.panel(1).unwrap().witnesses.into_iter().map(|witness| witness.name).collect();
         let others: Voters = voters.iter().copied().filter(|voter| *voter != keeper).collect();
         assert_eq!(known, others.iter().map(|voter| names[voter].clone()).collect(), "all voters but the keeper may cosign");
         let certified = |signed: &Voters| {

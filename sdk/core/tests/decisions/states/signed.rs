@@ -7,9 +7,8 @@ use std::sync::Arc;
 use suyuan_core::charter::{Alliance, Role};
 use suyuan_core::history::{History, HistoryEntry};
 use suyuan_core::id::{MemberId, StatementId};
-use suyuan_core::log::witness_name;
 use suyuan_core::note::{add_cosignature, sign_head};
-use suyuan_core::order::{ENTRY, Entry, EntryFault, FREEZE, Freeze, Order};
+use suyuan_core::order::{ENTRY, Entry, EntryFault, EpochEntry, FREEZE, Freeze, Order};
 use suyuan_core::resolution::{Disclosed, Effect, to_fields};
 
 use super::foundings;
@@ -115,6 +114,7 @@ impl Walk {
             (Ok(state), Ok(())) => {
                 (self.state, self.note) = (state, None);
                 self.tail.push(self.order.clone());
+                self.confirm();
                 None
             }
             (Err(code), Err(fault)) if fault == code => {
@@ -129,6 +129,19 @@ impl Walk {
     fn carry(&mut self) {
         if let Some(note) = self.note.take() {
             let entry = Entry { certificate: Some(note), ..blank(&self.order) };
+            self.append(&entry).unwrap();
+            self.confirm();
+        }
+    }
+
+    /// Where the newest entry has settled a change, its head comes next, which settles all before it.
+    fn confirm(&mut self) {
+        while !Arc::ptr_eq(self.order.counting(self.order.head().size), &self.order.alliance) {
+            (self.fence, self.state) = (self.order.clone(), self.state.settled(self.tail.len()));
+            self.tail.clear();
+            let without = Entry { epoch: Some(EpochEntry { epoch: 2, statement: StatementId([7; 32]) }), ..blank(&self.order) };
+            assert_eq!(self.append(&without), Err("certificate"));
+            let entry = Entry { certificate: Some(self.head(&self.order)), ..blank(&self.order) };
             self.append(&entry).unwrap();
         }
     }
@@ -199,14 +212,10 @@ impl Walk {
 
     /// The head of a state, signed by its keeper and cosigned by as few as are enough.
     fn head(&self, state: &Order) -> String {
-        let (alliance, keys) = (&state.alliance, &self.search.catalogue.keys);
-        let keeper = alliance.member(&state.keeper).unwrap();
-        let note = sign_head(&state.keeper_key().unwrap().name, &state.head(), &keys[&keeper.log.to_bytes()]);
-        let others = alliance.voters().filter(|voter| voter.id != state.keeper).take(state.cosigners());
-        others.fold(note, |note, voter| {
-            let name = witness_name(&alliance.id(), &voter.id);
-            add_cosignature(&note, &name, &keys[&voter.witness.to_bytes()], 1_795_219_500).unwrap()
-        })
+        let (panel, keys) = (state.own_panel().unwrap(), &self.search.catalogue.keys);
+        let note = sign_head(&panel.keeper.name, &state.head(), &keys[&panel.keeper.key.to_bytes()]);
+        let enough = panel.witnesses.iter().take(panel.cosigners());
+        enough.fold(note, |note, witness| add_cosignature(&note, &witness.name, &keys[&witness.key.to_bytes()], 1_795_219_500).unwrap())
     }
 
     /// What is exported brings everybody to the same state: with what was dropped, and without it.

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 use suyuan_core::charter::{Alliance, CharterFile, Member, Role};
 use suyuan_core::history::{Foundation, History, HistoryEntry};
 use suyuan_core::id::{CircleId, MemberId, StatementId};
-use suyuan_core::log::witness_name;
 use suyuan_core::membership::{Agreement, Amendment, Chair, Change, Removal, RoleChange, Rule};
-use suyuan_core::note::add_cosignature;
 use suyuan_core::order::{ENTRY, Entry, EpochEntry, FREEZE, Freeze, Order};
 use suyuan_core::recovery::{Compromise, Recovery};
 use suyuan_core::resolution::{APPROVE, Disclosed, Effect, OBJECT, PROPOSAL, Proposal, Signed, to_fields};
@@ -88,9 +86,16 @@ impl Story {
     }
 
     /// An entry that brings a certificate of all before it, which settles them.
-    pub fn settle(self, witnesses: &[usize]) -> Self {
+    fn certify(self, witnesses: &[usize]) -> Self {
         let entry = Entry { certificate: Some(head(&self.order, self.keeper(), witnesses)), ..blank(&self.order) };
         self.push(&entry)
+    }
+
+    /// The same, and where that settles a change, the next one that makes it final.
+    pub fn settle(self, witnesses: &[usize]) -> Self {
+        let settled = self.certify(witnesses);
+        let final_already = Arc::ptr_eq(settled.order.counting(settled.order.head().size), &settled.order.alliance);
+        if final_already { settled } else { settled.certify(witnesses) }
     }
 
     fn epoch(self, number: u64) -> Self {
@@ -188,22 +193,31 @@ pub fn history() -> Value {
     ok("a new leader", &story.clone().decide(Change::Chair(Chair { member: id(story.alliance(), 2) }), &[0, 2]).settle(&[1]).in_force(&[1]));
     ok("an epoch as far ahead as it may be", &story.clone().epoch(1 + 1024).settle(&[1]).in_force(&[1]));
     ok("an epoch", &story.clone().epoch(2).settle(&[1]).epoch(7).settle(&[2]).in_force(&[1]));
-    let (_, second, settled) = late_certificates(&story);
-    ok("a late certificate of what three voters wrote", &settled.clone().push(&certified(&settled, head(&second.order, 0, &[1]))).in_force(&[1, 2]));
+    let admitted = admitted_of_two(&story);
+    ok("three voters make final that there is a fourth", &admitted.clone().in_force(&[1]));
+    ok("the four go on from there", &admitted.clone().certify(&[2]).in_force(&[1, 9]));
+    ok(
+        "a fourth voter, and an agreement with the head that makes it one",
+        &confirmed_with(&admitted, agreement("b")).settle(&[2, 9]).in_force(&[1, 9]),
+    );
+    ok("a removal is made final by who is removed", &story.clone().decide(remove(story.alliance(), 2), &[0, 1]).certify(&[1]).in_force(&[2]));
     takeovers(&mut ok, &story);
     cases.finish()
 }
 
 /// Two entries, and a third that settles the first alone, which admits a fourth voter.
-fn late_certificates(story: &Story) -> (Story, Story, Story) {
+fn admitted_of_two(story: &Story) -> Story {
     let first = story.clone().decide(admit(story.alliance(), 9, Role::Support), &[0, 1]);
     let second = first.clone().decide(agreement("a"), &[0, 1]);
-    let settled = second.clone().push(&certified(&second, head(&first.order, 0, &[1])));
-    (first, second, settled)
+    let certificate = Some(head(&first.order, 0, &[1]));
+    second.clone().push(&Entry { certificate, ..blank(&second.order) })
 }
 
-fn certified(story: &Story, note: String) -> Entry {
-    Entry { certificate: Some(note), ..blank(&story.order) }
+/// An effect in the entry that brings the head by which a change is final.
+fn confirmed_with(story: &Story, change: Change) -> Story {
+    let certificate = Some(head(&story.order, story.keeper(), &[1]));
+    let entry = Entry { certificate, ..story.decides(change, &[0, 1, 2]) };
+    story.clone().push(&entry)
 }
 
 /// Member 2 has another log key from entry 12 on, and another witness key.
@@ -429,14 +443,17 @@ fn certificates(no: &mut impl FnMut(&str, &str, Value)) {
     of("the head of the empty log", &one, head(&begun.order, 0, &[1, 2]));
     of("a head that is certified already", &settled, head(&one.order, 0, &[1, 2]));
     of("a head that is still to come", &one, head(&settled.order, 0, &[1, 2]));
-    let (_, second, settled) = late_certificates(&begun);
-    of("one of three, where the fourth voter is settled already", &settled, head(&settled.order, 0, &[1]));
-    let newcomer = witness_name(&settled.alliance().id(), &id(settled.alliance(), 9));
-    let by_newcomer = add_cosignature(&head(&second.order, 0, &[]), &newcomer, &secret(9, "witness"), 1_795_219_500).unwrap();
-    of("the newcomer's cosignature of what was before it", &settled, by_newcomer);
+    let admitted = admitted_of_two(&begun);
+    of("the newcomer's cosignature of what makes it one", &admitted, head(&admitted.order, 0, &[9]));
+    let second = begun.clone().decide(admit(begun.alliance(), 9, Role::Support), &[0, 1]).decide(agreement("a"), &[0, 1]);
+    of("a head before the one that makes a change final", &admitted, head(&second.order, 0, &[1, 2]));
+    let confirmed = admitted.clone().settle(&[1]);
+    of("one of three, where the fourth voter is final", &confirmed, head(&confirmed.order, 0, &[1]));
     let lied = head(&one.order, 0, &[1, 2]);
     let at = lied.len() - 20;
     of("enough cosignatures, and one that is wrong", &one, flip_text(&lied, at));
+    let without = admitted.write(&admitted.decides(agreement("b"), &[0, 1, 2]));
+    no("an entry without the head that makes a change final", "certificate", admitted.then(&without));
 }
 
 /// Another letter of base64 in a place.
