@@ -6,8 +6,9 @@ use suyuan_core::charter::Alliance;
 use suyuan_core::membership::{Agreement, Change};
 use suyuan_core::order::Order;
 use suyuan_core::quorum::Quorum;
+use suyuan_core::resolution::Refused;
 use suyuan_core::{MemberId, StatementId};
-use suyuan_engine::decisions::{Choice, HeadsToTell, HeldProposal, ProposalRequest, VoteRequest};
+use suyuan_engine::decisions::{Choice, Decisions, HeadsToTell, HeldProposal, Outcome, ProposalRequest, VoteRequest};
 use suyuan_engine::wire::Request;
 use suyuan_engine::writer::{Command, Receipt};
 
@@ -195,7 +196,14 @@ impl World {
         let decisions = |at: &usize| self.machines[*at].state().map(|state| state.ledger.decisions.clone());
         let known: Vec<_> = present.iter().filter_map(decisions).collect();
         let ours = |held: &HeldProposal| matches!(&held.proposal.change, Change::Agree(agreement) if agreement.title == TITLE);
-        motion.proposal = motion.proposal.or_else(|| known.first()?.proposals().iter().find(|(_, held)| ours(held)).map(|(id, _)| *id));
+        // One that was drawn up among more who decide than there are cannot be carried any more.
+        let over = |decisions: &Decisions, id: &StatementId| {
+            decisions.standing(id, self.now).is_none_or(|standing| matches!(standing.outcome, Outcome::Over(Refused::Threshold)))
+        };
+        if let Some(first) = known.first() {
+            let found = first.proposals().iter().find(|(id, held)| ours(held) && !over(first, id)).map(|(id, _)| *id);
+            motion.proposal = motion.proposal.filter(|proposal| !over(first, proposal)).or(found);
+        }
         let Some(proposal) = motion.proposal else {
             let Some(at) = present.iter().find(|at| !self.machines[**at].regulates()) else { return true };
             let agreement = Agreement { title: TITLE.to_owned(), text: String::new() };

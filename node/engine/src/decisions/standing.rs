@@ -49,6 +49,7 @@ impl Decisions {
         let held = self.proposals().get(id)?;
         let tip = self.tip();
         let decided = tip.decided.iter().find(|decided| decided.resolved.id == *id);
+        let tally = decided.map_or_else(|| held.proposal.tally(&self.approvers(id, &tip.alliance), &tip.alliance), counted);
         let outcome = match decided {
             Some(decided) if self.is_final(decided) => Outcome::Final,
             Some(_) => Outcome::Decided,
@@ -56,10 +57,17 @@ impl Decisions {
                 // Its author's word in a log that was closed since is nobody's.
                 let spoken = if speaks(&tip.alliance, &held.author, held.incarnation) { Ok(()) } else { Err(Refused::Superseded) };
                 let checked = spoken.and_then(|()| held.proposal.check(&self.circle, &held.author, &tip.alliance, &tip.slots, now.max(tip.time)));
-                checked.err().map_or(Outcome::Open, Outcome::Over)
+                // Of those who were asked, too many have left for all the others together.
+                let all = held
+                    .proposal
+                    .change
+                    .electorate(&tip.alliance)
+                    .iter()
+                    .fold(0u64, |sum, member| sum.saturating_add(held.proposal.weight_of(member)));
+                let reachable = if all < tally.needed { Err(Refused::Threshold) } else { Ok(()) };
+                checked.and(reachable).err().map_or(Outcome::Open, Outcome::Over)
             }
         };
-        let tally = decided.map_or_else(|| held.proposal.tally(&self.approvers(id, &tip.alliance), &tip.alliance), counted);
         let spoke =
             |member: &MemberId| self.votes(id).any(|(author, vote)| author == member && matches!(vote.choice, Choice::Approve | Choice::Object));
         let waits = |member: &MemberId| tip.alliance.voters().any(|voter| voter.id == *member) && !spoke(member);

@@ -15,7 +15,7 @@ use suyuan_core::log::{LogId, witness_name};
 use suyuan_core::membership::{Admission, Agreement, Amendment, Chair, Change, Removal};
 use suyuan_core::note;
 use suyuan_core::order::{self, Position};
-use suyuan_core::resolution::to_fields;
+use suyuan_core::resolution::{Refused, to_fields};
 use suyuan_core::section::{self, AudienceHeader, Body, SectionHeader};
 use suyuan_core::statement::{self, SectionCommitment, Statement, UnverifiedStatement};
 
@@ -520,6 +520,26 @@ fn a_newcomer_begins_when_those_before_have_made_it_final() {
         let newest = |node: &Node| node.decisions.settled().decided.last().map(|decided| decided.resolved.id);
         assert!(world.nodes.iter().all(|node| newest(node) == Some(agreed)), "of {founders}");
     }
+}
+
+/// What was drawn up among four that decide, and asks for three of them, is over when two of them have gone.
+#[test]
+fn what_those_who_are_left_cannot_carry_is_over() {
+    let mut world = World::new(4, 5);
+    let asked = world.propose(0, agree("price")).unwrap();
+    world.run(300);
+    world.vote(0, asked, Choice::Approve).unwrap();
+    for gone in [3, 2] {
+        let removal = Removal { member: world.nodes[gone].id, size: 0, root: StatementId([0; 32]) };
+        let remove = world.propose(0, Change::Remove(removal)).unwrap();
+        world.run(300);
+        (0..gone).for_each(|at| world.vote(at, remove, Choice::Approve).unwrap());
+        world.run(900);
+    }
+    assert_eq!(world.nodes[0].decisions.settled().alliance.voters().count(), 2);
+    let standing = world.nodes[0].decisions.standing(&asked, world.now).unwrap();
+    assert_eq!((standing.outcome, standing.waits_for.len()), (Outcome::Over(Refused::Threshold), 0));
+    assert_eq!((standing.tally.reached, standing.tally.needed), (1, 3));
 }
 
 /// Of two that decide one goes: it takes both to make that final, and then the other goes on alone.

@@ -106,10 +106,12 @@ impl<D: Disk, O: Outlet, R: CryptoRng + SeedableRng + Send> Writer<D, O, R> {
             Err(fault) => return Ok(Err(fault)),
         };
         if verified.settled.position() > ledger.decisions.settled().position() {
+            ledger.learn_history(&verified, &history.heads, &self.state.secrets);
             let mut changes = Changes::default();
             changes.put(Table::Meta, HISTORY_ROW, bytes.to_vec());
+            // Once its entries have come in their keepers' logs, the file is not looked at any more: its heads have to stand on their own.
+            ledger.decisions.save_heads(&mut changes);
             self.disk.write(&changes)?;
-            ledger.learn_history(&verified, &history.heads, &self.state.secrets);
             self.learn(ledger);
         }
         Ok(Ok(self.state.ledger.alliance.version()))

@@ -388,6 +388,9 @@ fn whoever_was_away_finds_all_keys_changed_and_catches_up_by_the_history() {
     // What was learned outlives a restart, before a single entry of it has come.
     let again = reloaded(&world, 3);
     assert_eq!(again.alliance.version(), learned);
+    // And after all of them have, in their keepers' log, before anybody has told of a head.
+    pull(&mut world, 0, 3, 0).unwrap();
+    assert_eq!(reloaded(&world, 3).alliance.version(), learned);
     world.away.clear();
     world.settle();
     for of in 0..5 {
