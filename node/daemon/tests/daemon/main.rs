@@ -8,6 +8,7 @@ mod commands;
 mod disk;
 mod epcis;
 mod held;
+mod joined;
 mod lists;
 mod living;
 mod mistakes;

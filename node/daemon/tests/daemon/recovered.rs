@@ -1,30 +1,13 @@
 //! A member that has lost everything goes on by its partners' consent, from a shell (`specs/membership.md`, Recovery).
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use crate::support::{Node, address_of, done, fails, found, said};
-
-fn json(node: &Node, arguments: &[&str]) -> Value {
-    let output = node.ask(&[&["--json"], arguments].concat());
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn wait(what: &str, node: &Node, done: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {}", node.journal());
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
+use crate::support::{Node, address_of, done, fails, found};
 
 fn put(node: &Node, folder: &Path, number: u32) -> String {
     let body = folder.join("body");
     std::fs::write(&body, format!(r#"{{"records":[{{"type":"note","sections":[{{"for":"public","fields":{{"n":{number}}}}}]}}]}}"#)).unwrap();
-    json(node, &["record", "put", body.to_str().unwrap()])["ids"][0].as_str().unwrap().to_owned()
+    node.json(&["record", "put", body.to_str().unwrap()])["ids"][0].as_str().unwrap().to_owned()
 }
 
 /// Whether a node has a record.
@@ -40,23 +23,6 @@ fn begin(folder: &Path, old: &Path) -> PathBuf {
     new
 }
 
-fn decide(proposer: &Node, others: &[&Node], words: &[&str]) -> String {
-    // While the circle's next epoch is not in force, nothing is sealed for it.
-    let proposed = std::cell::RefCell::new(Vec::new());
-    wait("it is proposed", proposer, || {
-        let output = proposer.ask(&[&["--json", "resolution", "propose"], words].concat());
-        *proposed.borrow_mut() = output.stdout;
-        output.status.success()
-    });
-    let proposal: Value = serde_json::from_slice(&proposed.borrow()).unwrap();
-    let id = proposal["id"].as_str().unwrap().to_owned();
-    for node in std::iter::once(&proposer).chain(others) {
-        wait("the proposal comes", node, || node.ask(&["resolution", "approve", &id]).status.success());
-    }
-    wait("it is final", proposer, || json(proposer, &["resolution", "show", &id])["state"] == "final");
-    id
-}
-
 #[test]
 fn a_member_that_lost_everything_goes_on_with_its_partners_consent() {
     let folder = tempfile::tempdir().unwrap();
@@ -65,32 +31,32 @@ fn a_member_that_lost_everything_goes_on_with_its_partners_consent() {
     let [g, a, b] = data.each_ref().map(|data| Node::start(data, &charter, &[]));
     [&g, &a, &b].into_iter().for_each(Node::ready);
     let before = put(&b, folder.path(), 1);
-    wait("partners have the record", &g, || has(&g, &before) && has(&a, &before));
+    g.wait("partners have the record", || has(&g, &before) && has(&a, &before));
     b.stop();
     let new = begin(folder.path(), &data[2]);
     std::fs::remove_dir_all(&data[2]).unwrap();
 
-    let alliance = json(&g, &["charter", "show"])["alliance"].as_str().map(str::to_owned);
-    let alliance = alliance.unwrap_or_else(|| json(&g, &["status"])["alliance"]["id"].as_str().unwrap().to_owned());
+    let alliance = g.json(&["charter", "show"])["alliance"].as_str().map(str::to_owned);
+    let alliance = alliance.unwrap_or_else(|| g.json(&["status"])["alliance"]["id"].as_str().unwrap().to_owned());
     let (request, url) = (folder.path().join("request"), format!("http://{}", a.public));
     let recover =
         |member, wait| ["recover", "--member", member, "--alliance", &alliance, "--url", &url, "--output", request.to_str().unwrap(), "--wait", wait];
     let said = fails(&new, 5, &recover("member 2", "0"));
     assert!(said.contains("not decided yet") && said.contains("Hand it to a partner"), "{said}");
     fails(&new, 2, &recover("nobody", "0"));
-    let id = decide(&g, &[&a], &["recover", request.to_str().unwrap()]);
-    assert_eq!(json(&a, &["resolution", "show", &id])["about"], "member 2");
+    let id = g.decide(&[&a], &["recover", request.to_str().unwrap()]);
+    assert_eq!(a.json(&["resolution", "show", &id])["about"], "member 2");
     let told = done(&new, &recover("member 2", "30"));
     assert!(told.contains("new log") && told.contains("suyuan run"), "{told}");
 
     let b = Node::start(&new, &new.join("charter"), &[]);
     b.ready();
-    wait("its own earlier record comes back", &b, || has(&b, &before));
+    b.wait("its own earlier record comes back", || has(&b, &before));
     let after = put(&b, folder.path(), 2);
-    wait("partners have what it writes in its new log", &g, || has(&g, &after) && has(&a, &after));
-    let shown = json(&g, &["record", "get", &after]);
+    g.wait("partners have what it writes in its new log", || has(&g, &after) && has(&a, &after));
+    let shown = g.json(&["record", "get", &after]);
     assert_eq!((&shown["log"]["incarnation"], &shown["sequence"]), (&1.into(), &0.into()));
-    let listed = json(&g, &["record", "list", "--log", "member 2"]).to_string();
+    let listed = g.json(&["record", "list", "--log", "member 2"]).to_string();
     assert!(listed.contains(&before) && listed.contains(&after), "both of its logs: {listed}");
     // A bundle of a record in the closed log verifies by the members' word.
     let bundle = folder.path().join("bundle");
@@ -98,10 +64,10 @@ fn a_member_that_lost_everything_goes_on_with_its_partners_consent() {
     let verified = done(&new, &["verify", bundle.to_str().unwrap()]);
     assert!(verified.contains("goes on with another log"), "{verified}");
     // What may have been signed by somebody else is marked everywhere, and stays.
-    decide(&g, &[&a], &["compromised", "member 2", "--from", "0", "--until", "1", "--log", "0"]);
-    wait("it is marked", &a, || json(&a, &["record", "get", &before])["state"]["compromised"] == true);
-    assert!(json(&a, &["record", "get", &after])["state"].get("compromised").is_none());
-    let audit = json(&g, &["log", "audit"]);
+    g.decide(&[&a], &["compromised", "member 2", "--from", "0", "--until", "1", "--log", "0"]);
+    a.wait("it is marked", || a.json(&["record", "get", &before])["state"]["compromised"] == true);
+    assert!(a.json(&["record", "get", &after])["state"].get("compromised").is_none());
+    let audit = g.json(&["log", "audit"]);
     assert_eq!(audit["ok"], true, "{audit}");
     [g, a, b].into_iter().for_each(Node::stop);
 }

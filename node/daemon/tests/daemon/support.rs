@@ -131,10 +131,42 @@ impl Node {
         suyuan(&self.data).arg("--node").arg(format!("http://{}", self.admin)).args(arguments).output().unwrap()
     }
 
-    pub fn status(&self) -> Value {
-        let output = self.ask(&["status", "--json"]);
-        assert!(output.status.success(), "{}", said(&output));
+    /// What a command that succeeds answers with `--json`.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.ask(&[&["--json"], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    pub fn status(&self) -> Value {
+        self.json(&["status"])
+    }
+
+    /// Waits up to a minute until something is so.
+    pub fn wait(&self, what: &str, done: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !done() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {}", self.journal());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Proposes something, approves it here and on others, and waits until it is final. Says the proposal.
+    pub fn decide(&self, others: &[&Self], words: &[&str]) -> String {
+        // While the circle's next epoch is not in force, nothing is sealed for it.
+        let proposed = std::cell::RefCell::new(Vec::new());
+        self.wait("it is proposed", || {
+            let output = self.ask(&[&["--json", "resolution", "propose"], words].concat());
+            *proposed.borrow_mut() = output.stdout;
+            output.status.success()
+        });
+        let proposal: Value = serde_json::from_slice(&proposed.borrow()).unwrap();
+        let id = proposal["id"].as_str().unwrap().to_owned();
+        for node in std::iter::once(&self).chain(others) {
+            node.wait("the proposal comes", || node.ask(&["resolution", "approve", &id]).status.success());
+        }
+        self.wait("it is final", || self.json(&["resolution", "show", &id])["state"] == "final");
+        id
     }
 
     /// Codes of what the status says is not as it should be.
