@@ -173,16 +173,17 @@ def chain(link):  # a list that is held from its last element on: [(element…, 
     while link: yield link[:-1]; link = link[-1]  # noqa: E702
 def versions(order): return collections.Counter(name for name, in chain(order["decided"]))
 # ==== order-log.md ======================================================================================================================
-EMPTY = {"size": 0, "last": bytes(32), "peaks": (), "certified": 0, "before": None}
+EMPTY = {"size": 0, "last": bytes(32), "peaks": (), "certified": 0}
 def founding(known):
     return {"circle": known["alliance"], "term": 1, "keeper": leader(known), "known": known, "time": known["time"], "roots": [sha256()],
-            **dict.fromkeys(("decided", "epochs", "pending", "opening")), **EMPTY}
+            **dict.fromkeys(("decided", "epochs", "pending", "opening", "before")), **EMPTY}
 def origin(order, term): return f"suyuan/{order['circle'].hex()}/{order['circle'].hex()}/order/{term}"
 def certified(order, note):  # a head of this term, with a quorum among those whom the entries before its last have settled
     known, keeper = order["before"] or order["known"], order["keeper"]
     all_of = voters(known)
     witnesses = [(witness_name(known, voter), known["entries"][voter][4]) for voter in all_of if voter != keeper]
-    head = attempt(checked, note, origin(order, order["term"]), known["logs"][keeper][-1][0], witnesses)
+    key = (known["logs"].get(keeper) or order["known"]["logs"][keeper])[-1][0]  # a term may be kept by whom its fence admits
+    head = attempt(checked, note, origin(order, order["term"]), key, witnesses)
     return head if head and len(head["times"]) + (keeper in all_of) > witness_quorum(len(all_of))["others"] else None
 def settle(order, size):
     (changed_at, known), (opened_at, epoch) = order["pending"] or (size, None), order["opening"] or (size, None)
@@ -194,9 +195,9 @@ def append(order, author, entry_id, time, entry):
     must(any(entry[name] is not None for name in ("certificate", "takeover", "effect", "epoch")), "malformed")
     must((author, entry["term"], entry["circle"]) == (order["keeper"], order["term"], order["circle"].hex()), "keeper")
     must((entry["index"], entry["previous"]) == (order["size"], order["last"].hex()), "index") and must(time >= order["time"], "time")
-    must(entry["certificate"] is not None or not order["before"], "certificate")
+    must(entry["certificate"] is not None or not order["before"] or not order["size"], "certificate")
     if entry["certificate"] is not None:
-        head, least = must(certified(order, entry["certificate"]), "certificate"), order["size"] if order["before"] else order["certified"] + 1
+        head, least = must(certified(order, entry["certificate"]), "certificate"), max(order["size"], 1) if order["before"] else order["certified"] + 1
         must(least <= head["size"] <= order["size"] and order["roots"][head["size"]] == head["root"], "certificate")
         order = settle({**order, "before": None}, head["size"])  # what the newest entry has settled is in force once those before have certified that entry
     must((entry["takeover"] is not None) == (order["term"] > 1 and order["size"] == 0), "takeover")
@@ -225,11 +226,13 @@ def candidates(order):
     others = dict.fromkeys(member for member in (leader(known), *known["deputies"], *all_of) if member != keeper)
     return [*others, *(voter for voter in all_of if voter == keeper)]
 def take_over(fence, author, entry_id, time, entry):
-    begun, votes, term = settle(fence, fence["size"]), must(entry["takeover"] is not None, "takeover") and entry["takeover"], entry["term"]
-    keepers, all_of = candidates(begun), voters(begun["known"])
+    # The fence is certified: what its own entry settled is final. What waits there is settled by the votes, which are counted without it.
+    begun = settle({**fence, "before": None}, fence["size"])
+    votes, term = must(entry["takeover"] is not None, "takeover") and entry["takeover"], entry["term"]
+    keepers, all_of = candidates(begun), voters(fence["known"])
     begun.update(EMPTY, term=term, keeper=keepers[(term - fence["term"] - 1) % len(keepers)], roots=[sha256()])
     must(len(votes) <= len(all_of), "takeover")
-    voted = [within("takeover", open_form, begun["known"], "suyuan.freeze", vote) for vote in votes]
+    voted = [within("takeover", open_form, fence["known"], "suyuan.freeze", vote) for vote in votes]
     for vote in voted:
         freeze = within("takeover", read, vote["fields"], FREEZE)
         must((freeze["circle"], freeze["term"]) == (begun["circle"].hex(), term) and vote["author"] in all_of, "takeover")

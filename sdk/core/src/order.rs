@@ -191,7 +191,7 @@ pub struct Order {
     pending: Option<(u64, Arc<Alliance>)>,
     /// An epoch that waits to be settled, and the index of its entry.
     opening: Option<(u64, NamedEpoch)>,
-    /// Where the newest entry has settled a change of the alliance: what was in force before.
+    /// Where the newest entry has settled a change of the alliance, or the fence of the term and no entry yet but the first: what was in force before.
     before: Option<Arc<Alliance>>,
 }
 
@@ -284,7 +284,7 @@ impl Order {
         let mut next = self.clone();
         match &entry.certificate {
             Some(certificate) => next.certify(certificate)?,
-            None => refuse(self.before.is_some(), EntryFault::Certificate)?,
+            None => refuse(self.before.is_some() && entry.index > 0, EntryFault::Certificate)?,
         }
         refuse(entry.takeover.is_some() != (self.term > 1 && entry.index == 0), EntryFault::Takeover)?;
         if let Some(effect) = &entry.effect {
@@ -317,7 +317,7 @@ impl Order {
         let panel = self.panel(size).ok_or(EntryFault::Certificate)?;
         let head = self.read_head(note).filter(|head| panel.is_enough(head)).ok_or(EntryFault::Certificate)?;
         // What was settled by the newest entry is in force once those before have certified that very entry: no larger head is counted without it.
-        let least = if self.before.is_some() { self.tree.size() } else { self.certified.saturating_add(1) };
+        let least = if self.before.is_some() { self.tree.size().max(1) } else { self.certified.saturating_add(1) };
         let root = usize::try_from(size).ok().and_then(|size| self.roots.get(size));
         if root != Some(&head.head.root) || size < least {
             return Err(EntryFault::Certificate);

@@ -83,7 +83,7 @@ export interface Order {
   readonly pending: { readonly index: number; readonly alliance: Alliance } | null;
   /** An epoch that waits to be settled, and the index of its entry. */
   readonly opening: { readonly index: number; readonly epoch: Epoch } | null;
-  /** Where the newest entry has settled a change of the alliance: what was in force before. */
+  /** Where the newest entry has settled a change of the alliance, or the fence of the term and no entry yet but the first: what was in force before. */
   readonly before: Alliance | null;
 }
 
@@ -101,12 +101,12 @@ const ZEROS = "0".repeat(64);
 /** The state before anything was decided. */
 export function first(alliance: Alliance): Order {
   const { hex: keeper } = alliance.members.find(({ role }) => role === "leader")!; // a charter has one
-  const none = { slots: null, epochs: null, count: 0, pending: null, opening: null };
+  const none = { slots: null, epochs: null, count: 0, pending: null, opening: null, before: null };
   return { circle: hex(alliance.id), term: 1, keeper, alliance, ...none, time: alliance.time, ...emptyLog() };
 }
 
-function emptyLog(): Pick<Order, "size" | "last" | "peaks" | "roots" | "certified" | "before"> {
-  return { size: 0, last: ZEROS, peaks: [], roots: [emptyRoot()], certified: 0, before: null };
+function emptyLog(): Pick<Order, "size" | "last" | "peaks" | "roots" | "certified"> {
+  return { size: 0, last: ZEROS, peaks: [], roots: [emptyRoot()], certified: 0 };
 }
 
 /** Reads an entry's fields: `form`. */
@@ -132,7 +132,7 @@ export async function append(order: Order, { author, id: statement, time, entry 
   ensureEntry(entry.index === order.size && entry.previous === order.last, "index", "not the next entry");
   ensureEntry(time >= order.time, "time", "older than the entry before it");
   let next = order;
-  ensureEntry(certificate !== null || order.before === null, "certificate", "the entry before has settled a change, and its head has to come first");
+  ensureEntry(certificate !== null || order.before === null || order.size === 0, "certificate", "the entry before has settled a change, and its head has to come first");
   if (certificate !== null) next = await certify(next, certificate);
   ensureEntry((takeover !== null) === (order.term > 1 && order.size === 0), "takeover", "votes where none belong, or none where they do");
   if (effect !== null) next = await take(next, effect, time);
@@ -152,7 +152,7 @@ async function certify(order: Order, note: string): Promise<Order> {
   const checkpoint = await asEntry("certificate", () => parseCheckpoint(note));
   const { size, root } = checkpoint;
   // What was settled by the newest entry is in force once those before have certified that very entry.
-  const least = order.before ? order.size : order.certified + 1;
+  const least = order.before ? Math.max(order.size, 1) : order.certified + 1;
   const fits = size >= least && size <= order.size && equal(root, order.roots[size]!);
   ensureEntry(fits && (await isCertified(order, checkpoint)), "certificate", "not a certified head of this log");
   return settle({ ...order, before: null }, size);
@@ -165,7 +165,8 @@ async function certify(order: Order, note: string): Promise<Order> {
 export async function isCertified(order: Order, checkpoint: Checkpoint): Promise<boolean> {
   const { keeper } = order;
   const alliance = order.before ?? order.alliance;
-  const { key } = find(alliance.known, keeper)!.logs; // a keeper is or was a member
+  // A keeper is or was a member; a term may be kept by whom its fence admits.
+  const { key } = (find(alliance.known, keeper) ?? find(order.alliance.known, keeper)!).logs;
   const all = voters(alliance);
   const others = all.filter((voter) => voter.hex !== keeper);
   try {
@@ -211,11 +212,12 @@ export async function takeOver(fence: Order, written: Written): Promise<Order> {
   const { term, takeover } = written.entry;
   ensureEntry(takeover !== null && term > fence.term, "takeover", "no votes, or not a later term");
   const begun = begin(fence, term);
-  const all = new Set(voters(begun.alliance).map((voter) => voter.hex));
+  // What waits at the fence is settled by these votes, so they are counted without it.
+  const all = new Set(voters(fence.alliance).map((voter) => voter.hex));
   ensureEntry(takeover.length <= all.size, "takeover", "more votes than voters");
   const voted = new Set<string>();
   for (const vote of takeover) {
-    const { author, circle, term: next } = await asEntry("takeover", () => openVote(vote, begun.alliance));
+    const { author, circle, term: next } = await asEntry("takeover", () => openVote(vote, fence.alliance));
     ensureEntry(circle === begun.circle && next === term, "takeover", "a vote for something else");
     ensureEntry(all.has(author) && !voted.has(author), "takeover", "a vote of no voter, or a second one");
     voted.add(author);
@@ -226,7 +228,8 @@ export async function takeOver(fence: Order, written: Written): Promise<Order> {
 
 /** The state with which a later term begins: what was certified at its fence is settled. */
 export function begin(fence: Order, term: number): Order {
-  const settled = settle(fence, fence.size);
+  // The fence is certified: what its own entry settled is final. What waits there is made final by those who vote, in the head over the first entry.
+  const settled = settle({ ...fence, before: null }, fence.size);
   const candidates = keepersAfter(settled);
   const keeper = candidates[(term - fence.term - 1) % candidates.length]!; // a voter stays, always
   return { ...settled, term, keeper, ...emptyLog() };

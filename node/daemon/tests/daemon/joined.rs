@@ -31,7 +31,9 @@ fn admit(inviter: &Node, others: &[&Node], data: &std::path::Path, name: &str) -
     let address = format!("/ip4/127.0.0.1/tcp/{}", crate::ports::free_port());
     done(data, &["init", "--name", name, "--role", "midstream", "--development", "--address", &address]);
     let file = data.with_extension("invitation");
-    inviter.wait("it is invited", || inviter.ask(&["invite", "--name", name, "--role", "midstream", "--output", file.to_str().unwrap()]).status.success());
+    inviter.wait("it is invited", || {
+        inviter.ask(&["invite", "--name", name, "--role", "midstream", "--output", file.to_str().unwrap()]).status.success()
+    });
     let joining = suyuan(data).args(["join", file.to_str().unwrap(), "--wait", "60"]).stderr(Stdio::piped()).spawn().unwrap();
     let open = || inviter.json(&["resolution", "list"])["resolutions"].as_array().unwrap().iter().find(|of| of["state"] == "open").cloned();
     inviter.wait("its admission is proposed", || open().is_some());

@@ -134,7 +134,7 @@ impl Node {
     /// What a command that succeeds answers with `--json`.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let output = self.ask(&[&["--json"], arguments].concat());
-        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        assert!(output.status.success(), "{arguments:?}: {} {}", said(&output), String::from_utf8_lossy(&output.stdout));
         serde_json::from_slice(&output.stdout).unwrap()
     }
 

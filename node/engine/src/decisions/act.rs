@@ -122,13 +122,14 @@ impl Decisions {
     /// What this member has to do next, at a time in milliseconds since 1970-01-01 UTC. What comes `after` a duty is done where that cannot be done at the
     /// moment: a keeper that has no room in its log still votes for another one.
     pub fn due(&self, me: &MemberId, silence: &mut Silence, epochs: &EpochState, now: u64, after: Option<Duty>) -> Option<(Duty, Act)> {
-        let votes = self.tip.alliance.voters().any(|voter| voter.id == *me);
+        let votes = |order: &Order| order.alliance.voters().any(|voter| voter.id == *me);
         let mut left = Duty::ALL.into_iter().filter(|duty| after.is_none_or(|after| *duty > after));
         left.find_map(|duty| {
             let act = match duty {
                 // Whoever does not vote any more helps to make that final.
                 Duty::Cosign => self.cosign(me, now),
-                _ if !votes => None,
+                Duty::Freeze if votes(&self.settled) => self.freeze(me, silence, now),
+                _ if !votes(&self.tip) => None,
                 Duty::Chair => self.take_chair(me),
                 Duty::Keep => self.keep(me, epochs, now),
                 Duty::Freeze => self.freeze(me, silence, now),
@@ -306,9 +307,9 @@ impl Decisions {
         let held: Vec<_> = votes.iter().filter_map(|(voter, vote)| Some((voter, vote, fence(vote)?))).collect();
         let (_, _, fence) = held.iter().max_by_key(|(_, _, state)| state.position())?;
         let begun = fence.begin(term)?;
-        let votes = |voter: &MemberId| begun.alliance.voters().any(|known| known.id == *voter);
-        let voters: Vec<_> = held.iter().filter(|(voter, vote, _)| votes(voter) && speaks(&begun.alliance, voter, vote.incarnation)).collect();
-        if voters.len() < begun.quorum().size() || begun.keeper != *me {
+        let votes = |voter: &MemberId| fence.alliance.voters().any(|known| known.id == *voter);
+        let voters: Vec<_> = held.iter().filter(|(voter, vote, _)| votes(voter) && speaks(&fence.alliance, voter, vote.incarnation)).collect();
+        if voters.len() < fence.quorum().size() || begun.keeper != *me {
             return None;
         }
         let takeover = voters.iter().map(|(_, vote, _)| vote.disclosed.as_ref().clone()).collect();

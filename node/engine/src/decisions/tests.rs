@@ -522,6 +522,31 @@ fn a_newcomer_begins_when_those_before_have_made_it_final() {
     }
 }
 
+/// The keeper is gone for good while an admission waits to be settled: the others, as many as ever, take over and make it final.
+#[test]
+fn a_newcomer_that_waits_at_the_fence_is_not_needed_for_the_takeover() {
+    let mut world = World::new(3, 17);
+    let keys = Keys::of(9);
+    let entry = keys.entry(9, Role::Downstream);
+    let admission = Admission::sign(&world.alliance.id(), &entry, [&keys.root, &keys.log, &keys.witness, &keys.transport]);
+    let admit = world.propose(0, Change::Admit(admission)).unwrap();
+    world.run(300);
+    (0..3).for_each(|at| world.vote(at, admit, Choice::Approve).unwrap());
+    let waits = |node: &Node| node.decisions.settled().is_pending();
+    while !waits(&world.nodes[1]) && !waits(&world.nodes[2]) {
+        world.run(1);
+    }
+    world.nodes[0].up = false;
+    for _ in 0..4 {
+        world.run(300);
+        world.now += HOUR;
+    }
+    for node in &world.nodes[1..] {
+        let settled = node.decisions.settled();
+        assert!(settled.term > 1 && settled.alliance.active(&entry.member()).is_some(), "{:?}", settled.position());
+    }
+}
+
 /// What was drawn up among four that decide, and asks for three of them, is over when two of them have gone.
 #[test]
 fn what_those_who_are_left_cannot_carry_is_over() {

@@ -49,7 +49,8 @@ impl Order {
     /// Who signs and cosigns a head of this size. Nothing where the keeper never was a member.
     pub fn panel(&self, size: u64) -> Option<Panel> {
         let alliance = self.counting(size);
-        let (id, keeper) = (alliance.id(), alliance.member(&self.keeper)?);
+        // A term may be kept by whom its fence admits.
+        let (id, keeper) = (alliance.id(), alliance.member(&self.keeper).or_else(|| self.alliance.member(&self.keeper))?);
         let others = alliance.voters().filter(|voter| voter.id != self.keeper);
         Some(Panel {
             keeper: NamedKey::new(origin(&id, &self.circle, self.term), keeper.log),

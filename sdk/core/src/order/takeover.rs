@@ -96,10 +96,10 @@ impl Order {
                 (largest == self.position() && !heads.is_empty(), heads.iter().filter_map(|head| self.own_panel()?.seen(head)).min())
             }
         };
-        // Counted among the voters with whom the term begins.
         let begun = self.begun(entry.term, seen).filter(|_| fits).ok_or(EntryFault::Takeover)?;
-        let voters = voters(votes, &self.circle, entry.term, &begun.alliance).ok_or(EntryFault::Takeover)?;
-        if voters.len() < begun.quorum().size() {
+        // What waits at the fence is settled by these votes, so they are counted without it.
+        let voters = voters(votes, &self.circle, entry.term, &self.alliance).ok_or(EntryFault::Takeover)?;
+        if voters.len() < self.quorum().size() {
             return Err(EntryFault::Takeover);
         }
         begun.append(author, id, time, entry)
@@ -134,11 +134,12 @@ impl Order {
 
     /// The same, where it is known by when honest voters had seen the fence.
     fn begun(&self, term: u64, seen: Option<u64>) -> Option<Self> {
-        let mut next = self.clone();
+        // The fence is certified: what its own entry settled is final. What waits there is made final by those who vote now, in the head over the first entry.
+        let mut next = Self { before: None, ..self.clone() };
         next.settle(self.tree.size(), seen);
         let keeper = next.next_keeper(term)?;
         next.fence = self.position();
-        (next.term, next.keeper, next.certified, next.before) = (term, keeper, 0, None);
+        (next.term, next.keeper, next.certified) = (term, keeper, 0);
         (next.last, next.tree, next.roots, next.times) = (StatementId([0; 32]), Frontier::default(), vec![tree::root(&[])], Vec::new());
         Some(next)
     }

@@ -240,8 +240,10 @@ fn who_is_removed_and_who_removes_it_cannot_both_have_their_way() {
     let removal = Entry { effect: Some(Box::new(effect(alliance, 1, &proposal(&second, remove(alliance, 3)), &[1, 2]))), ..blank(&second) };
     let removing = follow(&second, &removal).unwrap();
     let removed = follow(&removing, &certifies(&removing, head(&removing, 1, &[0, 2]))).unwrap();
-    // Two of the three that remain would be enough among themselves, and the other two begin a term at the late head of the first.
-    assert!(begin(&late, 3, &[0, 3], Some(head(&late, 0, &[2, 3]))).is_ok());
+    // Of the three that either removal leaves, two would be enough: these two here, and others for a term that begins at the late head of the first.
+    let late_head = Some(head(&late, 0, &[2, 3]));
+    assert_eq!(begin(&late, 3, &[0, 3], late_head.clone()).map(|_| ()), Err(EntryFault::Takeover));
+    assert!(begin(&late, 3, &[0, 2, 3], late_head).is_ok());
     let certified = |note: &str| removed.read_head(note).is_some_and(|read| removed.is_certified(&read));
     for alone in [&[0][..], &[2], &[3]] {
         assert!(!certified(&head(&removed, 1, alone)), "{alone:?}");

@@ -32,12 +32,13 @@ impl Quorums {
             let liars = one.intersection(other).count();
             assert!(liars > f, "{} of {} and {} voters certify two histories, kept by {keeper}", liars, here.len(), there.len());
         }
-        // What makes final and what takes over share an honest voter: the votes are counted with all of the fence settled, the head, which may be of a later term,
-        // without its own certificate.
-        let quorum = Quorum::of(there.len()).size();
-        let freezing: Vec<Voters> = subsets(&there).into_iter().filter(|votes| votes.len() >= quorum).collect();
-        for (one, votes) in ones.iter().flat_map(|one| freezing.iter().map(move |votes| (one, votes))) {
-            assert!(one.intersection(votes).count() > f, "a takeover may lose what is final");
+        // What makes final and what takes over share an honest voter, whichever of the two is counted without the change.
+        for voters in [&here, &there] {
+            let quorum = Quorum::of(voters.len()).size();
+            let freezing: Vec<Voters> = subsets(voters).into_iter().filter(|votes| votes.len() >= quorum).collect();
+            for (one, votes) in ones.iter().chain(&others).flat_map(|one| freezing.iter().map(move |votes| (one, votes))) {
+                assert!(one.intersection(votes).count() > f, "a takeover may lose what is final");
+            }
         }
     }
 

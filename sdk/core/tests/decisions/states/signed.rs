@@ -181,15 +181,16 @@ impl Walk {
         let fence_state = self.fence.clone();
         self.write(&begun, &entry, |id| fence_state.take_over(&begun.keeper, id, TIME, &entry)).unwrap();
         (self.state, self.tail) = (State { keeper, ..fence }, Vec::new());
+        self.confirm();
         None
     }
 
     /// The votes of a quorum for a term.
     fn votes(&self, begun: &Order, head: Option<&String>) -> Vec<Disclosed> {
         let freeze = Freeze { circle: begun.circle, term: begun.term, head: head.cloned() };
-        let voters = begun.alliance.voters().take(begun.quorum().size());
+        let voters = self.fence.alliance.voters().take(self.fence.quorum().size());
         voters
-            .map(|voter| Public::new(&begun.alliance, self.number_of(&voter.id), FREEZE, Vec::new(), to_fields(&freeze).unwrap()).disclosed())
+            .map(|voter| Public::new(&self.fence.alliance, self.number_of(&voter.id), FREEZE, Vec::new(), to_fields(&freeze).unwrap()).disclosed())
             .collect()
     }
 

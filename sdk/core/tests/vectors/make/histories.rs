@@ -274,10 +274,12 @@ fn takeovers(ok: &mut impl FnMut(&str, &Story), story: &Story) {
     ok("the fourth term right after the first", &story.clone().begin(0, 4, &[vote(story, 1, 4, None), vote(story, 2, 4, None)]).in_force(&[2]));
     let later = story.clone().decide(admit(story.alliance(), 9, Role::Support), &[0, 1]);
     let noted = head(&later.order, 0, &[1, 2]);
-    let votes = [vote(story, 1, 2, Some(noted)), vote(story, 2, 2, None), vote(&later_settled(&later), 9, 2, None)];
+    let votes = [vote(story, 1, 2, Some(noted)), vote(story, 2, 2, None)];
     let fenced = later.clone().begin(1, 2, &votes);
-    ok("a newcomer whose admission waits at the fence", &fenced.clone().in_force(&[2, 9]));
-    let votes = [1, 2, 9].map(|voter| vote(&later_settled(&later), voter, 4, Some(head(&later.order, 0, &[1]))));
+    ok("a newcomer whose admission waits at the fence", &fenced.clone().in_force(&[2]));
+    let fenced = fenced.certify(&[2]);
+    ok("a newcomer from a fence on counts when that is final", &fenced.clone().in_force(&[2, 9]));
+    let votes = [1, 2].map(|voter| vote(story, voter, 4, Some(head(&later.order, 0, &[1]))));
     ok("a newcomer whom the fence admits keeps the term", &later.clone().begin(9, 4, &votes).in_force(&[1, 2]));
     // What the first keeper wrote behind the fence stands in the file no more; the next keeper says it again.
     ok("after the fence", &fenced.decide(agreement("b"), &[0, 1, 2]).settle(&[0, 2]).in_force(&[0, 9]));
@@ -489,6 +491,14 @@ fn first_entries(no: &mut impl FnMut(&str, &str, Value)) {
     no("the keeper before", "keeper", first(&story, 0, Some(votes.to_vec()), 2));
     let uncertified = vec![vote(&one, 1, 2, Some(head(&one.order, 0, &[]))), votes[1].clone()];
     no("a fence that is not certified", "takeover", first(&one, 1, Some(uncertified), 2));
+    let later = story.clone().decide(admit(story.alliance(), 9, Role::Support), &[0, 1]);
+    let fence = Some(head(&later.order, 0, &[1]));
+    let with_newcomer = vec![vote(&story, 1, 2, fence.clone()), vote(&later_settled(&later), 9, 2, fence.clone())];
+    no("the vote of a newcomer that waits at the fence", "takeover", first(&later, 1, Some(with_newcomer), 2));
+    let begun = later.clone().begin(1, 2, &[vote(&story, 1, 2, fence.clone()), vote(&story, 2, 2, fence)]);
+    no("what follows before the head that settles the fence", "certificate", begun.then(&begun.write(&blank_epoch(&begun))));
+    let of_newcomer = Entry { certificate: Some(head(&begun.order, 1, &[9])), ..blank(&begun.order) };
+    no("the newcomer's cosignature of the head that settles the fence", "certificate", begun.then(&begun.write(&of_newcomer)));
     let entry = Entry { takeover: Some(votes.to_vec()), ..blank_epoch(&story) };
     no("votes where no term begins", "takeover", story.then(&story.write(&entry)));
 }
