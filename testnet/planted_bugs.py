@@ -43,10 +43,12 @@ BUGS = [
     ("two terms remove two members that have nobody in common",
      core("decisions", "entries::who_is_removed_and_who_removes_it_cannot_both_have_their_way"), [
         (PANEL, "self.before.as_ref().filter(|_| size <= self.tree.size()).unwrap_or(&self.alliance)", "{ let _ = size; &self.alliance }")]),
+    ("who waits at the fence votes for the term that begins there", VECTORS, [
+        (TAKEOVER, "voters(votes, &self.circle, entry.term, &self.alliance)", "voters(votes, &self.circle, entry.term, &begun.alliance)")]),
     ("the log goes on before a change is final", core("decisions", "histories::a_change_of_voters_is_made_final_by_those_before"), [
-        (ORDER, "None => refuse(self.before.is_some(), EntryFault::Certificate)?,", "None => next.before = None,")]),
+        (ORDER, "None => refuse(self.before.is_some() && entry.index > 0, EntryFault::Certificate)?,", "None => next.before = None,")]),
     ("a later head stands in for the one that makes a change final", core("decisions", "histories::a_change_of_voters_is_made_final_by_those_before"), [
-        (ORDER, "let least = if self.before.is_some() { self.tree.size() } else { self.certified.saturating_add(1) };",
+        (ORDER, "let least = if self.before.is_some() { self.tree.size().max(1) } else { self.certified.saturating_add(1) };",
          "let least = self.certified.saturating_add(1);")]),
     ("an approval counts by its key", core("decisions", "effects::a_member_with_two_keys_counts_once"), [
         (RESOLUTION, ONCE, ONCE.replace("approvers.last().is_some_and(|last| *last >= voter)", "keys.contains(&approval.key_id())")),
@@ -83,7 +85,7 @@ BUGS = [
     # The order log.
     ("the fence is ignored", ENTRY, [(TAKEOVER, "(largest == self.position() && !heads.is_empty(), heads", "(largest.size < u64::MAX, heads")]),
     ("a term begins by one vote too few", ENTRY, [
-        (TAKEOVER, "if voters.len() < begun.quorum().size() {", "if voters.len() + 1 < begun.quorum().size() {"),
+        (TAKEOVER, "if voters.len() < self.quorum().size() {", "if voters.len() + 1 < self.quorum().size() {"),
     ]),
     ("a head without a quorum certifies", ENTRY, [(ORDER, "self.read_head(note).filter(|head| panel.is_enough(head)).ok_or", "self.read_head(note).ok_or")]),
     ("a keeper cosigns itself", ENTRY, [(PANEL, "alliance.voters().filter(|voter| voter.id != self.keeper);", "alliance.voters();")]),
