@@ -49,12 +49,17 @@ test("what was decided is in force from the largest certified head on, and not b
   world.certify([second, third]);
   const pending = await verify(world, [1, world.head([second, third], 1)]);
   assert.deepEqual([pending.entries, pending.settled.size, pending.settled.alliance.members.length], [2, 1, 4]);
-  // The newcomer counts from then on: of five voters four have to agree.
-  await refused("head", () => verify(world, [1, world.head([second, third])]));
-  const { settled } = await verify(world, [1, world.head([second, third, newcomer])]);
+  // Those who voted until then make final that the newcomer does.
+  await refused("head", () => verify(world, [1, world.head([second, newcomer])]));
+  const { settled } = await verify(world, [1, world.head([second, third])]);
   assert.deepEqual([settled.size, settled.alliance.version], [2, 1]);
   assert.deepEqual(settled.alliance.members.map(({ hex: id }) => id), [...world.people, newcomer].map(({ id }) => id));
+  world.certify([second, third]);
+  // From then on four have to agree, of five.
+  await refused("head", () => verify(world, [1, world.head([second, third])]));
+  await verify(world, [1, world.head([second, third, newcomer])]);
   world.decide(`member/${third.id}`, removal(third), [leader, second, world.people[3]!, newcomer], { epoch: { epoch: 2, statement: "cd".repeat(32) } });
+  world.certify([second, world.people[3]!, newcomer]);
   world.certify([second, world.people[3]!, newcomer]);
   world.decide("charter", charter({ name: "Another", deputies: [newcomer.id], rules: { role: "all" } }), [leader, second, newcomer]);
   world.certify([second, newcomer]);
@@ -103,7 +108,7 @@ test("a later term begins at its fence, and what lay beyond counts for nothing",
   await entryRefused("superseded", world, "decided before the fence");
 });
 
-test("a certificate counts among the voters that its own entries have settled", async () => {
+test("who votes from then on is made final by those who voted until then, before anything follows", async () => {
   const world = new World(FOUR);
   const [, second, third, fourth] = world.people as [Person, Person, Person, Person];
   const newcomer = new Person("newcomer", "support", 60);
@@ -117,15 +122,20 @@ test("a certificate counts among the voters that its own entries have settled", 
     world.write({ certificate: world.head(cosigners, size) });
   };
   certify(2, second, third);
-  await verify(world);
-  certify(2, second, newcomer);
+  await entryRefused("certificate", world, "not the head over the entry that has settled it");
+  certify(3, second, newcomer);
   await entryRefused("certificate", world, "the newcomer had no voice then");
+  certify(3, second, fourth);
+  await verify(world);
+  world.write({ certificate: world.head([second, third]) });
+  await entryRefused("certificate", world, "now there are five");
   certify(3, second, third);
-  await entryRefused("certificate", world, "the third entry has settled that there are five");
-  certify(3, second, third, newcomer);
+  world.write({ certificate: world.head([second, third, newcomer]) });
   await verify(world);
-  certify(3, second, third, fourth);
-  await verify(world);
+  world.entries.length = kept;
+  world.log.ids.splice(0, Infinity, ...log);
+  world.write({ epoch: { epoch: 2, statement: "cd".repeat(32) } });
+  await entryRefused("certificate", world, "something else follows");
 });
 
 test("a later term may be kept by whom its fence alone makes a member", async () => {
@@ -138,11 +148,13 @@ test("a later term may be kept by whom its fence alone makes a member", async ()
     world.entries.length = 1;
     world.takeOver(5, newcomer, people.map((voter) => world.freeze(voter, 5, head)));
   };
-  begin(fence, leader, second, third, newcomer);
+  begin(fence, leader, second, third);
   const { settled } = await verify(world, [5, world.head([second, third, fourth])]);
   assert.deepEqual([settled.keeper, settled.alliance.members.length], [newcomer.id, 5]);
-  begin(fence, second, third, newcomer);
-  await entryRefused("takeover", world, "five voters ask for four votes");
+  begin(fence, second, third);
+  await entryRefused("takeover", world, "four voters ask for three votes");
+  begin(fence, leader, second, third, newcomer);
+  await entryRefused("takeover", world, "what waits at the fence has no voice there");
   begin(null, leader, second, third, fourth);
   await entryRefused("statement", world, "at the founding nobody knows it");
 });
@@ -256,6 +268,7 @@ test("a member signs with the keys that it has or had, and rotates them itself",
   const { alliance } = (await verify(world, [1, world.head([second, third])])).settled;
   const { logs } = alliance.members[1]!;
   assert.deepEqual([hex(logs.key.bytes), logs.from, hex(logs.before!.key.bytes)], [hex(after.key), 7, hex(before.key)]);
+  world.certify([second, third]);
   // The second key's owner proposes with it, and with the first one.
   second.log = after;
   world.decide("agree/new", agreement("new"), [second, third, leader]);

@@ -14,11 +14,12 @@ import { keyPair, refused } from "./support.js";
 
 const THREE = ["leader", "upstream", "midstream"] as const;
 
-/** Four members, the last of whom came later. */
+/** Four members, the last of whom came later, and counts by now. */
 function joined(): { world: World; newcomer: Person; voters: Person[] } {
   const world = new World(THREE);
   const newcomer = new Person("newcomer", "downstream", 60);
   world.decide(`member/${newcomer.id}`, world.admission(newcomer), world.people);
+  world.certify(world.people.slice(1));
   world.certify(world.people.slice(1));
   return { world, newcomer, voters: [...world.people, newcomer] };
 }
